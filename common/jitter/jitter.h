@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Jitter buffer of a video feed: packets in the order of arrival become whole
+ * frames in the order of decoding, each with the moment it is due on screen.
+ *
+ *   put ─▶ [ ring of packets by seq ] ─▶ whole frame? references there? ─▶ pop ─▶ decoder
+ *
+ * A frame comes out the moment it is whole and every frame it refers to came out before it (all
+ * before it, unless what is missing is known to be unreferenced). When a packet is never coming
+ * (sl_jitter_skip, or wait_max passed) the buffer drops everything up to the next key frame and
+ * says BROKEN once, so that the caller asks for a key frame. Late frames do come out, marked
+ * `late`: they are to be decoded for the sake of the reference chain, and not shown.
+ *
+ * Time is an argument. One thread. Memory by create; put and pop copy payload bytes, never
+ * allocate.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/types.h"
+#include "rtp/packet.h"
+
+struct sl_jitter;
+
+struct sl_jitter_config {
+    uint32_t clock_hz;      /* 90000 */
+    uint32_t capacity;      /* packets; power of two, <= 32768; 0: 2048 */
+    size_t frame_bytes_max; /* 0: 2 MiB */
+    sl_ns delay;    /* playout delay wanted on top of the fastest transit: 0 newest frame wins */
+    sl_ns wait_max; /* how long a frame may wait for a missing packet: 0: 500 ms */
+};
+
+SL_MUST_CHECK int sl_jitter_create(struct sl_jitter **ret, const struct sl_jitter_config *config);
+void sl_jitter_destroy(struct sl_jitter *jitter);
+void sl_jitter_set_delay(struct sl_jitter *jitter, sl_ns delay);
+
+enum sl_jitter_put { SL_JITTER_KEPT, SL_JITTER_DUPLICATE, SL_JITTER_LATE, SL_JITTER_AHEAD };
+
+enum sl_jitter_put sl_jitter_put(struct sl_jitter *jitter, const struct sl_rtp_packet *packet,
+                                 sl_ns now);
+
+struct sl_jitter_frame {
+    const uint8_t *data; /* Annex B; valid until the next call; followed by 64 zero bytes */
+    size_t len;
+    uint32_t timestamp;
+    bool key;
+    bool reference; /* later frames may refer to it */
+    bool late;      /* decode, do not show */
+    bool has_capture;
+    uint64_t capture_ntp; /* on our clock: offset already applied */
+    int64_t first_seq, last_seq;
+    sl_ns arrived; /* when its last packet came */
+    sl_ns due;     /* present at this moment (<= now for delay 0) */
+};
+
+enum sl_jitter_pop {
+    SL_JITTER_FRAME,  /* *ret is filled */
+    SL_JITTER_BROKEN, /* once per break: a reference is lost for good; ask for a key frame */
+    SL_JITTER_WAIT,   /* nothing before sl_jitter_due() or the next put */
+};
+
+/* Call until WAIT. */
+enum sl_jitter_pop sl_jitter_pop(struct sl_jitter *jitter, sl_ns now, struct sl_jitter_frame *ret);
+sl_ns sl_jitter_due(const struct sl_jitter *jitter);
+/* Forgets the stream, keeps memory and counters: a new session. */
+void sl_jitter_reset(struct sl_jitter *jitter);
+
+/* packets: offered == released + held + duplicate + late + ahead + dropped
+ * frames:  begun == delivered + frames_dropped + frames_held */
+struct sl_jitter_stats {
+    uint64_t offered, released, duplicate, late, ahead, dropped;
+    uint64_t held;
+    uint64_t delivered, delivered_late, frames_dropped, breaks, keyframes, malformed;
+    sl_ns delay;  /* in force */
+    sl_ns jitter; /* of arrival, RFC 3550 */
+};
+void sl_jitter_stats(const struct sl_jitter *jitter, struct sl_jitter_stats *ret);

@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Which packets are missing and when to ask for them.
+ *
+ * One received stream. A gap is asked for after a reorder guard (1 to 2 ms, grown to the reordering
+ * measured), then every max(RTT, 10 ms), at most 5 tries and only while it can still help
+ * (`patience`). The tail rule: a frame that has no marker yet and has been quiet for 5 ms is asked
+ * for at highest+1 on. What runs out of tries or time is given up: video then needs a key frame.
+ * Pure; fixed memory (1024 numbers).
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/types.h"
+
+#define SL_NACK_MAX 512 /* missing numbers held; more means a jump: all given up */
+
+struct sl_nack;
+
+struct sl_nack_config {
+    bool tail; /* video: frames end with a marker */
+    sl_ns patience;
+};
+
+SL_MUST_CHECK int sl_nack_create(struct sl_nack **ret, const struct sl_nack_config *config);
+void sl_nack_destroy(struct sl_nack *nack);
+
+enum sl_nack_arrival { SL_NACK_NEW, SL_NACK_MENDED, SL_NACK_DUPLICATE, SL_NACK_OLD };
+
+/* A packet arrived (by RTX or plainly: `resend`). */
+enum sl_nack_arrival sl_nack_arrived(struct sl_nack *nack, int64_t seq, bool marker, bool resend,
+                                     sl_ns now);
+
+/* Numbers to ask for at `now`, ascending; each counted as a try. */
+size_t sl_nack_take(struct sl_nack *nack, sl_ns now, sl_ns rtt, int64_t *seqs, size_t max);
+
+/* Numbers given up since the last call. */
+size_t sl_nack_given_up(struct sl_nack *nack);
+
+sl_ns sl_nack_due(const struct sl_nack *nack);
+void sl_nack_reset(struct sl_nack *nack);
+
+/* expected == received + mended + missing + given_up  (of the numbers from the first on) */
+struct sl_nack_stats {
+    uint64_t expected, received, mended, missing, given_up, duplicate, old, asked;
+    sl_ns guard;
+};
+void sl_nack_stats(const struct sl_nack *nack, struct sl_nack_stats *ret);

@@ -1,0 +1,131 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Session: everything between us and one peer on the media path.
+ *
+ *               ┌──────────────────────── session ────────────────────────┐
+ *   datagram ──▶│ RFC 7983 demux ─▶ STUN/ICE                              │
+ *               │                ─▶ DTLS ─▶ keys                          │
+ *               │                ─▶ SRTP ─▶ unwrap, RTX undone, NACK, RR  │──▶ packet()
+ *               │                ─▶ SRTCP ─▶ NACK answered, PLI, SR, XR   │──▶ keyframe_wanted()
+ *    send() ───▶│ numbers of the peer, history's owner, SRTP              │──▶ datagram
+ *               └─────────────────────────────────────────────────────────┘
+ *
+ * One way: it sends or receives media, as the SDP says. It gives packets in the
+ * order of arrival, repaired ones when they come (never twice); reordering and
+ * playout belong to jitter/. It opens no socket, reads no clock, keeps no thread:
+ * the caller feeds datagrams and time, and calls tick() when due() is reached.
+ * send() and receive() of media neither allocate nor lock (libsrtp2's backend does).
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/address.h"
+#include "base/random.h"
+#include "base/types.h"
+#include "dtls/dtls.h"
+#include "rtp/history.h"
+#include "rtp/packet.h"
+#include "sdp/sdp.h"
+
+struct sl_session;
+
+enum sl_session_state {
+    SL_SESSION_CONNECTING, /* ICE or DTLS under way                                */
+    SL_SESSION_CONNECTED,  /* media can flow                                       */
+    SL_SESSION_CLOSED,     /* by the peer (BYE, close_notify), or by us            */
+    SL_SESSION_FAILED,     /* DTLS failed, consent expired, or setup took too long */
+};
+
+struct sl_session_handler {
+    /* A datagram for the socket. */
+    void (*send)(void *ctx, const struct sl_path *path, const uint8_t *data, size_t len);
+    /* Once per change. The session may be destroyed after the outermost call into it returned, not
+     * inside. */
+    void (*state)(void *ctx, enum sl_session_state state, const char *reason);
+    /* Receiving: a packet, authenticated, seq extended, capture_ntp/offset relative to OUR clock:
+     * captured at (our NTP) = capture_ntp - capture_offset. `repaired`: came as a resend. */
+    void (*packet)(void *ctx, enum sl_media_kind kind, const struct sl_rtp_packet *packet,
+                   bool repaired, sl_ns now);
+    /* Sending: the peer asked for a key frame (PLI or FIR). */
+    void (*keyframe_wanted)(void *ctx, sl_ns now);
+    /* ICE-lite: `path` passed an authenticated check for the first time. Optional. */
+    void (*validated)(void *ctx, const struct sl_path *path);
+    /* Sending: the packet `seq` of OUR caller's space was asked for; answer it from there, or NULL.
+     */
+    const struct sl_rtp_packet *(*resend)(void *ctx, enum sl_media_kind kind, int64_t seq);
+};
+
+struct sl_session_config {
+    struct sl_sdp_agreed agreed;
+    const struct sl_dtls_identity *identity;
+    const struct sl_session_handler *handler;
+    void *ctx;
+    struct sl_random *random; /* outlives the session */
+    sl_ns epoch;              /* of sl_time_epoch(): monotonic to NTP */
+    struct sl_addr via;       /* set: the only remote address to use, in place of the candidates */
+    sl_ns setup_timeout;      /* 0: 10 s */
+    sl_ns consent_timeout;    /* 0: 30 s (RFC 7675) */
+    sl_ns repair_patience;    /* 0: 500 ms: how long a missing packet can still help */
+};
+
+/* 0, -EINVAL, -ENOMEM. */
+SL_MUST_CHECK int sl_session_create(struct sl_session **ret, const struct sl_session_config *config,
+                                    sl_ns now);
+/* Sends nothing. NULL is fine. */
+void sl_session_destroy(struct sl_session *session);
+
+/* Client: starts ICE checks. ICE-lite: waits for them. */
+void sl_session_start(struct sl_session *session, sl_ns now);
+
+/* One datagram; decrypted in place. Anything wrong is counted and dropped, never an error. */
+void sl_session_receive(struct sl_session *session, sl_ns now, const struct sl_path *path,
+                        uint8_t *data, size_t len);
+
+sl_ns sl_session_due(const struct sl_session *session);
+void sl_session_tick(struct sl_session *session, sl_ns now);
+
+/*
+ * Sends one packet of the caller's sequence space (any start; int64). The session puts on pt, ssrc,
+ * its own sequence offset (first number on the wire in 1..32767, holes kept), mid, playout-delay
+ * {0,0} towards peers that negotiated it. 0, -ENOTCONN, -EMSGSIZE, -ENOENT (kind not negotiated).
+ */
+int sl_session_send(struct sl_session *session, enum sl_media_kind kind,
+                    const struct sl_rtp_packet *packet, sl_ns now);
+
+/* Receiving: asks the peer for a key frame, at most once per `max(200 ms, RTT)`. */
+void sl_session_request_keyframe(struct sl_session *session, sl_ns now);
+
+/* Says BYE and close_notify, then CLOSED. */
+void sl_session_close(struct sl_session *session, sl_ns now);
+
+enum sl_session_state sl_session_state(const struct sl_session *session);
+
+/* When the last authenticated datagram (STUN, SRTP, SRTCP) came; the creation time before that. */
+sl_ns sl_session_heard(const struct sl_session *session);
+
+struct sl_session_media_stats {
+    uint64_t packets, bytes; /* first sends, or first arrivals */
+    uint64_t resent;         /* answers to NACKs */
+    uint64_t nacks;          /* numbers asked for (by the peer, or by us) */
+    uint64_t keyframe_requests;
+    /* receiving: expected == received_in_time_or_late + repaired + missing + given_up */
+    uint64_t expected, received, repaired, missing, given_up, duplicate;
+    uint32_t remote_fraction_lost; /* sending: of the last RR, 0..255 */
+    sl_ns jitter;
+};
+
+struct sl_session_stats {
+    struct sl_session_media_stats media[SL_MEDIA_KINDS];
+    sl_ns rtt;          /* smoothed; 0 unknown */
+    sl_ns clock_offset; /* remote NTP minus ours, at the lowest RTT */
+    bool clock_known;
+    uint64_t stun_refused, dtls_refused, srtp_refused, srtp_replayed, malformed, unknown_source;
+    uint64_t datagrams_in, datagrams_out;
+    enum sl_srtp_profile profile; /* 0 before keys */
+    struct sl_path path;
+};
+
+void sl_session_stats(const struct sl_session *session, struct sl_session_stats *ret);

@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Endpoint: one camera's connection to a receiver, kept alive. The client side of WHIP (publish,
+ * RFC 9725) and WHEP (subscribe): offer, POST, session, and again when it dies.
+ *
+ *   start ─▶ CONNECTING ─▶ LIVE ─▶ RECONNECTING ─▶ LIVE ...        ─▶ REFUSED (will not get better)
+ *
+ * Owns a UDP socket, a session, and the HTTP requests for them, all in one loop. After 1 s without
+ * an authenticated packet (checks each 100 ms from 500 ms on) it recovers by a new POST and a
+ * DELETE of the old session; back-off 100 ms to 1 s with jitter. Retry-After is honoured up to 1 s.
+ */
+#pragma once
+
+#include "base/address.h"
+#include "net/loop.h"
+#include "session/session.h"
+#include "whip/http.h"
+#include "whip/link.h"
+
+enum sl_endpoint_state {
+    SL_ENDPOINT_CONNECTING, /* never been live yet */
+    SL_ENDPOINT_LIVE,
+    SL_ENDPOINT_RECONNECTING,
+    SL_ENDPOINT_REFUSED, /* 401 403 404 406, wrong pin, or retries used up */
+    SL_ENDPOINT_STOPPED, /* after sl_endpoint_stop(): DELETE answered or timed out; may be destroyed
+                          */
+};
+
+struct sl_endpoint_handler {
+    /* reason: one sentence; for retries, why the last try failed ("camera is not live", "connection
+     * refused"). */
+    void (*state)(void *ctx, enum sl_endpoint_state state, const char *reason);
+    void (*packet)(void *ctx, enum sl_media_kind kind, const struct sl_rtp_packet *packet,
+                   bool repaired, sl_ns now);
+    void (*keyframe_wanted)(void *ctx, sl_ns now);
+    const struct sl_rtp_packet *(*resend)(void *ctx, enum sl_media_kind kind, int64_t seq);
+};
+
+struct sl_endpoint_config {
+    struct sl_loop *loop;
+    struct sl_http *http;
+    const struct sl_dtls_identity *identity;
+    struct sl_random *random;
+    sl_ns epoch;
+    struct sl_link link; /* camera: which one (viewers fill it in per feed) */
+    bool publish;        /* WHIP, else WHEP */
+    bool video, audio;
+    char h264_profile[7]; /* publishing: the encoder's */
+    struct sl_addr via;   /* --via; unset: as told */
+    int retries;          /* tries in a row before REFUSED; -1 forever */
+    const struct sl_endpoint_handler *handler;
+    void *ctx;
+};
+
+struct sl_endpoint;
+
+SL_MUST_CHECK int sl_endpoint_create(struct sl_endpoint **ret,
+                                     const struct sl_endpoint_config *config);
+void sl_endpoint_start(struct sl_endpoint *endpoint);
+/* BYE, close_notify, DELETE (1 s at most), then STOPPED. */
+void sl_endpoint_stop(struct sl_endpoint *endpoint);
+/* At once, without a word to the peer. */
+void sl_endpoint_destroy(struct sl_endpoint *endpoint);
+
+/* As sl_session_send / request_keyframe on the live session; -ENOTCONN when there is none. */
+int sl_endpoint_send(struct sl_endpoint *endpoint, enum sl_media_kind kind,
+                     const struct sl_rtp_packet *packet, sl_ns now);
+void sl_endpoint_request_keyframe(struct sl_endpoint *endpoint, sl_ns now);
+enum sl_endpoint_state sl_endpoint_state(const struct sl_endpoint *endpoint);
+
+struct sl_endpoint_stats {
+    uint64_t posts, refused, lives, reconnects;
+    sl_ns last_post_to_connected;    /* how long the last successful set-up took */
+    struct sl_session_stats session; /* zero when there is none */
+};
+void sl_endpoint_stats(const struct sl_endpoint *endpoint, struct sl_endpoint_stats *ret);

@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * HTTPS requests from a loop: libcurl's multi interface driven by net/loop.
+ * The server is known by its public key (CURLOPT_PINNEDPUBLICKEY), not by a CA.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/types.h"
+#include "net/loop.h"
+
+struct sl_http;
+struct sl_http_request;
+
+SL_MUST_CHECK int sl_http_create(struct sl_http **ret, struct sl_loop *loop);
+/* Cancels what is under way without calling back. */
+void sl_http_destroy(struct sl_http *http);
+
+struct sl_http_response {
+    int status; /* HTTP status; 0 if there was none */
+    int error;  /* 0, -EKEYREJECTED (pin), -ECONNREFUSED, -ETIMEDOUT, -EHOSTUNREACH, -EIO ... */
+    const char *message; /* one sentence if error != 0 */
+    const char *body;    /* NUL-terminated, <= 256 KiB */
+    size_t body_len;
+    const char *location, *etag; /* NULL if absent */
+    int retry_after_s;           /* -1 if absent */
+};
+
+typedef void sl_http_done_fn(void *ctx, const struct sl_http_response *response);
+
+struct sl_http_call {
+    const char *method; /* GET POST PATCH DELETE */
+    const char *host;
+    int port;
+    const char *path; /* path from '/' on, with query */
+    const char *pin;
+    const char *bearer;              /* token, or NULL */
+    const char *content_type, *body; /* NULL: none */
+    const char *if_none_match;
+    sl_ns timeout; /* of the whole; connecting has 1 s of its own */
+    sl_http_done_fn *done;
+    void *ctx;
+};
+
+/* Starts it; strings are copied. 0 or -ENOMEM. `*ret` may be NULL; valid until done is called. */
+SL_MUST_CHECK int sl_http_start(struct sl_http *http, const struct sl_http_call *call,
+                                struct sl_http_request **ret);
+/* done is not called. */
+void sl_http_cancel(struct sl_http_request *request);
