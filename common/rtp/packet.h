@@ -17,8 +17,7 @@
 #include "base/types.h"
 
 #define SL_RTP_HEADER_BYTES 12
-#define SL_RTP_PLAIN_MAX 1150 /* our own packets, so that UDP payload <= 1200 with RTX, FEC, SRTP  \
-                               */
+#define SL_RTP_PLAIN_MAX 1150   /* our own packets: UDP payload <= 1200 with RTX, FEC, SRTP */
 #define SL_RTP_FOREIGN_MAX 1232 /* relayed packets of others */
 
 struct sl_rtp_packet {
@@ -40,7 +39,7 @@ struct sl_rtp_packet {
     size_t payload_len; /* padding taken off; 0 for a padding-only probe */
 };
 
-/* Extension ids of one peer; 0 means not negotiated. */
+/* Extension ids of one peer; 0 means not negotiated. Where ids are asked for, NULL means none. */
 struct sl_rtp_extension_ids {
     uint8_t mid;
     uint8_t abs_capture_time;
