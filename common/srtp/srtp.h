@@ -4,7 +4,11 @@
  *
  * A pair holds the keys of one DTLS session: one direction out, one in; every
  * SSRC of the session shares them (wildcard policies), window 1024. Protects and
- * unprotects in place. One thread. sl_srtp_library_init() once per process.
+ * unprotects in place. One thread. sl_srtp_library_init() once per process, and not
+ * before a fork (libsrtp2's backend, NSS, does not survive one).
+ *
+ * The first packet of each SSRC makes libsrtp2 allocate its stream; there are at
+ * most SL_SRTP_SSRCS_MAX a direction, so a peer cannot make it do so for ever.
  */
 #pragma once
 
@@ -16,12 +20,13 @@
 /* Bytes that protect may append (tag, and for SRTCP the index). */
 #define SL_SRTP_TRAILER_MAX 32
 #define SL_SRTP_KEY_MAX 32 /* master key and salt: 16 + 12 (GCM) or 16 + 14 (CM) */
+#define SL_SRTP_SSRCS_MAX 16
 
 enum sl_srtp_profile { SL_SRTP_AEAD_AES_128_GCM = 1, SL_SRTP_AES128_CM_SHA1_80 = 2 };
 
 size_t sl_srtp_key_bytes(enum sl_srtp_profile profile); /* key 16 + salt 12 or 14 */
 
-SL_MUST_CHECK int sl_srtp_library_init(void);
+SL_MUST_CHECK int sl_srtp_library_init(void); /* 0 or -EIO */
 void sl_srtp_library_fini(void);
 
 struct sl_srtp;
@@ -31,13 +36,20 @@ SL_MUST_CHECK int sl_srtp_create(struct sl_srtp **ret, enum sl_srtp_profile prof
                                  const uint8_t *send_key, const uint8_t *receive_key);
 void sl_srtp_destroy(struct sl_srtp *srtp);
 
-/* In place; `size` is the room at `data`. The new length, or -EMSGSIZE, -EINVAL. */
+/*
+ * In place; `size` is the room at `data`. The new length, -EMSGSIZE (no room for the trailer), or
+ * -EINVAL (no RTP, one SSRC too many, older than the window).
+ *
+ * A number may be protected again under the same SSRC (a resend to a peer without RTX), but only
+ * with the very same bytes: two packets under one nonce give GCM's authentication key away.
+ */
 SL_MUST_CHECK int sl_srtp_protect(struct sl_srtp *srtp, uint8_t *data, size_t len, size_t size);
 SL_MUST_CHECK int sl_srtp_protect_rtcp(struct sl_srtp *srtp, uint8_t *data, size_t len,
                                        size_t size);
 
-/* In place. The new length, -EBADMSG (malformed), -EACCES (tag wrong), -EALREADY (replayed or too
- * old). SRTCP with E=0 is refused (-EACCES). Nothing is changed unless the tag is right. */
+/* In place. The new length, -EBADMSG (malformed), -EACCES (tag wrong, or one SSRC too many),
+ * -EALREADY (replayed or too old). SRTCP with E=0 is refused (-EACCES). Nothing that later packets
+ * are judged by changes unless the tag is right; the bytes of a refused packet are undefined. */
 SL_MUST_CHECK int sl_srtp_unprotect(struct sl_srtp *srtp, uint8_t *data, size_t len);
 SL_MUST_CHECK int sl_srtp_unprotect_rtcp(struct sl_srtp *srtp, uint8_t *data, size_t len);
 
