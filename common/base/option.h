@@ -8,7 +8,8 @@
  * wins over the file. An error is one line that names where (flag, or
  * file:line), the value given and the value wanted.
  *
- * --help, --version, --config FILE and --check-config are built in.
+ * --help, --version, --config FILE and --check-config are built in. A name of one letter is given
+ * with one dash (-o FILE). A value that starts with "--" needs the form --flag=VALUE.
  */
 #pragma once
 
@@ -73,6 +74,9 @@ struct sl_option_result {
  */
 struct sl_option_result sl_option_parse(const struct sl_option_table *table, void *options,
                                         int argc, char **argv, FILE *out, FILE *err);
+
+/* What --help prints: synopsis, summary, and every option with its value, help and default. */
+void sl_option_print(const struct sl_option_table *table, FILE *out);
 
 /* Single values, for other users of the same syntax. 0 or -EINVAL. */
 SL_MUST_CHECK int sl_parse_duration(const char *text, sl_ns *ret);
