@@ -5,8 +5,8 @@ import os, re, sys
 
 LAYER = {  # docs/architecture.md, "Tree"
     "base": 0,
-    "rtp": 1, "media": 1, "stun": 1, "net": 1, "codec": 1,
-    "sdp": 2, "srtp": 2,
+    "rtp": 1, "media": 1, "stun": 1, "net": 1,
+    "sdp": 2, "srtp": 2, "codec": 2,
     "dtls": 3, "jitter": 3,
     "session": 4,
     "whip": 5,
