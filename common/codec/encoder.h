@@ -26,9 +26,10 @@ struct sl_video_encoder_config {
     int width, height;
     int fps_num, fps_den;
     int64_t bitrate_bps;
-    sl_ns gop;      /* time between IDRs */
-    int vbv_frames; /* 0: 10 */
-    int threads;    /* 0: one per core, slices */
+    sl_ns gop;       /* time between IDRs */
+    int vbv_frames;  /* 0: 10 */
+    int threads;     /* 0: by cores and frame size, as slices; each slice is one thread's */
+    bool full_range; /* written into the SPS; the pictures have to agree */
 };
 
 struct sl_video_encoder;
