@@ -186,6 +186,7 @@ static int view_frame(const AVFrame *frame, struct sl_picture *ret)
         .width = frame->width,
         .height = frame->height,
         .full_range = full || frame->color_range == AVCOL_RANGE_JPEG,
+        .bt709 = frame->colorspace == AVCOL_SPC_BT709,
     };
     for (int i = 0; i < 3; i++) {
         ret->plane[i] = frame->data[i];
@@ -207,4 +208,41 @@ int sl_video_decoder_decode(struct sl_video_decoder *decoder, const uint8_t *dat
     if (got == AVERROR(EAGAIN))
         return 0;
     return got < 0 ? -EBADMSG : view_frame(decoder->frame, ret);
+}
+
+struct sl_video_hold {
+    AVFrame *frame;
+};
+
+int sl_video_hold_create(struct sl_video_hold **ret)
+{
+    struct sl_video_hold *hold = calloc(1, sizeof(*hold));
+    if (!hold)
+        return -ENOMEM;
+    hold->frame = av_frame_alloc();
+    if (!hold->frame) {
+        free(hold);
+        return -ENOMEM;
+    }
+    *ret = hold;
+    return 0;
+}
+
+void sl_video_hold_destroy(struct sl_video_hold *hold)
+{
+    if (!hold)
+        return;
+    av_frame_free(&hold->frame);
+    free(hold);
+}
+
+void sl_video_hold_keep(struct sl_video_hold *hold, struct sl_video_decoder *decoder)
+{
+    av_frame_unref(hold->frame);
+    av_frame_move_ref(hold->frame, decoder->frame);
+}
+
+void sl_video_hold_drop(struct sl_video_hold *hold)
+{
+    av_frame_unref(hold->frame);
 }

@@ -27,6 +27,15 @@ SL_MUST_CHECK int sl_video_decoder_decode(struct sl_video_decoder *decoder, cons
 /* Before a key frame after a break. */
 void sl_video_decoder_reset(struct sl_video_decoder *decoder);
 
+/* A place to keep one picture beyond the next decode, without copying it; any thread may have it,
+ * and it may outlive the decoder. */
+struct sl_video_hold;
+SL_MUST_CHECK int sl_video_hold_create(struct sl_video_hold **ret);
+void sl_video_hold_destroy(struct sl_video_hold *hold);
+/* The picture just decoded stays valid until the next keep() or drop() of `hold`. */
+void sl_video_hold_keep(struct sl_video_hold *hold, struct sl_video_decoder *decoder);
+void sl_video_hold_drop(struct sl_video_hold *hold);
+
 struct sl_audio_decoder;
 SL_MUST_CHECK int sl_audio_decoder_create(struct sl_audio_decoder **ret);
 void sl_audio_decoder_destroy(struct sl_audio_decoder *decoder);

@@ -12,5 +12,6 @@ struct sl_picture {
     const uint8_t *plane[3]; /* Y, U, V */
     int stride[3];           /* bytes */
     bool full_range;         /* false: video range (16..235) */
+    bool bt709;              /* matrix; false: BT.601 */
     sl_ns captured;          /* CLOCK_MONOTONIC */
 };
