@@ -40,10 +40,12 @@ struct sl_addr sl_udp_local(const struct sl_udp *udp);
 /* `data` may be changed in place during the call (SRTP) and not used after it. */
 typedef void sl_udp_receive_fn(void *ctx, const struct sl_path *path, uint8_t *data, size_t len);
 
-/* Reads until the socket is empty or `max` datagrams were given. Returns how many, or -errno. */
+/* Reads until the socket is empty or `max` datagrams were given (and the rest of what the kernel
+ * had put together with the last of them). Returns how many, or -errno. */
 int sl_udp_receive(struct sl_udp *udp, int max, sl_udp_receive_fn *receive, void *ctx);
 
-/* Queues a copy; flushes by itself when the batch is full. 0, -EMSGSIZE. */
+/* Queues a copy; flushes by itself when the batch is full. 0, -EMSGSIZE, or -EAFNOSUPPORT (an
+ * address that this socket cannot reach: IPv6 from an IPv4 socket, or none). */
 int sl_udp_send(struct sl_udp *udp, const struct sl_path *path, const void *data, size_t len);
 
 /* Hands everything queued to the kernel. */
