@@ -3,12 +3,13 @@
  * DTLS 1.2 handshake for SRTP keys (RFC 5764) over OpenSSL, both roles, with
  * datagrams and time as arguments.
  *
- * Retransmission is ours: OpenSSL's own timer is set so short that it has
- * always expired when sl_dtls_tick() asks it to resend, and the intervals (50 ms,
- * doubling to 1 s, 12 tries) are counted in the time given. So handshakes run in
- * virtual time. Feed records also after completion: the last flight may be lost.
- * No state is made for an address that has not passed a STUN check: the caller
- * sees to that. MTU 1200. The handshake allocates; nothing here is on the packet path.
+ * A flight is sent again after 50 ms, doubling to 1 s, 12 times. OpenSSL does that,
+ * and reads gettimeofday() for it (it checks its timer each time it reads, so the
+ * timer cannot be kept outside); `now` is what due() counts from. A test in virtual
+ * time lends OpenSSL its clock: tests/support/virtual_clock.h.
+ * Feed records also after completion: the last flight may be lost. No state is made
+ * for an address that has not passed a STUN check: the caller sees to that. MTU 1200.
+ * The handshake allocates; nothing here is on the packet path.
  */
 #pragma once
 
@@ -58,7 +59,8 @@ enum sl_dtls_state {
 
 /* Client: sends the ClientHello. Server: nothing yet. */
 enum sl_dtls_state sl_dtls_start(struct sl_dtls *dtls, sl_ns now);
-/* One datagram in (RFC 7983: first byte 20..63). Garbage changes nothing. */
+/* One datagram in (RFC 7983: first byte 20..63). Garbage changes nothing; a server that has not
+ * answered a ClientHello yet survives even a well-formed wrong one (reason() then says why). */
 enum sl_dtls_state sl_dtls_receive(struct sl_dtls *dtls, sl_ns now, const uint8_t *data,
                                    size_t len);
 sl_ns sl_dtls_due(const struct sl_dtls *dtls);
