@@ -122,7 +122,11 @@ struct sl_session_stats {
     sl_ns rtt;          /* smoothed; 0 unknown */
     sl_ns clock_offset; /* remote NTP minus ours, at the lowest RTT */
     bool clock_known;
-    uint64_t stun_refused, dtls_refused, srtp_refused, srtp_replayed, malformed, unknown_source;
+    /* datagrams_in == the accepted + the refused, replayed, malformed, unknown_source and late */
+    uint64_t stun_accepted, dtls_accepted, rtp_accepted, rtcp_accepted;
+    uint64_t stun_refused, dtls_refused, srtp_refused, srtp_replayed, malformed;
+    uint64_t unknown_source; /* not validated, before keys, or an SSRC of no use */
+    uint64_t late;           /* after the end */
     uint64_t datagrams_in, datagrams_out;
     enum sl_srtp_profile profile; /* 0 before keys */
     struct sl_path path;

@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What the files of a session share: session.c (life, demultiplexing, timers), connect.c (ICE and
+ * DTLS), media.c (RTP both ways), reports.c (RTCP both ways). For them only.
+ */
+#pragma once
+
+#include "session/ice_client.h"
+#include "session/ice_lite.h"
+#include "session/media_receive.h"
+#include "session/media_send.h"
+#include "session/peer_clock.h"
+#include "session/session.h"
+#include "session/sources.h"
+
+#define SL_SESSION_DATAGRAM 1500
+/* What we write at most: relayed packets of others (SL_RTP_FOREIGN_MAX) with our extensions on. */
+#define SL_SESSION_PLAIN_MAX 1400
+_Static_assert(SL_SESSION_PLAIN_MAX + SL_SRTP_TRAILER_MAX <= SL_SESSION_DATAGRAM, "room to seal");
+
+struct sl_session {
+    struct sl_session_config config;
+    enum sl_session_state state;
+    sl_ns created, heard;
+    bool lite;
+    union {
+        struct sl_ice_lite lite;
+        struct sl_ice_client client;
+    } ice;
+    struct sl_dtls *dtls;
+    struct sl_srtp *srtp;
+    uint32_t local_ssrc; /* of our RTCP where we only receive */
+
+    /* One of the two, per kind that was agreed. */
+    struct sl_media_send *send[SL_MEDIA_KINDS];
+    struct sl_media_receive *receive[SL_MEDIA_KINDS];
+    struct sl_sources sources;
+
+    struct sl_peer_clock clock;
+    bool clock_known;
+    int64_t clock_span; /* remote minus ours, Q32.32: what a capture time is corrected by */
+
+    sl_ns report_due;
+    bool reports_rrtr; /* agreed: we send RRTR when we receive, answer it when we send */
+    struct {
+        uint32_t ssrc, ntp;
+        sl_ns at; /* 0: nothing to answer */
+        sl_ns answered;
+    } rrtr;
+    bool keyframe_due; /* asked for, held back by the limit */
+    sl_ns keyframe_asked;
+    int fir_seq; /* of the last FIR, -1: none yet */
+
+    struct {
+        uint64_t resent, nacks, keyframe_requests, bytes, packets;
+        uint8_t remote_fraction_lost;
+        uint32_t remote_jitter;
+    } counts[SL_MEDIA_KINDS];
+    struct sl_session_stats stats; /* the counters of it that have no better home */
+};
+
+/* session.c */
+void sl_session_enter(struct sl_session *session, enum sl_session_state state, const char *reason);
+void sl_session_output(struct sl_session *session, const struct sl_path *path, const uint8_t *data,
+                       size_t len);
+
+/* connect.c */
+int sl_connect_init(struct sl_session *session);
+void sl_connect_start(struct sl_session *session, sl_ns now);
+void sl_connect_stun(struct sl_session *session, sl_ns now, const struct sl_path *path,
+                     const uint8_t *data, size_t len);
+void sl_connect_dtls(struct sl_session *session, sl_ns now, const struct sl_path *path,
+                     const uint8_t *data, size_t len);
+bool sl_connect_is_validated(struct sl_session *session, const struct sl_path *path);
+/* Where to send, or NULL. */
+const struct sl_path *sl_connect_path(const struct sl_session *session);
+sl_ns sl_connect_due(const struct sl_session *session);
+void sl_connect_tick(struct sl_session *session, sl_ns now);
+
+/* media.c */
+int sl_media_init(struct sl_session *session);
+void sl_media_fini(struct sl_session *session);
+void sl_media_rtp(struct sl_session *session, sl_ns now, uint8_t *data, size_t len);
+void sl_media_answer_nack(struct sl_session *session, sl_ns now, uint32_t ssrc, uint16_t pid,
+                          uint16_t blp);
+sl_ns sl_media_due(const struct sl_session *session);
+void sl_media_tick(struct sl_session *session, sl_ns now);
+
+/* reports.c */
+void sl_reports_start(struct sl_session *session, sl_ns now);
+void sl_reports_rtcp(struct sl_session *session, sl_ns now, uint8_t *data, size_t len);
+/* Seals what `w` holds (in a buffer with room for the trailer) and sends it. */
+void sl_reports_send(struct sl_session *session, struct sl_writer *w);
+void sl_reports_bye(struct sl_session *session);
+sl_ns sl_reports_due(const struct sl_session *session);
+void sl_reports_tick(struct sl_session *session, sl_ns now);

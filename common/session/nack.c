@@ -1,0 +1,391 @@
+/* SPDX-License-Identifier: MIT */
+#include "session/nack.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define WINDOW 1024 /* numbers remembered as arrived; srtp's replay window has the same size */
+#define MAX_TRIES 5
+#define RETRY_MIN (10 * SL_MS)
+#define GUARD_BASE (1500 * SL_US)
+#define GUARD_CAP (20 * SL_MS)
+#define GUARD_HALF_LIFE (5 * SL_SEC)
+#define TAIL_QUIET (5 * SL_MS)
+#define TAIL_AHEAD 4 /* numbers past the highest asked for at once */
+#define BACKWARD 64  /* the first packets ever may come in the wrong order, by so much ... */
+#define BACKWARD_TIME (500 * SL_MS) /* ... and for so long */
+
+struct missing {
+    int64_t seq;
+    sl_ns noticed;
+    sl_ns next; /* when to ask (again), or to give up */
+    int tries;
+};
+
+/*
+ * Numbers past the highest that the tail rule asked for. They may not exist, so they are not
+ * `missing` until a later packet proves them; then they keep the tries already spent on them.
+ */
+struct tail {
+    sl_ns next; /* SL_NEVER: nothing to ask */
+    sl_ns asked;
+    int tries;
+    int64_t until; /* the last number asked for so far */
+};
+
+struct sl_nack {
+    struct sl_nack_config config;
+    bool started;
+    int64_t first, highest;
+    sl_ns started_at;
+    uint64_t arrived[WINDOW / 64];
+    struct missing missing[SL_NACK_MAX]; /* ascending */
+    size_t count;
+    struct tail tail;
+    sl_ns guard, guard_raised;
+    sl_ns rtt; /* as last told */
+    sl_ns due;
+    size_t fresh_given_up;
+    struct sl_nack_stats stats;
+};
+
+static bool has_arrived(const struct sl_nack *nack, int64_t seq)
+{
+    const uint64_t slot = (uint64_t)seq % WINDOW;
+    return nack->arrived[slot / 64] >> (slot % 64) & 1;
+}
+
+static void mark(struct sl_nack *nack, int64_t seq, bool arrived)
+{
+    const uint64_t slot = (uint64_t)seq % WINDOW;
+    const uint64_t bit = (uint64_t)1 << (slot % 64);
+    if (arrived)
+        nack->arrived[slot / 64] |= bit;
+    else
+        nack->arrived[slot / 64] &= ~bit;
+}
+
+static sl_ns retry_after(const struct sl_nack *nack)
+{
+    return nack->rtt > RETRY_MIN ? nack->rtt : RETRY_MIN;
+}
+
+static sl_ns min_ns(sl_ns a, sl_ns b)
+{
+    return a < b ? a : b;
+}
+
+static void find_due(struct sl_nack *nack)
+{
+    nack->due = nack->tail.next;
+    for (size_t i = 0; i < nack->count; i++)
+        nack->due = min_ns(nack->due, nack->missing[i].next);
+}
+
+/* Where `seq` is, or would be inserted. */
+static size_t place_of(const struct sl_nack *nack, int64_t seq)
+{
+    size_t low = 0, high = nack->count;
+    while (low < high) {
+        const size_t middle = (low + high) / 2;
+        if (nack->missing[middle].seq < seq)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
+}
+
+static void remove_at(struct sl_nack *nack, size_t at)
+{
+    const bool was_due = nack->missing[at].next == nack->due;
+    nack->count--;
+    memmove(&nack->missing[at], &nack->missing[at + 1],
+            (nack->count - at) * sizeof(nack->missing[0]));
+    if (was_due)
+        find_due(nack);
+}
+
+static void give_up(struct sl_nack *nack, size_t count)
+{
+    nack->stats.given_up += count;
+    nack->fresh_given_up += count;
+}
+
+static void insert(struct sl_nack *nack, int64_t seq, sl_ns now)
+{
+    const size_t at = place_of(nack, seq);
+    memmove(&nack->missing[at + 1], &nack->missing[at],
+            (nack->count - at) * sizeof(nack->missing[0]));
+    struct missing *missing = &nack->missing[at];
+    *missing = (struct missing){.seq = seq, .noticed = now, .next = now + nack->guard};
+    if (nack->tail.tries > 0 && seq > nack->highest && seq <= nack->tail.until) {
+        missing->tries = nack->tail.tries;
+        missing->next = nack->tail.asked + retry_after(nack);
+    }
+    nack->count++;
+    nack->due = min_ns(nack->due, missing->next);
+}
+
+/* The numbers from..to (both included) were sent and have not come. */
+static void add_gap(struct sl_nack *nack, int64_t from, int64_t to, sl_ns now)
+{
+    const uint64_t gap = (uint64_t)(to - from + 1);
+    nack->stats.expected += gap;
+    if (nack->count + gap > SL_NACK_MAX) {
+        give_up(nack, nack->count + gap);
+        nack->count = 0;
+        return;
+    }
+    for (int64_t seq = from; seq <= to; seq++)
+        insert(nack, seq, now);
+}
+
+/* What falls out of the window can no longer be told from a duplicate. */
+static void drop_old(struct sl_nack *nack)
+{
+    size_t old = 0;
+    while (old < nack->count && nack->missing[old].seq <= nack->highest - WINDOW)
+        old++;
+    if (old == 0)
+        return;
+    nack->count -= old;
+    memmove(nack->missing, &nack->missing[old], nack->count * sizeof(nack->missing[0]));
+    give_up(nack, old);
+}
+
+static void arm_tail(struct sl_nack *nack, bool marker, bool resend, sl_ns now)
+{
+    nack->tail = (struct tail){.next = SL_NEVER};
+    if (!nack->config.tail || marker)
+        return;
+    /* A mended tail that still has no marker: what was asked for with it is on its way, what was
+     * not is gone as well, so there is no quiet to wait for again, only the order of arrival. */
+    const sl_ns quiet = resend ? nack->guard : TAIL_QUIET + nack->guard - GUARD_BASE;
+    nack->tail.next = now + quiet;
+}
+
+static void advance(struct sl_nack *nack, int64_t seq, bool marker, bool resend, sl_ns now)
+{
+    if (seq - nack->highest >= WINDOW)
+        memset(nack->arrived, 0, sizeof(nack->arrived));
+    else
+        for (int64_t i = nack->highest + 1; i < seq; i++)
+            mark(nack, i, false);
+    if (seq > nack->highest + 1)
+        add_gap(nack, nack->highest + 1, seq - 1, now);
+    const struct tail was = nack->tail;
+    nack->stats.expected++;
+    nack->highest = seq;
+    drop_old(nack);
+    arm_tail(nack, marker, resend, now);
+    if (resend && seq < was.until && nack->tail.next != SL_NEVER) {
+        /* The rest of the same request is still under way. */
+        nack->tail.until = was.until;
+        nack->tail.tries = was.tries;
+        nack->tail.asked = was.asked;
+    }
+    find_due(nack);
+}
+
+static void start(struct sl_nack *nack, int64_t seq, bool marker, sl_ns now)
+{
+    nack->started = true;
+    nack->first = nack->highest = seq;
+    nack->started_at = now;
+    nack->stats.expected++;
+    arm_tail(nack, marker, false, now);
+    find_due(nack);
+}
+
+/* Waits longer next time, unless the network is so disordered that waiting would cost more than
+ * asking in vain: what is later than the cap says nothing about the guard. */
+static void learn_reordering(struct sl_nack *nack, sl_ns lateness, sl_ns now)
+{
+    const sl_ns want = lateness + lateness / 4;
+    if (lateness > GUARD_CAP || want <= nack->guard)
+        return;
+    nack->guard = min_ns((nack->guard + 3 * want) / 4, GUARD_CAP);
+    nack->guard_raised = now;
+}
+
+static void forget_reordering(struct sl_nack *nack, sl_ns now)
+{
+    if (now - nack->guard_raised < GUARD_HALF_LIFE)
+        return;
+    nack->guard = GUARD_BASE + (nack->guard - GUARD_BASE) / 2;
+    nack->guard_raised = now;
+}
+
+static enum sl_nack_arrival count_arrival(struct sl_nack *nack, int64_t seq, bool mended)
+{
+    mark(nack, seq, true);
+    if (mended)
+        nack->stats.mended++;
+    else
+        nack->stats.received++;
+    return mended ? SL_NACK_MENDED : SL_NACK_NEW;
+}
+
+/* Reordered at the very start: the stream began earlier than it seemed. */
+static enum sl_nack_arrival arrived_before_first(struct sl_nack *nack, int64_t seq, sl_ns now)
+{
+    if (nack->first - seq > BACKWARD || now - nack->started_at > BACKWARD_TIME ||
+        nack->highest - seq >= WINDOW / 2) {
+        nack->stats.old++;
+        return SL_NACK_OLD;
+    }
+    const int64_t first = nack->first;
+    nack->first = seq;
+    for (int64_t i = seq; i < first; i++)
+        mark(nack, i, false);
+    nack->stats.expected++;
+    if (seq + 1 < first)
+        add_gap(nack, seq + 1, first - 1, now);
+    return count_arrival(nack, seq, false);
+}
+
+static enum sl_nack_arrival arrived_late(struct sl_nack *nack, int64_t seq, bool resend, sl_ns now)
+{
+    if (seq <= nack->highest - WINDOW) {
+        nack->stats.old++;
+        return SL_NACK_OLD;
+    }
+    if (has_arrived(nack, seq)) {
+        nack->stats.duplicate++;
+        return SL_NACK_DUPLICATE;
+    }
+    const size_t at = place_of(nack, seq);
+    if (at == nack->count || nack->missing[at].seq != seq) {
+        nack->stats.given_up--; /* it came after all */
+        return count_arrival(nack, seq, resend);
+    }
+    const bool mended = resend && nack->missing[at].tries > 0;
+    if (!mended)
+        learn_reordering(nack, now - nack->missing[at].noticed, now);
+    remove_at(nack, at);
+    return count_arrival(nack, seq, mended);
+}
+
+enum sl_nack_arrival sl_nack_arrived(struct sl_nack *nack, int64_t seq, bool marker, bool resend,
+                                     sl_ns now)
+{
+    forget_reordering(nack, now);
+    if (!nack->started) {
+        start(nack, seq, marker, now);
+        return count_arrival(nack, seq, false);
+    }
+    if (seq < nack->first)
+        return arrived_before_first(nack, seq, now);
+    if (seq <= nack->highest)
+        return arrived_late(nack, seq, resend, now);
+    const bool mended = resend && seq <= nack->tail.until;
+    advance(nack, seq, marker, mended, now);
+    return count_arrival(nack, seq, mended);
+}
+
+/* False: this number is given up. */
+static bool ask(struct sl_nack *nack, struct missing *missing, sl_ns now, int64_t *seqs,
+                size_t *count)
+{
+    const sl_ns end = missing->noticed + nack->config.patience;
+    if (now >= end || missing->tries >= MAX_TRIES)
+        return false;
+    if (now + nack->rtt > end) { /* an answer would come too late; what is under way may not */
+        missing->next = end;
+        return true;
+    }
+    seqs[(*count)++] = missing->seq;
+    missing->tries++;
+    missing->next = min_ns(now + retry_after(nack), end);
+    return true;
+}
+
+static void ask_tail(struct sl_nack *nack, sl_ns now, int64_t *seqs, size_t max, size_t *count)
+{
+    struct tail *tail = &nack->tail;
+    if (tail->next > now || *count + TAIL_AHEAD > max)
+        return;
+    if (tail->tries >= MAX_TRIES) {
+        tail->next = SL_NEVER;
+        return;
+    }
+    tail->until = nack->highest + TAIL_AHEAD;
+    for (int64_t seq = nack->highest + 1; seq <= tail->until; seq++)
+        seqs[(*count)++] = seq;
+    tail->tries++;
+    tail->asked = now;
+    tail->next = now + retry_after(nack);
+}
+
+size_t sl_nack_take(struct sl_nack *nack, sl_ns now, sl_ns rtt, int64_t *seqs, size_t max)
+{
+    size_t count = 0, kept = 0;
+    nack->rtt = rtt;
+    if (now < nack->due)
+        return 0;
+    for (size_t i = 0; i < nack->count; i++) {
+        struct missing *missing = &nack->missing[i];
+        const bool held =
+            missing->next > now || count == max || ask(nack, missing, now, seqs, &count);
+        if (held)
+            nack->missing[kept++] = *missing;
+    }
+    give_up(nack, nack->count - kept);
+    nack->count = kept;
+    ask_tail(nack, now, seqs, max, &count);
+    nack->stats.asked += count;
+    find_due(nack);
+    return count;
+}
+
+size_t sl_nack_given_up(struct sl_nack *nack)
+{
+    const size_t count = nack->fresh_given_up;
+    nack->fresh_given_up = 0;
+    return count;
+}
+
+sl_ns sl_nack_due(const struct sl_nack *nack)
+{
+    return nack->due;
+}
+
+int sl_nack_create(struct sl_nack **ret, const struct sl_nack_config *config)
+{
+    if (config->patience <= 0)
+        return -EINVAL;
+    struct sl_nack *nack = calloc(1, sizeof(*nack));
+    if (!nack)
+        return -ENOMEM;
+    nack->config = *config;
+    nack->guard = GUARD_BASE;
+    nack->due = nack->tail.next = SL_NEVER;
+    *ret = nack;
+    return 0;
+}
+
+void sl_nack_destroy(struct sl_nack *nack)
+{
+    free(nack);
+}
+
+/* A new stream: what was missing of the old one will not come. The guard is the network's. */
+void sl_nack_reset(struct sl_nack *nack)
+{
+    give_up(nack, nack->count);
+    nack->fresh_given_up = 0;
+    nack->count = 0;
+    nack->started = false;
+    nack->tail = (struct tail){.next = SL_NEVER};
+    nack->due = SL_NEVER;
+    memset(nack->arrived, 0, sizeof(nack->arrived));
+}
+
+void sl_nack_stats(const struct sl_nack *nack, struct sl_nack_stats *ret)
+{
+    *ret = nack->stats;
+    ret->missing = nack->count;
+    ret->guard = nack->guard;
+}

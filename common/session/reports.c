@@ -1,0 +1,313 @@
+/* SPDX-License-Identifier: MIT */
+/* RTCP of a session, both ways: reports, clocks, and what the peer asks for. */
+#include <errno.h>
+
+#include "base/time.h"
+#include "session/internal.h"
+
+#define SR_INTERVAL SL_SEC
+#define RR_INTERVAL SL_SEC                  /* to others */
+#define RR_INTERVAL_SIGHTLINE (200 * SL_MS) /* on our own hops */
+#define RRTR_ANSWER_GAP (20 * SL_MS)        /* however often a peer asks */
+#define NACKED_MAX 1024                     /* numbers looked at per datagram */
+#define RTT_MAX (60 * SL_SEC)               /* a larger one is a lie */
+
+void sl_reports_send(struct sl_session *session, struct sl_writer *w)
+{
+    if (w->failed || sl_writer_len(w) == 0 || !session->srtp)
+        return;
+    const int n =
+        sl_srtp_protect_rtcp(session->srtp, w->start, sl_writer_len(w), SL_SESSION_DATAGRAM);
+    if (n > 0)
+        sl_session_output(session, sl_connect_path(session), w->start, (size_t)n);
+}
+
+/* --------------------------------------------------------------- sending */
+
+static const char *cname(const struct sl_session *session)
+{
+    return session->config.agreed.media_count ? session->config.agreed.media[0].cname : "";
+}
+
+static void write_dlrr(struct sl_session *session, sl_ns now, uint32_t ssrc, struct sl_writer *w)
+{
+    if (session->rrtr.at == 0)
+        return;
+    const uint32_t since = (uint32_t)(((__int128)(now - session->rrtr.at) << 16) / SL_SEC);
+    sl_rtcp_write_dlrr(w, ssrc, session->rrtr.ssrc, session->rrtr.ntp, since);
+    session->rrtr.at = 0;
+    session->rrtr.answered = now;
+}
+
+static void write_sender_report(struct sl_session *session, sl_ns now, struct sl_writer *w)
+{
+    const uint64_t ntp = sl_ntp_from_ns(now, session->config.epoch);
+    uint32_t ssrc = 0;
+    for (int kind = 0; kind < SL_MEDIA_KINDS; kind++) {
+        const struct sl_media_send *send = session->send[kind];
+        if (!send)
+            continue;
+        if (ssrc == 0)
+            ssrc = send->ssrc;
+        sl_media_send_report(send, ntp, w);
+    }
+    if (sl_writer_len(w) == 0) /* nothing sent yet: a compound begins with a report all the same */
+        sl_rtcp_write_rr(w, ssrc, NULL, 0);
+    sl_rtcp_write_sdes(w, ssrc, cname(session));
+    write_dlrr(session, now, ssrc, w);
+}
+
+static void write_receiver_report(struct sl_session *session, sl_ns now, struct sl_writer *w)
+{
+    struct sl_rtcp_report_block blocks[SL_MEDIA_KINDS];
+    size_t count = 0;
+    for (int kind = 0; kind < SL_MEDIA_KINDS; kind++)
+        if (session->receive[kind] &&
+            sl_media_receive_report(session->receive[kind], now, &blocks[count]))
+            count++;
+    sl_rtcp_write_rr(w, session->local_ssrc, blocks, count);
+    sl_rtcp_write_sdes(w, session->local_ssrc, cname(session));
+    if (session->reports_rrtr)
+        sl_rtcp_write_rrtr(w, session->local_ssrc, sl_ntp_from_ns(now, session->config.epoch));
+}
+
+static void send_report(struct sl_session *session, sl_ns now)
+{
+    uint8_t out[SL_SESSION_DATAGRAM];
+    struct sl_writer w = sl_writer(out, SL_SESSION_PLAIN_MAX);
+    if (session->config.agreed.local_sends) {
+        write_sender_report(session, now, &w);
+        session->report_due = now + SR_INTERVAL;
+    } else {
+        write_receiver_report(session, now, &w);
+        session->report_due =
+            now + (session->config.agreed.sightline ? RR_INTERVAL_SIGHTLINE : RR_INTERVAL);
+    }
+    sl_reports_send(session, &w);
+}
+
+void sl_reports_start(struct sl_session *session, sl_ns now)
+{
+    if (session->config.agreed.local_sends)
+        session->report_due = SL_NEVER; /* until the first packet */
+    else
+        send_report(session, now); /* the round trip is known before the first loss */
+}
+
+void sl_reports_bye(struct sl_session *session)
+{
+    uint8_t out[SL_SESSION_DATAGRAM];
+    struct sl_writer w = sl_writer(out, SL_SESSION_PLAIN_MAX);
+    uint32_t ssrcs[SL_MEDIA_KINDS];
+    size_t count = 0;
+    for (int kind = 0; kind < SL_MEDIA_KINDS; kind++)
+        if (session->send[kind])
+            ssrcs[count++] = session->send[kind]->ssrc;
+    if (count == 0)
+        ssrcs[count++] = session->local_ssrc;
+    sl_rtcp_write_rr(&w, ssrcs[0], NULL, 0);
+    sl_rtcp_write_bye(&w, ssrcs, count);
+    sl_reports_send(session, &w);
+}
+
+/* When a peer's RRTR is to be answered. */
+static sl_ns answer_due(const struct sl_session *session)
+{
+    return session->rrtr.at == 0 ? SL_NEVER : session->rrtr.answered + RRTR_ANSWER_GAP;
+}
+
+sl_ns sl_reports_due(const struct sl_session *session)
+{
+    const sl_ns answer = answer_due(session);
+    return answer < session->report_due ? answer : session->report_due;
+}
+
+void sl_reports_tick(struct sl_session *session, sl_ns now)
+{
+    if (sl_reports_due(session) <= now)
+        send_report(session, now);
+}
+
+/* ------------------------------------------------------------- receiving */
+
+/* One compound being read. */
+struct reading {
+    struct sl_session *session;
+    sl_ns now;
+    bool has_sr;
+    uint64_t sr_ntp;
+    sl_ns rtt; /* of a DLRR in the same compound; 0: none */
+    unsigned nacked;
+    bool bye;
+};
+
+static struct sl_media_receive *receiver_of(struct sl_session *session, uint32_t ssrc)
+{
+    for (int kind = 0; kind < SL_MEDIA_KINDS; kind++)
+        if (session->receive[kind] && session->receive[kind]->ssrc == ssrc)
+            return session->receive[kind];
+    return NULL;
+}
+
+/* From the middle 32 bits of an NTP time that came back, and how long the peer held it. -1: none.
+ */
+static sl_ns round_trip(const struct reading *reading, uint32_t sent, uint32_t held)
+{
+    const uint64_t ntp = sl_ntp_from_ns(reading->now, reading->session->config.epoch);
+    const int32_t ticks = (int32_t)((uint32_t)(ntp >> 16) - sent - held);
+    const sl_ns rtt = ticks < 0 ? 0 : (sl_ns)(((int64_t)ticks * SL_SEC) >> 16);
+    return sent == 0 || rtt > RTT_MAX ? -1 : rtt;
+}
+
+static void read_sr(struct reading *reading, const struct sl_rtcp_item *item)
+{
+    struct sl_media_receive *receive = receiver_of(reading->session, item->sender_ssrc);
+    if (!receive)
+        return;
+    sl_media_receive_sr(receive, item->ntp, reading->now);
+    reading->has_sr = true;
+    reading->sr_ntp = item->ntp;
+}
+
+static void read_block(struct reading *reading, const struct sl_rtcp_report_block *block)
+{
+    struct sl_session *session = reading->session;
+    for (int kind = 0; kind < SL_MEDIA_KINDS; kind++) {
+        if (!session->send[kind] || session->send[kind]->ssrc != block->ssrc)
+            continue;
+        session->counts[kind].remote_fraction_lost = block->fraction_lost;
+        session->counts[kind].remote_jitter = block->jitter;
+        const sl_ns rtt = round_trip(reading, block->lsr, block->dlsr);
+        if (rtt >= 0)
+            sl_peer_clock_rtt(&session->clock, rtt);
+    }
+}
+
+static void read_dlrr(struct reading *reading, const struct sl_rtcp_item *item)
+{
+    if (item->media_ssrc != reading->session->local_ssrc)
+        return;
+    const sl_ns rtt = round_trip(reading, item->lrr, item->dlrr);
+    if (rtt < 0)
+        return;
+    sl_peer_clock_rtt(&reading->session->clock, rtt);
+    reading->rtt = rtt > 0 ? rtt : 1;
+}
+
+static void read_rrtr(struct reading *reading, const struct sl_rtcp_item *item)
+{
+    struct sl_session *session = reading->session;
+    if (!session->config.agreed.local_sends)
+        return;
+    session->rrtr.ssrc = item->sender_ssrc;
+    session->rrtr.ntp = (uint32_t)(item->ntp >> 16);
+    session->rrtr.at = reading->now;
+}
+
+static void read_nack(struct reading *reading, const struct sl_rtcp_item *item)
+{
+    reading->nacked += 1 + (unsigned)__builtin_popcount(item->nack_blp);
+    if (reading->nacked <= NACKED_MAX)
+        sl_media_answer_nack(reading->session, reading->now, item->media_ssrc, item->nack_pid,
+                             item->nack_blp);
+}
+
+static void read_keyframe_request(struct reading *reading, const struct sl_rtcp_item *item)
+{
+    struct sl_session *session = reading->session;
+    const struct sl_media_send *video = session->send[SL_VIDEO];
+    if (!video || item->media_ssrc != video->ssrc)
+        return;
+    if (item->type == SL_RTCP_FIR) { /* repeated until it is seen to work (RFC 5104 4.3.1.2) */
+        if (session->fir_seq == item->fir_seq)
+            return;
+        session->fir_seq = item->fir_seq;
+    }
+    session->counts[SL_VIDEO].keyframe_requests++;
+    if (session->config.handler->keyframe_wanted)
+        session->config.handler->keyframe_wanted(session->config.ctx, reading->now);
+}
+
+static void read_bye(struct reading *reading, const struct sl_rtcp_item *item)
+{
+    /* A source that leaves takes the session along; a resend stream does not. */
+    if (reading->session->config.agreed.local_sends ||
+        receiver_of(reading->session, item->media_ssrc))
+        reading->bye = true;
+}
+
+static void read_item(void *ctx, const struct sl_rtcp_item *item)
+{
+    struct reading *reading = ctx;
+    switch (item->type) {
+    case SL_RTCP_SR:
+        read_sr(reading, item);
+        break;
+    case SL_RTCP_REPORT_BLOCK:
+        read_block(reading, &item->block);
+        break;
+    case SL_RTCP_NACK:
+        read_nack(reading, item);
+        break;
+    case SL_RTCP_PLI:
+    case SL_RTCP_FIR:
+        read_keyframe_request(reading, item);
+        break;
+    case SL_RTCP_XR_RRTR:
+        read_rrtr(reading, item);
+        break;
+    case SL_RTCP_XR_DLRR:
+        read_dlrr(reading, item);
+        break;
+    case SL_RTCP_BYE:
+        read_bye(reading, item);
+        break;
+    case SL_RTCP_RR:
+    case SL_RTCP_SDES_CNAME:
+    case SL_RTCP_REMB:
+        break;
+    }
+}
+
+static void learn_clock(struct sl_session *session, const struct reading *reading)
+{
+    const sl_ns rtt = reading->rtt ? reading->rtt : session->clock.rtt;
+    if (!reading->has_sr || rtt == 0)
+        return;
+    sl_peer_clock_sr(&session->clock, reading->now,
+                     sl_ntp_to_ns(reading->sr_ntp, session->config.epoch), rtt);
+    sl_ns offset;
+    session->clock_known = sl_peer_clock_offset(&session->clock, &offset);
+    if (session->clock_known)
+        session->clock_span = sl_ntp_span_from_ns(offset);
+}
+
+static void count_refused(struct sl_session *session, int error)
+{
+    if (error == -EALREADY)
+        session->stats.srtp_replayed++;
+    else if (error == -EACCES)
+        session->stats.srtp_refused++;
+    else
+        session->stats.malformed++;
+}
+
+void sl_reports_rtcp(struct sl_session *session, sl_ns now, uint8_t *data, size_t len)
+{
+    const int n = sl_srtp_unprotect_rtcp(session->srtp, data, len);
+    if (n < 0) {
+        count_refused(session, n);
+        return;
+    }
+    session->heard = now;
+    struct reading reading = {.session = session, .now = now};
+    if (sl_rtcp_read(data, (size_t)n, read_item, &reading) < 0)
+        session->stats.malformed++; /* what was read before the fault stands */
+    else
+        session->stats.rtcp_accepted++;
+    learn_clock(session, &reading);
+    if (reading.bye)
+        sl_session_enter(session, SL_SESSION_CLOSED, "the peer said goodbye");
+    else if (answer_due(session) <= now)
+        send_report(session, now);
+}
