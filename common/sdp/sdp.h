@@ -3,11 +3,12 @@
  * SDP offer and answer (RFC 8866, 3264, 8829, 8843 BUNDLE, 8839 ICE, 9725 WHIP),
  * for sessions that go one way: WHIP (offerer sends) and WHEP (offerer receives).
  *
- *     offerer: sl_sdp_write_offer ──text──▶ answerer: sl_sdp_answer ──text──▶ offerer:
- * sl_sdp_accept
+ *     sl_sdp_write_offer ──offer──▶ sl_sdp_answer ──answer──▶ sl_sdp_accept
+ *          offerer                     answerer                  offerer
  *
  * Both ends come out with the same `sl_sdp_agreed`, which a session is built from.
- * Pure; no allocation; limits: SL_SDP_MAX_BYTES in all, 4 m= lines looked at.
+ * At most one video and one audio section are taken, on one transport (BUNDLE); all others are
+ * rejected in place. Pure; no allocation (some 100 KiB of stack); limits below.
  */
 #pragma once
 
@@ -21,6 +22,7 @@
 
 #define SL_SDP_MAX_BYTES 65536
 #define SL_SDP_MAX_LINES 2000
+#define SL_SDP_SECTIONS 8 /* m= lines */
 #define SL_SDP_CANDIDATES 16
 #define SL_FINGERPRINT_BYTES 32
 
