@@ -7,7 +7,10 @@
 
 #include <cmocka.h>
 #include <errno.h>
+#include <openssl/evp.h>
+#include <openssl/pem.h>
 #include <openssl/ssl.h>
+#include <openssl/x509.h>
 #include <string.h>
 
 #include "base/bytes.h"
@@ -408,6 +411,48 @@ static void client_without_certificate_fails(void **state)
     close_link(link);
 }
 
+/* Its flights do not fit one datagram, unlike ours. */
+static void long_flights_are_cut_to_datagrams(void **state)
+{
+    (void)state;
+    struct sl_dtls_identity *rsa = NULL;
+    EVP_PKEY *key = EVP_RSA_gen(2048);
+    X509 *certificate = X509_new();
+    assert_int_equal(X509_set_pubkey(certificate, key), 1);
+    assert_non_null(X509_gmtime_adj(X509_getm_notAfter(certificate), 0));
+    assert_non_null(X509_gmtime_adj(X509_getm_notBefore(certificate), 0));
+    assert_true(X509_sign(certificate, key, EVP_sha256()) > 0);
+    BIO *texts[2] = {BIO_new(BIO_s_mem()), BIO_new(BIO_s_mem())};
+    char pem[2][4096] = {{0}};
+    assert_int_equal(PEM_write_bio_X509(texts[0], certificate), 1);
+    assert_int_equal(PEM_write_bio_PrivateKey(texts[1], key, NULL, NULL, 0, NULL, NULL), 1);
+    for (int i = 0; i < 2; i++) {
+        assert_true(BIO_read(texts[i], pem[i], sizeof(pem[i]) - 1) > 0);
+        BIO_free(texts[i]);
+    }
+    assert_int_equal(sl_dtls_identity_from_pem(&rsa, pem[0], pem[1]), 0);
+    X509_free(certificate);
+    EVP_PKEY_free(key);
+
+    for (int drop = -1; drop < 2; drop++) {
+        struct link *link = open_link();
+        sl_dtls_destroy(link->peers[0]);
+        sl_dtls_destroy(link->peers[1]);
+        link->peers[0] = make_peer(link, 0, alice, sl_dtls_identity_fingerprint(rsa));
+        link->peers[1] = make_peer(link, 1, rsa, sl_dtls_identity_fingerprint(alice));
+        link->fate = one_victim;
+        link->victim_side = 1;
+        link->victim = drop;
+        link->victim_fate = DROP;
+        sl_dtls_start(link->peers[0], link->now);
+        run(link, SL_SEC);
+        check_keys(link, SL_SRTP_AEAD_AES_128_GCM);
+        assert_true(link->longest > 1100);
+        close_link(link);
+    }
+    sl_dtls_identity_destroy(rsa);
+}
+
 static void close_notify_ends_both(void **state)
 {
     (void)state;
@@ -559,6 +604,7 @@ int main(void)
         cmocka_unit_test(peer_with_sha1_80_only_is_served),
         cmocka_unit_test(peer_without_our_profiles_fails),
         cmocka_unit_test(client_without_certificate_fails),
+        cmocka_unit_test(long_flights_are_cut_to_datagrams),
         cmocka_unit_test(close_notify_ends_both),
         cmocka_unit_test(forged_records_change_nothing),
         cmocka_unit_test(garbage_before_the_handshake_changes_nothing),
