@@ -134,7 +134,7 @@ static void read_afb(const struct walk *walk, struct sl_reader *r, struct sl_rtc
     const unsigned exponent = rate >> REMB_MANTISSA_BITS;
     const uint64_t mantissa = rate & ((1u << REMB_MANTISSA_BITS) - 1);
     item->type = SL_RTCP_REMB;
-    item->remb_bps = exponent > 63 - REMB_MANTISSA_BITS ? UINT64_MAX : mantissa << exponent;
+    item->remb_bps = mantissa > UINT64_MAX >> exponent ? UINT64_MAX : mantissa << exponent;
     if (ssrcs)
         item->media_ssrc = sl_read32(r);
     if (!r->failed)
@@ -390,7 +390,7 @@ void sl_rtcp_write_remb(struct sl_writer *w, uint32_t sender_ssrc, uint32_t medi
                         uint64_t bps)
 {
     uint32_t exponent = 0;
-    while (bps >> (REMB_MANTISSA_BITS + exponent))
+    while (bps >> exponent >> REMB_MANTISSA_BITS)
         exponent++;
     const size_t start = begin_feedback(w, PSFB, FMT_AFB, sender_ssrc, 0);
     sl_write32(w, REMB_NAME);
