@@ -8,8 +8,9 @@
 
 #define PACE (20 * SL_MS)
 #define RETRY_FIRST (100 * SL_MS)
-#define RETRY_CAP (400 * SL_MS) /* our clients give a connection 1 s: doubling on would waste it   \
-                                 */
+#define RETRY_CAP                                                                                  \
+    (400 * SL_MS) /* our clients give a connection 1 s: doubling on would waste it                 \
+                   */
 #define CONSENT (5 * SL_SEC)
 #define SILENCE (500 * SL_MS)
 #define SILENCE_CHECK (100 * SL_MS)

@@ -37,8 +37,7 @@ struct sl_session {
     struct sl_sources sources;
 
     struct sl_peer_clock clock;
-    bool clock_known;
-    int64_t clock_span; /* remote minus ours, Q32.32: what a capture time is corrected by */
+    int64_t clock_span; /* remote minus ours, Q32.32: what a capture time is corrected by; or 0 */
 
     sl_ns report_due;
     bool reports_rrtr; /* agreed: we send RRTR when we receive, answer it when we send */

@@ -169,10 +169,17 @@ static void hand_on(struct sl_session *session, enum sl_media_kind kind,
     if (packet->has_capture) {
         /* Always there, so that a relayed packet's size does not change when the clock is known. */
         packet->has_capture_offset = true;
-        packet->capture_offset += session->clock_known ? session->clock_span : 0;
+        packet->capture_offset += session->clock_span;
     }
     if (session->config.handler->packet)
         session->config.handler->packet(session->config.ctx, kind, packet, repaired, now);
+}
+
+/* Video that lacks a packet for good needs a key frame. */
+static void follow_given_up(struct sl_session *session, struct sl_media_receive *receive, sl_ns now)
+{
+    if (sl_nack_given_up(receive->nack) > 0 && receive->media->kind == SL_VIDEO)
+        sl_session_request_keyframe(session, now);
 }
 
 void sl_media_rtp(struct sl_session *session, sl_ns now, uint8_t *data, size_t len)
@@ -212,6 +219,7 @@ void sl_media_rtp(struct sl_session *session, sl_ns now, uint8_t *data, size_t l
     session->stats.rtp_accepted++;
     if (received != SL_RECEIVED_NOTHING)
         hand_on(session, kind, &packet, received == SL_RECEIVED_REPAIRED, now);
+    follow_given_up(session, receive, now); /* a jump gives up at once */
 }
 
 /* ---------------------------------------------------- NACKs and requests */
@@ -279,8 +287,7 @@ void sl_media_tick(struct sl_session *session, sl_ns now)
         if (!receive)
             continue;
         send_nacks(session, receive, now);
-        if (sl_nack_given_up(receive->nack) > 0 && kind == SL_VIDEO)
-            sl_session_request_keyframe(session, now);
+        follow_given_up(session, receive, now);
     }
     if (session->keyframe_due && session->receive[SL_VIDEO]->ssrc &&
         keyframe_allowed(session) <= now)

@@ -2,9 +2,9 @@
 /*
  * The peer's distance: round-trip time, and how far its clock is from ours.
  *
- * An offset sample is (remote NTP of an SR) - (our NTP when it came - RTT/2); it is wrong by at
- * most RTT/2, so the sample with the smallest RTT of the last 5 to 10 s holds (old ones go because
- * clocks drift). Pure.
+ * An offset sample is (remote NTP of an SR) - (our NTP when it came - RTT/2). It is wrong by at
+ * most RTT/2 when taken, and by more the older it gets, since clocks drift: the sample with the
+ * smallest bound of the two together holds. Pure.
  */
 #pragma once
 
@@ -13,16 +13,11 @@
 
 #include "base/types.h"
 
-struct sl_peer_clock_sample {
-    bool set;
-    sl_ns rtt, offset;
-};
-
 /* Zero-initialised is ready. */
 struct sl_peer_clock {
-    sl_ns rtt; /* smoothed; 0 unknown */
-    struct sl_peer_clock_sample current, previous;
-    sl_ns since; /* of `current` */
+    sl_ns rtt;  /* smoothed; 0 unknown */
+    bool known; /* the rest is set */
+    sl_ns offset, bound, at;
 };
 
 void sl_peer_clock_rtt(struct sl_peer_clock *clock, sl_ns rtt);

@@ -277,8 +277,7 @@ static void learn_clock(struct sl_session *session, const struct reading *readin
     sl_peer_clock_sr(&session->clock, reading->now,
                      sl_ntp_to_ns(reading->sr_ntp, session->config.epoch), rtt);
     sl_ns offset;
-    session->clock_known = sl_peer_clock_offset(&session->clock, &offset);
-    if (session->clock_known)
+    if (sl_peer_clock_offset(&session->clock, &offset))
         session->clock_span = sl_ntp_span_from_ns(offset);
 }
 

@@ -10,6 +10,7 @@
 #include <cmocka.h>
 
 #include "base/bytes.h"
+#include "base/time.h"
 #include "tests/support/simhop.h"
 
 static struct sim_link_config link_of(sl_ns rtt, double loss)
@@ -119,12 +120,583 @@ static void test_five_percent_loss_is_repaired(void **state)
     sim_destroy(sim);
 }
 
+/* A flow over a hop that is connected, played to its end and `after` it. */
+static void play_flow(struct sim_hop *hop, struct sim_flow *flow,
+                      const struct sim_flow_config *config, sl_ns after)
+{
+    sim_flow_init(flow, config, sim_hop_sender(hop), sim_hop_receiver(hop));
+    sim_flow_start(flow);
+    while (flow->sent < config->packets)
+        sim_run_for(hop->client.sim, 100 * SL_MS);
+    sim_run_for(hop->client.sim, after);
+}
+
+static void open_connected(struct sim_hop *hop, struct sim *sim,
+                           const struct sim_hop_config *config)
+{
+    sim_hop_open(hop, sim, config);
+    assert_true(sim_hop_connect(hop, 10 * SL_SEC) >= 0);
+}
+
+/* ---- (c) the end of a frame lost ---- */
+
+struct dropper {
+    int drop_last; /* so many packets of each third frame, of 8 */
+    uint64_t seen, first;
+};
+
+static bool is_video_rtp(const uint8_t *data, size_t len)
+{
+    return len > 12 && data[0] >> 6 == 2 && (data[1] & 0x7f) == 108;
+}
+
+static bool drop_frame_end(void *ctx, const uint8_t *data, size_t len)
+{
+    struct dropper *dropper = ctx;
+    if (!is_video_rtp(data, len))
+        return false;
+    const uint64_t number = dropper->seen++;
+    return number / 8 % 3 == 1 && number % 8 >= (uint64_t)(8 - dropper->drop_last);
+}
+
+static void test_lost_frame_ends_are_mended_before_the_next_frame(void **state)
+{
+    (void)state;
+    const sl_ns limit[] = {0, 21 * SL_MS, 21 * SL_MS, 21 * SL_MS, 21 * SL_MS, 33 * SL_MS};
+    for (int drop = 1; drop <= 5; drop++) {
+        struct sim *sim = sim_create(3);
+        struct sim_hop hop;
+        struct sim_hop_config config = hop_of(10 * SL_MS, 0);
+        open_connected(&hop, sim, &config);
+        struct dropper dropper = {.drop_last = drop};
+        hop.up.filter = drop_frame_end;
+        hop.up.filter_ctx = &dropper;
+        struct sim_flow flow;
+        const struct sim_flow_config media = {.packets = 2400};
+        play_flow(&hop, &flow, &media, SL_SEC);
+        printf("last %d of 8 lost: repair p50 %.1f max %.1f ms\n", drop,
+               (double)sim_flow_latency(&flow, true, .5) / 1e6,
+               (double)sim_flow_latency(&flow, true, 1) / 1e6);
+        assert_int_equal(sim_flow_missing(&flow), 0);
+        assert_int_equal(flow.repaired, 100 * drop);
+        assert_true(sim_flow_latency(&flow, true, 1) <= limit[drop]);
+        sim_flow_fini(&flow);
+        close_hop(&hop);
+        sim_destroy(sim);
+    }
+}
+
+/* ---- (d) bursts and black-outs ---- */
+
+static void test_bursts_are_repaired(void **state)
+{
+    (void)state;
+    struct sim *sim = sim_create(11);
+    struct sim_hop hop;
+    struct sim_hop_config config = hop_of(10 * SL_MS, 0);
+    config.up.burst_enter = 0.01;
+    config.up.burst_leave = 0.2;
+    config.up.burst_loss = 1;
+    open_connected(&hop, sim, &config);
+    struct sim_flow flow;
+    const struct sim_flow_config media = {.packets = 20000};
+    play_flow(&hop, &flow, &media, 2 * SL_SEC);
+    printf("bursts: %llu lost, %zu missing, repair p50 %.1f p99 %.1f ms\n",
+           (unsigned long long)hop.up.stats.lost, sim_flow_missing(&flow),
+           (double)sim_flow_latency(&flow, true, .5) / 1e6,
+           (double)sim_flow_latency(&flow, true, .99) / 1e6);
+    assert_true(flow.repaired > 600);
+    assert_true((double)sim_flow_missing(&flow) < 0.001 * (double)flow.sent);
+    sim_flow_fini(&flow);
+    close_hop(&hop);
+    sim_destroy(sim);
+}
+
+static void test_long_black_out_asks_for_a_key_frame(void **state)
+{
+    (void)state;
+    struct sim *sim = sim_create(12);
+    struct sim_hop hop;
+    const struct sim_hop_config config = hop_of(10 * SL_MS, 0);
+    open_connected(&hop, sim, &config);
+    struct sim_flow flow;
+    const struct sim_flow_config media = {.packets = 20000};
+    sim_flow_init(&flow, &media, &hop.client, &hop.lite);
+    sim_flow_start(&flow);
+    sim_run_for(sim, SL_SEC);
+    assert_int_equal(hop.client.keyframes_wanted, 0);
+    sim_link_black_out(&hop.up, 10 * SL_SEC);
+    sim_run_for(sim, 10 * SL_SEC);
+    const sl_ns back = sim_now(sim);
+    const size_t before = flow.arrived;
+    while (hop.client.keyframes_wanted == 0 && sim_now(sim) < back + 5 * SL_SEC)
+        sim_run_for(sim, SL_MS);
+    printf("key frame wanted %.1f ms after 10 s of black-out\n",
+           (double)(sim_now(sim) - back) / 1e6);
+    /* The jump is seen with the first packet: one frame, half an RTT there and back. */
+    assert_true(sim_now(sim) - back <= 50 * SL_MS);
+    sim_run_for(sim, SL_SEC);
+    assert_true(flow.arrived > before + 200);
+    assert_in_range(hop.client.keyframes_wanted, 1, 2);
+    flow.stopped = true;
+    sim_run_for(sim, SL_SEC);
+    sim_flow_fini(&flow);
+    close_hop(&hop);
+    sim_destroy(sim);
+}
+
+/* ---- (e), (k) disorder ---- */
+
+static void test_disorder_is_not_taken_for_loss(void **state)
+{
+    (void)state;
+    struct sim *sim = sim_create(13);
+    struct sim_hop hop;
+    struct sim_hop_config config = hop_of(20 * SL_MS, 0);
+    config.up.duplicate = 0.02;
+    config.up.reorder = 0.05;
+    config.up.reorder_by = 8 * SL_MS;
+    open_connected(&hop, sim, &config);
+    struct sim_flow warm_up, flow;
+    const struct sim_flow_config media = {.packets = 2400};
+    play_flow(&hop, &warm_up, &media, SL_SEC);
+    const uint64_t before = sim_end_stats(&hop.lite).media[SL_VIDEO].nacks;
+    const struct sim_flow_config more = {.packets = 24000, .first_seq = 2400};
+    play_flow(&hop, &flow, &more, SL_SEC);
+    const struct sl_session_stats s = sim_end_stats(&hop.lite);
+    printf("disorder: %llu numbers asked for while learning, %llu of %zu later\n",
+           (unsigned long long)before, (unsigned long long)(s.media[0].nacks - before), flow.sent);
+    assert_true(s.media[0].nacks - before < flow.sent / 500);
+    assert_int_equal(sim_flow_missing(&flow), 0);
+    assert_int_equal(flow.twice, 0);
+    /* Copies are refused by the SRTP window before anything else sees them. */
+    assert_true(s.srtp_replayed > 400);
+    sim_flow_fini(&warm_up);
+    sim_flow_fini(&flow);
+    close_hop(&hop);
+    sim_destroy(sim);
+}
+
+static void test_100_ms_of_disorder(void **state)
+{
+    (void)state;
+    struct sim *sim = sim_create(14);
+    struct sim_hop hop;
+    struct sim_hop_config config = hop_of(20 * SL_MS, 0.02);
+    config.up.reorder = 0.1;
+    config.up.reorder_by = 100 * SL_MS;
+    open_connected(&hop, sim, &config);
+    struct sim_flow flow;
+    const struct sim_flow_config media = {.packets = 24000};
+    play_flow(&hop, &flow, &media, 2 * SL_SEC);
+    const struct sl_session_stats s = sim_end_stats(&hop.lite);
+    printf("100 ms of disorder: %zu missing, %llu asked for, %llu came twice\n",
+           sim_flow_missing(&flow), (unsigned long long)s.media[0].nacks,
+           (unsigned long long)s.media[0].duplicate);
+    assert_int_equal(sim_flow_missing(&flow), 0);
+    assert_int_equal(flow.twice, 0);
+    sim_flow_fini(&flow);
+    close_hop(&hop);
+    sim_destroy(sim);
+}
+
+/* ---- (f) numbers that wrap ---- */
+
+static bool see_first(void *ctx, const uint8_t *data, size_t len)
+{
+    struct dropper *dropper = ctx;
+    if (is_video_rtp(data, len) && dropper->seen++ == 0)
+        dropper->first = sl_get16(data + 2);
+    return false;
+}
+
+static void test_numbers_wrap_and_start_late(void **state)
+{
+    (void)state;
+    struct sim *sim = sim_create(15);
+    struct sim_hop hop;
+    struct sim_hop_config config = hop_of(4 * SL_MS, 0.01);
+    open_connected(&hop, sim, &config);
+    struct dropper dropper = {0};
+    hop.up.filter = see_first;
+    hop.up.filter_ctx = &dropper;
+    struct sim_flow flow;
+    /* The source has been running since long before this peer came. */
+    const struct sim_flow_config media = {.packets = 3 * 65536 + 40000,
+                                          .frame_packets = 100,
+                                          .payload_bytes = 100,
+                                          .first_seq = 5 * 65536 - 300};
+    play_flow(&hop, &flow, &media, 2 * SL_SEC);
+    printf("3 wraps: %zu of %zu missing\n", sim_flow_missing(&flow), flow.sent);
+    assert_in_range(dropper.first, 1, 32767);
+    assert_int_equal(sim_flow_missing(&flow), 0);
+    assert_int_equal(flow.twice + flow.damaged, 0);
+    sim_flow_fini(&flow);
+    close_hop(&hop);
+    sim_destroy(sim);
+}
+
+/* ---- (g) clocks ---- */
+
+static sl_ns apart(sl_ns a, sl_ns b)
+{
+    return a > b ? a - b : b - a;
+}
+
+static void test_clock_offset_is_right_within_half_a_round_trip(void **state)
+{
+    (void)state;
+    const sl_ns up[] = {5 * SL_MS, 2 * SL_MS, 18 * SL_MS, 0};
+    const sl_ns down[] = {5 * SL_MS, 18 * SL_MS, 2 * SL_MS, 0};
+    for (size_t i = 0; i < SL_COUNT(up); i++) {
+        struct sim *sim = sim_create(16 + i);
+        struct sim_hop hop;
+        const struct sim_clock fast = sim_clock(sim, 150, 3700 * SL_MS);
+        const struct sim_clock slow = sim_clock(sim, -150, -86400 * SL_SEC);
+        struct sim_hop_config config = {.client_sends = true,
+                                        .client_clock = &fast,
+                                        .lite_clock = &slow,
+                                        .up = {.delay = up[i], .jitter = 3 * SL_MS},
+                                        .down = {.delay = down[i], .jitter = 3 * SL_MS}};
+        open_connected(&hop, sim, &config);
+        struct sim_flow flow;
+        const struct sim_flow_config media = {.packets = 30 * 60 * 8};
+        sim_flow_init(&flow, &media, &hop.client, &hop.lite);
+        sim_flow_start(&flow);
+        sim_run_for(sim, SL_SEC);
+        flow.judge_capture = true;
+        sim_run_for(sim, 65 * SL_SEC);
+        const struct sl_session_stats s = sim_end_stats(&hop.lite);
+        assert_true(s.clock_known);
+        const sl_ns truth =
+            sl_ntp_to_ns(sim_clock_ntp(&fast), 0) - sl_ntp_to_ns(sim_clock_ntp(&slow), 0);
+        const sl_ns half = (up[i] + down[i]) / 2 + 3 * SL_MS;
+        printf("delays %.0f/%.0f ms: offset wrong by %.3f ms, capture time by %.3f at worst\n",
+               (double)up[i] / 1e6, (double)down[i] / 1e6,
+               (double)apart(s.clock_offset, truth) / 1e6, (double)flow.capture_error / 1e6);
+        /* Half a millisecond more for what the clocks drift between two reports. */
+        assert_true(apart(s.clock_offset, truth) <= half + SL_MS / 2);
+        assert_true(flow.capture_error <= half + SL_MS / 2);
+        sim_flow_fini(&flow);
+        close_hop(&hop);
+        sim_destroy(sim);
+    }
+}
+
+static void relay_packet(void *ctx, struct sim_end *end, enum sl_media_kind kind,
+                         const struct sl_rtp_packet *packet, bool repaired, sl_ns now)
+{
+    struct sim_hop *next = ctx;
+    (void)end;
+    (void)repaired;
+    (void)now;
+    sim_end_send(&next->lite, kind, packet);
+}
+
+static void test_capture_time_is_right_after_two_hops(void **state)
+{
+    (void)state;
+    struct sim *sim = sim_create(21);
+    const struct sim_clock camera = sim_clock(sim, 40, 5 * SL_SEC);
+    const struct sim_clock relay = sim_clock(sim, -30, -2 * SL_SEC);
+    const struct sim_clock wall = sim_clock(sim, 10, 40 * SL_SEC);
+    static const struct sim_end_handler handler = {.packet = relay_packet};
+    struct sim_hop in, out;
+    struct sim_hop_config config = hop_of(10 * SL_MS, 0.05);
+    config.client_clock = &camera;
+    config.lite_clock = &relay;
+    config.lite_handler = &handler;
+    config.lite_ctx = &out;
+    open_connected(&in, sim, &config);
+    config = hop_of(6 * SL_MS, 0.05);
+    config.client_sends = false;
+    config.client_clock = &wall;
+    config.lite_clock = &relay;
+    open_connected(&out, sim, &config);
+    struct sim_flow flow;
+    const struct sim_flow_config media = {.packets = 30 * 20 * 8};
+    sim_flow_init(&flow, &media, &in.client, &out.client);
+    sim_flow_start(&flow);
+    sim_run_for(sim, SL_SEC);
+    flow.judge_capture = true;
+    sim_run_for(sim, 21 * SL_SEC);
+    printf("two hops: capture time wrong by %.3f ms at worst, %zu of %zu missing\n",
+           (double)flow.capture_error / 1e6, sim_flow_missing(&flow), flow.sent);
+    assert_true(flow.capture_error <= 2 * SL_MS); /* half of both round trips would be 8 ms */
+    assert_true((double)sim_flow_missing(&flow) < 0.001 * (double)flow.sent);
+    sim_flow_fini(&flow);
+    close_hop(&in);
+    close_hop(&out);
+    sim_destroy(sim);
+}
+
+/* ---- (h) round trips ---- */
+
+static void test_both_ends_know_the_round_trip(void **state)
+{
+    (void)state;
+    for (int sends = 0; sends < 2; sends++) {
+        struct sim *sim = sim_create(22);
+        struct sim_hop hop;
+        struct sim_hop_config config = hop_of(40 * SL_MS, 0);
+        config.client_sends = sends;
+        config.up.delay = 30 * SL_MS;
+        config.down.delay = 10 * SL_MS;
+        open_connected(&hop, sim, &config);
+        struct sim_flow flow;
+        const struct sim_flow_config media = {.packets = 1200};
+        play_flow(&hop, &flow, &media, SL_SEC);
+        assert_true(apart(sim_end_stats(&hop.client).rtt, 40 * SL_MS) < SL_MS);
+        assert_true(apart(sim_end_stats(&hop.lite).rtt, 40 * SL_MS) < SL_MS);
+        sim_flow_fini(&flow);
+        close_hop(&hop);
+        sim_destroy(sim);
+    }
+}
+
+static void test_sender_hears_of_raw_loss(void **state)
+{
+    (void)state;
+    struct sim *sim = sim_create(23);
+    struct sim_hop hop;
+    struct sim_hop_config config = hop_of(10 * SL_MS, 0);
+    config.foreign = true; /* a report a second covers 240 packets */
+    config.up.loss = 0.1;
+    open_connected(&hop, sim, &config);
+    struct sim_flow flow;
+    const struct sim_flow_config media = {.packets = 2400};
+    play_flow(&hop, &flow, &media, 0);
+    const struct sl_session_stats s = sim_end_stats(&hop.client);
+    printf("10 %% loss: told %.1f %%\n", s.media[0].remote_fraction_lost / 2.56);
+    assert_in_range(s.media[0].remote_fraction_lost, 0.04 * 256, 0.18 * 256);
+    sim_flow_fini(&flow);
+    close_hop(&hop);
+    sim_destroy(sim);
+}
+
+/* ---- (i) silence ---- */
+
+static void test_consent_expires(void **state)
+{
+    (void)state;
+    struct sim *sim = sim_create(24);
+    struct sim_hop hop;
+    const struct sim_hop_config config = hop_of(10 * SL_MS, 0);
+    open_connected(&hop, sim, &config);
+    sim_run_for(sim, 20 * SL_SEC);
+    sim_link_black_out(&hop.up, 100 * SL_SEC);
+    sim_link_black_out(&hop.down, 100 * SL_SEC);
+    sim_run_for(sim, 23 * SL_SEC); /* the last answer to a check may be 6 s old */
+    assert_int_equal(hop.client.state, SL_SESSION_CONNECTED);
+    assert_int_equal(hop.lite.state, SL_SESSION_CONNECTED);
+    sim_run_for(sim, 8 * SL_SEC);
+    assert_int_equal(hop.client.state, SL_SESSION_FAILED);
+    assert_int_equal(hop.lite.state, SL_SESSION_FAILED);
+    assert_int_equal(sl_session_due(hop.client.session), SL_NEVER);
+    assert_int_equal(hop.client.states, 2);
+    close_hop(&hop);
+    sim_destroy(sim);
+}
+
+static void test_silence_is_noticed_and_a_paused_camera_is_not_silence(void **state)
+{
+    (void)state;
+    struct sim *sim = sim_create(25);
+    struct sim_hop hop;
+    struct sim_hop_config config = hop_of(10 * SL_MS, 0);
+    config.client_sends = false;
+    open_connected(&hop, sim, &config);
+    sl_ns longest = 0;
+    for (int i = 0; i < 3000; i++) { /* 5 minutes without media */
+        sim_run_for(sim, 100 * SL_MS);
+        const sl_ns silence =
+            sim_clock_now(&hop.client.clock) - sl_session_heard(hop.client.session);
+        longest = silence > longest ? silence : longest;
+    }
+    assert_in_range(longest, 0, 520 * SL_MS);
+    const uint64_t before = hop.up.stats.sent;
+    printf("paused: %.1f datagrams/s\n", (double)before / 300);
+    sim_link_black_out(&hop.down, 100 * SL_SEC);
+    sim_run_for(sim, 2 * SL_SEC);
+    const sl_ns silence = sim_clock_now(&hop.client.clock) - sl_session_heard(hop.client.session);
+    assert_true(silence > 1400 * SL_MS);
+    /* 15 checks of 1.5 s, and reports each 200 ms */
+    assert_in_range(hop.up.stats.sent - before, 15 + 9, 20 + 11);
+    close_hop(&hop);
+    sim_destroy(sim);
+}
+
+static void test_setup_times_out(void **state)
+{
+    (void)state;
+    struct sim *sim = sim_create(26);
+    struct sim_hop hop;
+    struct sim_hop_config config = hop_of(10 * SL_MS, 1);
+    config.setup_timeout = SL_SEC;
+    sim_hop_open(&hop, sim, &config);
+    assert_int_equal(sim_hop_connect(&hop, 999 * SL_MS), -1);
+    assert_int_equal(hop.client.state, SL_SESSION_CONNECTING);
+    sim_run_for(sim, SL_MS);
+    assert_int_equal(hop.client.state, SL_SESSION_FAILED);
+    assert_int_equal(hop.lite.state, SL_SESSION_FAILED);
+    assert_in_range(hop.up.stats.sent, 3, 6);
+    close_hop(&hop);
+    sim_destroy(sim);
+}
+
+static void test_wrong_fingerprint_fails_both(void **state)
+{
+    (void)state;
+    struct sim *sim = sim_create(27);
+    struct sim_hop hop;
+    struct sim_hop_config config = hop_of(10 * SL_MS, 0);
+    config.wrong_fingerprint = true;
+    sim_hop_open(&hop, sim, &config);
+    assert_int_equal(sim_hop_connect(&hop, 2 * SL_SEC), -1);
+    assert_int_equal(hop.client.state, SL_SESSION_FAILED);
+    assert_int_equal(hop.client.connected_at, 0);
+    assert_int_equal(hop.lite.connected_at, 0);
+    assert_int_equal(sim_end_stats(&hop.client).profile, 0);
+    close_hop(&hop);
+    sim_destroy(sim);
+}
+
+static void test_close_reaches_the_peer(void **state)
+{
+    (void)state;
+    for (int closer = 0; closer < 4; closer++) {
+        struct sim *sim = sim_create(28);
+        struct sim_hop hop;
+        struct sim_hop_config config = hop_of(10 * SL_MS, 0);
+        config.client_sends = closer & 2;
+        open_connected(&hop, sim, &config);
+        struct sim_flow flow;
+        const struct sim_flow_config media = {.packets = 80};
+        play_flow(&hop, &flow, &media, SL_SEC);
+        struct sim_end *here = closer & 1 ? &hop.client : &hop.lite;
+        struct sim_end *there = closer & 1 ? &hop.lite : &hop.client;
+        sim_end_close(here);
+        assert_int_equal(here->state, SL_SESSION_CLOSED);
+        sim_run_for(sim, 10 * SL_MS);
+        assert_int_equal(there->state, SL_SESSION_CLOSED);
+        assert_int_equal(there->states, 2);
+        sim_flow_fini(&flow);
+        close_hop(&hop);
+        sim_destroy(sim);
+    }
+}
+
+/* ---- (l) what resends may cost ---- */
+
+static bool drop_rtx(void *ctx, const uint8_t *data, size_t len)
+{
+    uint64_t *dropped = ctx;
+    const bool rtx = len > 12 && data[0] >> 6 == 2 && (data[1] & 0x7f) == 109;
+    *dropped += rtx ? len : 0;
+    return rtx;
+}
+
+static void test_resends_have_a_budget(void **state)
+{
+    (void)state;
+    struct sim *sim = sim_create(29);
+    struct sim_hop hop;
+    struct sim_hop_config config = hop_of(10 * SL_MS, 0);
+    config.up.loss = 0.5;
+    open_connected(&hop, sim, &config);
+    uint64_t resent = 0;
+    hop.up.filter = drop_rtx; /* so that everything is asked for five times */
+    hop.up.filter_ctx = &resent;
+    struct sim_flow flow;
+    const struct sim_flow_config media = {.packets = 7200};
+    play_flow(&hop, &flow, &media, 2 * SL_SEC);
+    const double sent = 7200 * 1150.0;
+    printf("half lost, resends never come: resent %.0f %% of the media\n",
+           100 * (double)resent / sent);
+    assert_true((double)resent <= 0.5 * sent + 128 * 1024 + 2000);
+    assert_true((double)resent >= 0.4 * sent);
+    sim_flow_fini(&flow);
+    close_hop(&hop);
+    sim_destroy(sim);
+}
+
+/* ---- what peers differ in ---- */
+
+static void test_peer_without_rtx_or_announced_ssrcs(void **state)
+{
+    (void)state;
+    for (int variant = 0; variant < 4; variant++) {
+        struct sim *sim = sim_create(30);
+        struct sim_hop hop;
+        struct sim_hop_config config = hop_of(10 * SL_MS, 0.05);
+        config.no_rtx = variant & 1;
+        config.no_ssrcs = variant & 2;
+        config.client_sends = variant & 1;
+        open_connected(&hop, sim, &config);
+        struct sim_flow flow, sound;
+        const struct sim_flow_config media = {.packets = 9600};
+        const struct sim_flow_config audio = {.kind = SL_AUDIO, .packets = 1900};
+        sim_flow_init(&sound, &audio, sim_hop_sender(&hop), sim_hop_receiver(&hop));
+        sim_flow_start(&sound);
+        play_flow(&hop, &flow, &media, 2 * SL_SEC);
+        printf("variant %d: video %zu of %zu missing, %zu repaired; audio %zu of %zu missing\n",
+               variant, sim_flow_missing(&flow), flow.sent, flow.repaired, sim_flow_missing(&sound),
+               sound.sent);
+        assert_true((double)sim_flow_missing(&flow) < 0.001 * (double)flow.sent + 2);
+        assert_true((double)sim_flow_missing(&sound) < 0.001 * (double)sound.sent + 2);
+        assert_true(flow.repaired > 300);
+        sim_flow_fini(&flow);
+        sim_flow_fini(&sound);
+        close_hop(&hop);
+        sim_destroy(sim);
+    }
+}
+
+static void test_same_seed_same_run(void **state)
+{
+    (void)state;
+    uint64_t sum[2] = {0};
+    for (int run = 0; run < 2; run++) {
+        struct sim *sim = sim_create(31);
+        struct sim_hop hop;
+        struct sim_hop_config config = hop_of(10 * SL_MS, 0.1);
+        open_connected(&hop, sim, &config);
+        struct sim_flow flow;
+        const struct sim_flow_config media = {.packets = 2400};
+        play_flow(&hop, &flow, &media, SL_SEC);
+        for (size_t i = 0; i < flow.sent; i++)
+            sum[run] = sum[run] * 31 + (uint64_t)(flow.packets[i].arrived - flow.packets[0].sent);
+        sim_flow_fini(&flow);
+        close_hop(&hop);
+        sim_destroy(sim);
+    }
+    assert_true(sum[0] == sum[1]);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_connects_in_round_trips),
         cmocka_unit_test(test_connects_over_a_lossy_network),
         cmocka_unit_test(test_five_percent_loss_is_repaired),
+        cmocka_unit_test(test_lost_frame_ends_are_mended_before_the_next_frame),
+        cmocka_unit_test(test_bursts_are_repaired),
+        cmocka_unit_test(test_long_black_out_asks_for_a_key_frame),
+        cmocka_unit_test(test_disorder_is_not_taken_for_loss),
+        cmocka_unit_test(test_100_ms_of_disorder),
+        cmocka_unit_test(test_numbers_wrap_and_start_late),
+        cmocka_unit_test(test_clock_offset_is_right_within_half_a_round_trip),
+        cmocka_unit_test(test_capture_time_is_right_after_two_hops),
+        cmocka_unit_test(test_both_ends_know_the_round_trip),
+        cmocka_unit_test(test_sender_hears_of_raw_loss),
+        cmocka_unit_test(test_consent_expires),
+        cmocka_unit_test(test_silence_is_noticed_and_a_paused_camera_is_not_silence),
+        cmocka_unit_test(test_setup_times_out),
+        cmocka_unit_test(test_wrong_fingerprint_fails_both),
+        cmocka_unit_test(test_close_reaches_the_peer),
+        cmocka_unit_test(test_resends_have_a_budget),
+        cmocka_unit_test(test_peer_without_rtx_or_announced_ssrcs),
+        cmocka_unit_test(test_same_seed_same_run),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
