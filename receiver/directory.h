@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The cameras as HTTP tells them: names and locations from the store, states from the hub, and a
+ * version that goes up with every change. GET /api/v1/cameras is its text. Pure; one thread.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "receiver/store.h"
+
+struct sl_directory;
+
+struct sl_directory_camera {
+    struct sl_camera_entry entry;
+    bool live;
+    int64_t since_us;
+    char h264_profile[7]; /* while live */
+};
+
+/* `tag` tells this run's versions from another's (ETag). 0 or -ENOMEM. */
+SL_MUST_CHECK int sl_directory_create(struct sl_directory **ret, const char *tag);
+void sl_directory_destroy(struct sl_directory *directory);
+
+/* What is in the store now; new ones are offline since `now_us`. True if anything changed. */
+bool sl_directory_apply(struct sl_directory *directory, const struct sl_snapshot *snapshot,
+                        int64_t now_us);
+/* A camera's state. True if anything changed. */
+bool sl_directory_state(struct sl_directory *directory, const char *name, bool live,
+                        int64_t since_us, const char *h264_profile);
+
+const struct sl_directory_camera *sl_directory_find(const struct sl_directory *directory,
+                                                    const char *name);
+
+/* {"version":N,"cameras":[{"name","location","state","since"}]}; valid until the next change. NULL
+ * if out of memory. */
+const char *sl_directory_json(struct sl_directory *directory);
+/* With its quotes. */
+const char *sl_directory_etag(const struct sl_directory *directory);

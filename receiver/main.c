@@ -1,0 +1,211 @@
+/* SPDX-License-Identifier: MIT */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "base/random.h"
+#include "base/time.h"
+#include "net/loop.h"
+#include "net/resolve.h"
+#include "net/udp.h"
+#include "receiver/admin.h"
+#include "receiver/datadir.h"
+#include "receiver/exchange.h"
+#include "receiver/hub.h"
+#include "receiver/options.h"
+#include "receiver/reach.h"
+#include "receiver/server.h"
+#include "receiver/store.h"
+#include "srtp/srtp.h"
+
+/* Requests that HTTP can have open, snapshots and news of every camera. */
+#define EXCHANGE_CAPACITY 4096
+
+struct receiver {
+    struct sl_receiver_options options;
+    struct sl_datadir datadir;
+    struct sl_dtls_identity *identity;
+    struct sl_store *store;      /* the one that writes */
+    struct sl_store *http_store; /* the HTTP thread's */
+    struct sl_loop *loop;
+    struct sl_udp *udp;
+    struct sl_exchange exchange;
+    struct sl_random hub_random, http_random;
+    struct sl_hub *hub;
+    struct sl_server *server;
+    struct sl_addr listen, media; /* as bound */
+    sl_ns epoch;
+};
+
+static int fail(const char *what)
+{
+    fprintf(stderr, "sightline-receiver: %s\n", what);
+    return 1;
+}
+
+static int fail_addr(const char *flag, const struct sl_addr *addr, int err)
+{
+    char text[SL_ADDR_TEXT], what[160];
+    snprintf(what, sizeof(what), "--%s %s: %s", flag, sl_addr_text(addr, text), strerror(-err));
+    return fail(what);
+}
+
+static int open_data(struct receiver *r)
+{
+    char why[SL_STORE_WHY];
+    if (sl_datadir_open(&r->datadir, r->options.data, why) != 0 ||
+        sl_datadir_lock(&r->datadir, why) != 0 ||
+        sl_datadir_identity(&r->datadir, &r->identity, why) != 0 ||
+        sl_store_open(&r->store, r->datadir.path, true, why) != 0 ||
+        sl_store_open(&r->http_store, r->datadir.path, false, why) != 0)
+        return fail(why);
+    return 0;
+}
+
+/* --media, else the address of --listen; with --listen port 0 its number, if that is free. */
+static int open_media(struct receiver *r)
+{
+    const bool given = sl_addr_is_set(&r->options.media);
+    struct sl_udp_config config = {.bind = given ? r->options.media : r->listen};
+    int err = sl_udp_open(&r->udp, &config);
+    if (err == -EADDRINUSE && !given && sl_addr_port(&r->options.listen) == 0) {
+        sl_addr_set_port(&config.bind, 0);
+        err = sl_udp_open(&r->udp, &config);
+    }
+    if (err != 0)
+        return fail_addr("media", &config.bind, err);
+    r->media = sl_udp_local(r->udp);
+    return 0;
+}
+
+/* The HTTPS socket's descriptor passes on to the server. */
+static int open_sockets(struct receiver *r, int *listen_fd)
+{
+    const int err = sl_server_listen(&r->options.listen, listen_fd, &r->listen);
+    if (err != 0)
+        return fail_addr("listen", &r->options.listen, err);
+    return open_media(r);
+}
+
+/* A name that cannot be resolved now is left out rather than keeping the receiver down. */
+static void resolve_advertised(const struct receiver *r, struct sl_reach *reach)
+{
+    reach->media = r->media;
+    for (int i = 0; i < r->options.advertise.count; i++) {
+        const char *text = r->options.advertise.items[i];
+        char host[256];
+        int port = 0;
+        (void)!sl_host_port_parse(text, host, &port);
+        if (reach->advertised_count == (int)SL_COUNT(reach->advertised)) {
+            sl_warn("--advertise %s: left out, at most %d", text, SL_SDP_CANDIDATES);
+            continue;
+        }
+        const int err = sl_resolve(&reach->advertised[reach->advertised_count], host,
+                                   port ? (uint16_t)port : sl_addr_port(&r->media));
+        if (err == 0)
+            reach->advertised_count++;
+        else
+            sl_warn("--advertise %s: left out, %s", text, strerror(-err));
+    }
+}
+
+static int start_parts(struct receiver *r, int listen_fd)
+{
+    const struct sl_hub_config hub = {.loop = r->loop,
+                                      .udp = r->udp,
+                                      .exchange = &r->exchange,
+                                      .identity = r->identity,
+                                      .random = &r->hub_random,
+                                      .epoch = r->epoch,
+                                      .limits = sl_hub_limits_default()};
+    struct sl_server_config server = {.listen_fd = listen_fd,
+                                      .answer = {.identity = r->identity},
+                                      .store = r->http_store,
+                                      .exchange = &r->exchange,
+                                      .random = &r->http_random,
+                                      .epoch = r->epoch,
+                                      .limits = sl_server_limits_default()};
+    resolve_advertised(r, &server.answer.reach);
+    int err = sl_server_create(&r->server, &server);
+    if (err == 0)
+        err = sl_hub_create(&r->hub, &hub);
+    if (err == 0)
+        err = sl_server_start(r->server);
+    return err == 0 ? 0 : fail(strerror(-err));
+}
+
+/* Where the links of later `camera add` lead. */
+static int remember_listen(struct receiver *r)
+{
+    char text[SL_ADDR_TEXT];
+    if (sl_store_meta_set(r->store, "listen", sl_addr_text(&r->listen, text)) != 0)
+        return fail(sl_store_why(r->store));
+    return 0;
+}
+
+static int say_ready(const struct receiver *r)
+{
+    const struct sl_addr listen = sl_reach_addr(&r->listen);
+    const struct sl_addr media = sl_reach_addr(&r->media);
+    char listen_text[SL_ADDR_TEXT], media_text[SL_ADDR_TEXT];
+    printf("ready https://%s media udp %s pin %s\n", sl_addr_text(&listen, listen_text),
+           sl_addr_text(&media, media_text), sl_dtls_identity_pin(r->identity));
+    return fflush(stdout) == 0 ? 0 : fail("stdout cannot be written");
+}
+
+static int init_parts(struct receiver *r)
+{
+    r->epoch = sl_time_epoch();
+    sl_random_init_system(&r->hub_random);
+    sl_random_init_system(&r->http_random);
+    int err = sl_srtp_library_init();
+    if (err == 0)
+        err = sl_loop_create(&r->loop);
+    if (err == 0)
+        err = sl_loop_stop_on_signals(r->loop);
+    if (err == 0)
+        err = sl_exchange_init(&r->exchange, EXCHANGE_CAPACITY);
+    return err == 0 ? 0 : fail(strerror(-err));
+}
+
+static int run(struct receiver *r)
+{
+    int listen_fd = -1;
+    if (open_data(r) || open_sockets(r, &listen_fd) || init_parts(r) ||
+        start_parts(r, listen_fd) || remember_listen(r) || say_ready(r))
+        return 1;
+    const int err = sl_loop_run(r->loop);
+    sl_server_stop(r->server);
+    sl_hub_stop(r->hub);
+    return err == 0 ? 0 : fail(strerror(-err));
+}
+
+static void destroy(struct receiver *r)
+{
+    sl_server_destroy(r->server);
+    sl_hub_destroy(r->hub);
+    sl_exchange_fini(&r->exchange);
+    sl_udp_close(r->udp);
+    sl_loop_destroy(r->loop);
+    sl_store_close(r->http_store);
+    sl_store_close(r->store);
+    sl_dtls_identity_destroy(r->identity);
+    sl_datadir_close(&r->datadir);
+    sl_srtp_library_fini();
+}
+
+int main(int argc, char **argv)
+{
+    struct receiver receiver = {.datadir = {.dir = -1, .lock = -1}};
+    sl_log_init("sightline-receiver", SL_LOG_INFO);
+    int status =
+        sl_receiver_options_parse(&receiver.options, argc, argv, stdout, stderr);
+    if (status >= 0)
+        return status;
+    if (receiver.options.command != SL_COMMAND_RUN)
+        return sl_admin_run(&receiver.options, stdout, stderr);
+    status = run(&receiver);
+    destroy(&receiver);
+    return status;
+}

@@ -1,0 +1,220 @@
+/* SPDX-License-Identifier: MIT */
+#include "receiver/options.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "whip/link.h"
+
+#define PROGRAM "sightline-receiver"
+
+static int parse_addr(struct sl_addr *ret, const char *text, char *wanted, size_t wanted_len)
+{
+    if (sl_addr_parse(ret, text) == 0)
+        return 0;
+    snprintf(wanted, wanted_len, "ADDR:PORT like 0.0.0.0:8443 or [::]:8443");
+    return -EINVAL;
+}
+
+static int parse_listen(void *options, const char *text, char *wanted, size_t wanted_len)
+{
+    struct sl_receiver_options *o = options;
+    return parse_addr(&o->listen, text, wanted, wanted_len);
+}
+
+static int parse_media(void *options, const char *text, char *wanted, size_t wanted_len)
+{
+    struct sl_receiver_options *o = options;
+    return parse_addr(&o->media, text, wanted, wanted_len);
+}
+
+#define FIELD(name) offsetof(struct sl_receiver_options, name)
+
+static const struct sl_option options_of_receiver[] = {
+    {.name = "data",
+     .type = SL_OPTION_TEXT,
+     .offset = FIELD(data),
+     .value = "DIR",
+     .help = "the data store; made by the first command that needs it"},
+    {.name = "listen",
+     .type = SL_OPTION_CUSTOM,
+     .value = "ADDR:PORT",
+     .initial = "0.0.0.0:8443",
+     .parse = parse_listen,
+     .help = "run: where HTTPS listens; port 0 chooses a free one"},
+    {.name = "media",
+     .type = SL_OPTION_CUSTOM,
+     .value = "ADDR:PORT",
+     .parse = parse_media,
+     .help = "run: UDP for all media (default: as --listen)"},
+    {.name = "advertise",
+     .type = SL_OPTION_LIST,
+     .offset = FIELD(advertise),
+     .value = "HOST[:PORT]",
+     .help = "run: a further media address that peers are told; may be repeated"},
+    {.name = "location",
+     .type = SL_OPTION_TEXT,
+     .offset = FIELD(location),
+     .value = "TEXT",
+     .help = "camera add: where the camera is"},
+    {.name = "host",
+     .type = SL_OPTION_TEXT,
+     .offset = FIELD(host),
+     .value = "HOST:PORT",
+     .help = "links: how peers reach the receiver (default: where the last run listened)"},
+    {.name = NULL},
+};
+
+const struct sl_option_table sl_receiver_option_table = {
+    .program = PROGRAM,
+    .synopsis = PROGRAM " [run] --data DIR [--listen ADDR:PORT] [OPTION]...\n"
+                        "       " PROGRAM " camera add|link|remove NAME | camera list  --data DIR\n"
+                        "       " PROGRAM " viewer add|remove NAME | viewer list  --data DIR",
+    .summary = "Takes cameras in and gives them out to viewers; camera and viewer commands print\n"
+               "enrolment links and work beside a running receiver.",
+    .options = options_of_receiver,
+    .positional_max = 3,
+};
+
+static const struct {
+    const char *noun, *verb;
+    enum sl_command command;
+    bool named;
+} commands[] = {
+    {"run", NULL, SL_COMMAND_RUN, false},
+    {"camera", "add", SL_COMMAND_CAMERA_ADD, true},
+    {"camera", "list", SL_COMMAND_CAMERA_LIST, false},
+    {"camera", "link", SL_COMMAND_CAMERA_LINK, true},
+    {"camera", "remove", SL_COMMAND_CAMERA_REMOVE, true},
+    {"viewer", "add", SL_COMMAND_VIEWER_ADD, true},
+    {"viewer", "list", SL_COMMAND_VIEWER_LIST, false},
+    {"viewer", "remove", SL_COMMAND_VIEWER_REMOVE, true},
+};
+
+int sl_host_port_parse(const char *text, char host[256], int *port)
+{
+    const char *start = text, *end, *after;
+    if (*text == '[') {
+        start++;
+        end = strchr(start, ']');
+        if (!end)
+            return -EINVAL;
+        after = end + 1;
+    } else {
+        end = strchr(text, ':');
+        if (!end)
+            end = text + strlen(text);
+        else if (strchr(end + 1, ':'))
+            return -EINVAL; /* IPv6 wants brackets */
+        after = end;
+    }
+    const size_t len = (size_t)(end - start);
+    int64_t value = 0;
+    if (len == 0 || len > 255 || (*after && *after != ':') ||
+        (*after == ':' && sl_parse_int(after + 1, 1, 65535, &value) != 0))
+        return -EINVAL;
+    for (size_t i = 0; i < len; i++)
+        if (!strchr("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-_:%", start[i]))
+            return -EINVAL;
+    memcpy(host, start, len);
+    host[len] = '\0';
+    *port = (int)value;
+    return 0;
+}
+
+/* What the words that are not options ask for. False after one line on `err`. */
+static bool find_command(struct sl_receiver_options *options, const struct sl_option_result *words,
+                         FILE *err)
+{
+    if (words->positional_count == 0)
+        return true; /* run */
+    const char *noun = words->positional[0];
+    const char *verb = words->positional_count > 1 ? words->positional[1] : NULL;
+    const char *name = words->positional_count > 2 ? words->positional[2] : NULL;
+    bool noun_known = false;
+    for (size_t i = 0; i < SL_COUNT(commands); i++) {
+        if (strcmp(noun, commands[i].noun) != 0)
+            continue;
+        noun_known = true;
+        if (commands[i].verb ? !verb || strcmp(verb, commands[i].verb) != 0 : verb != NULL)
+            continue;
+        if (commands[i].named && !name) {
+            fprintf(err, PROGRAM ": %s %s: no name given, wanted one like front-door\n", noun,
+                    verb);
+            return false;
+        }
+        if (!commands[i].named && name) {
+            fprintf(err, PROGRAM ": %s %s: unexpected argument '%s'\n", noun, verb, name);
+            return false;
+        }
+        options->command = commands[i].command;
+        options->name = name;
+        return true;
+    }
+    if (!noun_known)
+        fprintf(err, PROGRAM ": unknown command '%s', wanted run, camera or viewer\n", noun);
+    else if (strcmp(noun, "run") == 0)
+        fprintf(err, PROGRAM ": run: unexpected argument '%s'\n", verb);
+    else if (verb)
+        fprintf(err, PROGRAM ": %s: unknown command '%s', wanted add, list%s or remove\n", noun,
+                verb, strcmp(noun, "camera") == 0 ? ", link" : "");
+    else
+        fprintf(err, PROGRAM ": %s: no command given, wanted add, list%s or remove\n", noun,
+                strcmp(noun, "camera") == 0 ? ", link" : "");
+    return false;
+}
+
+/* Printable, and short enough for a label. */
+static bool location_valid(const char *text)
+{
+    size_t len = 0;
+    for (; text[len]; len++)
+        if ((unsigned char)text[len] < 0x20 || text[len] == 0x7f)
+            return false;
+    return len <= 128;
+}
+
+static bool check_values(const struct sl_receiver_options *options, FILE *err)
+{
+    char host[256];
+    int port;
+    if (!options->data || !*options->data) {
+        fprintf(err, PROGRAM ": no --data given, wanted the directory of the data store\n");
+        return false;
+    }
+    if (options->name && !sl_name_valid(options->name)) {
+        fprintf(err,
+                PROGRAM ": name '%s', wanted 1 to 32 of a-z 0-9 _ - (a letter or digit first)\n",
+                options->name);
+        return false;
+    }
+    if (options->location && options->command == SL_COMMAND_CAMERA_ADD &&
+        !location_valid(options->location)) {
+        fprintf(err, PROGRAM ": --location: wanted at most 128 bytes of printable text\n");
+        return false;
+    }
+    if (options->host && (sl_host_port_parse(options->host, host, &port) != 0 || port == 0)) {
+        fprintf(err, PROGRAM ": --host: got '%s', wanted HOST:PORT\n", options->host);
+        return false;
+    }
+    for (int i = 0; i < options->advertise.count; i++) {
+        if (sl_host_port_parse(options->advertise.items[i], host, &port) != 0) {
+            fprintf(err, PROGRAM ": --advertise: got '%s', wanted HOST or HOST:PORT\n",
+                    options->advertise.items[i]);
+            return false;
+        }
+    }
+    return true;
+}
+
+int sl_receiver_options_parse(struct sl_receiver_options *options, int argc, char **argv, FILE *out,
+                              FILE *err)
+{
+    const struct sl_option_result result =
+        sl_option_parse(&sl_receiver_option_table, options, argc, argv, out, err);
+    if (result.status >= 0)
+        return result.status;
+    if (!find_command(options, &result, err) || !check_values(options, err))
+        return 2;
+    return -1;
+}

@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The command line of sightline-receiver: one option table for every command, so that one config
+ * file serves all of them, and what the words that are not options ask for.
+ */
+#pragma once
+
+#include <stdio.h>
+
+#include "base/address.h"
+#include "base/option.h"
+
+enum sl_command {
+    SL_COMMAND_RUN,
+    SL_COMMAND_CAMERA_ADD,
+    SL_COMMAND_CAMERA_LIST,
+    SL_COMMAND_CAMERA_LINK,
+    SL_COMMAND_CAMERA_REMOVE,
+    SL_COMMAND_VIEWER_ADD,
+    SL_COMMAND_VIEWER_LIST,
+    SL_COMMAND_VIEWER_REMOVE,
+};
+
+struct sl_receiver_options {
+    const char *data;
+    struct sl_addr listen;
+    struct sl_addr media; /* unset: the same as listen */
+    struct sl_option_list advertise;
+    const char *location;
+    const char *host;
+
+    enum sl_command command;
+    const char *name; /* of the camera or viewer */
+};
+
+extern const struct sl_option_table sl_receiver_option_table;
+
+/* -1: go on; else exit with this (after --help, or one line about what was wrong). */
+int sl_receiver_options_parse(struct sl_receiver_options *options, int argc, char **argv, FILE *out,
+                              FILE *err);
+
+/* Splits "HOST[:PORT]" ("[::1]:5", "name"); port 0 if there is none. 0 or -EINVAL. */
+SL_MUST_CHECK int sl_host_port_parse(const char *text, char host[256], int *port);

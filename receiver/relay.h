@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Relay: one camera, from its publisher's session to every subscriber's, at once.
+ *
+ *     publisher's session ──packet()──▶ [ number and time of the camera ] ──▶ history
+ *                                                    │
+ *                              feed · feed · feed ◀──┘  each a subscriber's session
+ *
+ * Cut-through: a packet leaves in the call it came in, whatever is missing before it; what the
+ * upstream session repairs follows when it comes, under the number it always had. Numbers and
+ * timestamps of the camera only go up: a new publisher (restart, takeover) or SSRC gets an offset
+ * that puts it one missing number behind the highest, so that nobody glues its first frame to the
+ * last one of the old, and as many ticks later as time went by.
+ *
+ * A feed gets sound at once and video from the first packet of a key frame on: out of the history
+ * if one began in the last 250 ms, else the publisher is asked for one. Requests of all feeds are
+ * put together into at most one per 200 ms.
+ *
+ * Pure: time is an argument, sessions are behind two functions. One thread; nothing allocates
+ * after create but sl_relay_join(), which may grow the list of feeds.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/types.h"
+#include "rtp/packet.h"
+
+struct sl_relay;
+
+/* What the relay does with sessions; `session` is what publish and join were given. */
+struct sl_relay_sessions {
+    int (*send)(void *session, enum sl_media_kind kind, const struct sl_rtp_packet *packet,
+                sl_ns now);
+    void (*request_keyframe)(void *session, sl_ns now);
+};
+
+/* sl_session_send and sl_session_request_keyframe of common/session. */
+extern const struct sl_relay_sessions sl_relay_real_sessions;
+
+/* The camera at one subscriber: embedded in the subscriber, read by nobody else. */
+struct sl_feed {
+    void *session;
+    bool live;    /* connected */
+    bool waiting; /* for the start of a key frame */
+    bool started[SL_MEDIA_KINDS];
+    int64_t first[SL_MEDIA_KINDS]; /* number of the first packet it was sent */
+    sl_ns joined, first_video;     /* when it became live; when video began (0: not yet) */
+    uint64_t sent, refused;
+};
+
+/* 0 or -ENOMEM. */
+SL_MUST_CHECK int sl_relay_create(struct sl_relay **ret, const struct sl_relay_sessions *sessions);
+void sl_relay_destroy(struct sl_relay *relay);
+
+/* A publisher takes the place of the one there is; NULL: none. Feeds stay. */
+void sl_relay_publish(struct sl_relay *relay, void *session, sl_ns now);
+
+/* From the publisher's session. */
+void sl_relay_packet(struct sl_relay *relay, enum sl_media_kind kind,
+                     const struct sl_rtp_packet *packet, bool repaired, sl_ns now);
+
+/* A subscriber whose session is not connected yet. 0 or -ENOMEM. */
+SL_MUST_CHECK int sl_relay_join(struct sl_relay *relay, struct sl_feed *feed, void *session);
+/* Its session is connected: media flows. */
+void sl_relay_connected(struct sl_relay *relay, struct sl_feed *feed, sl_ns now);
+/* Not from inside a call into the relay. */
+void sl_relay_leave(struct sl_relay *relay, struct sl_feed *feed);
+int sl_relay_feeds(const struct sl_relay *relay);
+
+/* The subscriber's session was asked for `seq` (of the camera) again; NULL: not held, or not its.
+ */
+const struct sl_rtp_packet *sl_relay_resend(const struct sl_relay *relay,
+                                            const struct sl_feed *feed, enum sl_media_kind kind,
+                                            int64_t seq);
+
+/* The subscriber asked for a key frame. */
+void sl_relay_keyframe_wanted(struct sl_relay *relay, sl_ns now);
+
+/* When to call tick next; SL_NEVER: no need. */
+sl_ns sl_relay_due(const struct sl_relay *relay);
+void sl_relay_tick(struct sl_relay *relay, sl_ns now);
+
+/*
+ * offered == kept + stale
+ * fanned == sent + refused + withheld: of each kept packet to each live feed, first sends only
+ */
+struct sl_relay_stats {
+    uint64_t offered, kept;
+    uint64_t stale;    /* of an earlier publisher, or older than the history */
+    uint64_t repaired; /* of the kept */
+    uint64_t fanned, sent, refused, withheld;
+    uint64_t replayed; /* out of the history for joiners, besides */
+    uint64_t publishers, keyframes_wanted, keyframes_requested, keyframes_seen;
+};
+void sl_relay_stats(const struct sl_relay *relay, struct sl_relay_stats *ret);
