@@ -120,15 +120,14 @@ static int run_command(struct admin *admin)
     sl_token_hash(token, strlen(token), hash);
     switch (options->command) {
     case SL_COMMAND_CAMERA_ADD:
-        status = report(admin,
-                        sl_store_camera_add(admin->store, name,
-                                            options->location ? options->location : "", hash,
-                                            now_us()),
-                        "camera");
+        status =
+            report(admin,
+                   sl_store_camera_add(admin->store, name,
+                                       options->location ? options->location : "", hash, now_us()),
+                   "camera");
         return status ? status : -print_link(admin, token, name);
     case SL_COMMAND_CAMERA_LINK:
-        status =
-            report(admin, sl_store_camera_link(admin->store, name, hash, now_us()), "camera");
+        status = report(admin, sl_store_camera_link(admin->store, name, hash, now_us()), "camera");
         return status ? status : -print_link(admin, token, name);
     case SL_COMMAND_VIEWER_ADD:
         status = report(admin, sl_store_viewer_add(admin->store, name, hash, now_us()), "viewer");

@@ -18,8 +18,7 @@ static void fill_transport(const struct sl_answer_config *config, struct sl_rand
 {
     sl_random_text(random, ret->ufrag, ICE_UFRAG_CHARS);
     sl_random_text(random, ret->pwd, ICE_PWD_CHARS);
-    memcpy(ret->fingerprint, sl_dtls_identity_fingerprint(config->identity),
-           SL_FINGERPRINT_BYTES);
+    memcpy(ret->fingerprint, sl_dtls_identity_fingerprint(config->identity), SL_FINGERPRINT_BYTES);
     ret->setup = SL_SDP_PASSIVE;
     ret->ice_lite = true;
     sl_reach_candidates(&config->reach, ret);

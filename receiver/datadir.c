@@ -70,8 +70,8 @@ static int read_file(const struct sl_datadir *datadir, const char *name, char ou
 {
     const int fd = openat(datadir->dir, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
     if (fd < 0)
-        return errno == ENOENT ? -ENOENT : fail(datadir, -errno, why, "%s: %s", name,
-                                                strerror(errno));
+        return errno == ENOENT ? -ENOENT
+                               : fail(datadir, -errno, why, "%s: %s", name, strerror(errno));
     size_t len = 0;
     ssize_t got;
     while ((got = read(fd, out + len, PEM_MAX - 1 - len)) > 0)
@@ -107,8 +107,8 @@ static int write_file(const struct sl_datadir *datadir, const char *name, const 
         return fail(datadir, -errno, why, "%s: %s", beside, strerror(errno));
     int err = fchmod(fd, 0600) == 0 ? write_all(fd, text) : -errno;
     close(fd);
-    if (err == 0 && (renameat(datadir->dir, beside, datadir->dir, name) != 0 ||
-                     fsync(datadir->dir) != 0))
+    if (err == 0 &&
+        (renameat(datadir->dir, beside, datadir->dir, name) != 0 || fsync(datadir->dir) != 0))
         err = -errno;
     if (err == 0)
         return 0;
@@ -146,8 +146,9 @@ static int load_or_make(struct sl_datadir *datadir, struct sl_dtls_identity **re
     if (no_certificate) /* none, or the making of it was cut short: no link was given out yet */
         return make_identity(datadir, ret, why);
     if (no_key)
-        return fail(datadir, -ENOENT, why,
-                    "key.pem is gone; restore it, or remove cert.pem too and enrol everything anew");
+        return fail(
+            datadir, -ENOENT, why,
+            "key.pem is gone; restore it, or remove cert.pem too and enrol everything anew");
     const int err = sl_dtls_identity_from_pem(ret, certificate, key);
     return err ? fail(datadir, err, why, "cert.pem and key.pem are not a pair of PEM files") : 0;
 }

@@ -62,9 +62,8 @@ struct sl_hub_limits sl_hub_limits_default(void)
 
 static void tell_camera(struct sl_camera *camera)
 {
-    struct sl_event event = {.type = SL_EVENT_CAMERA,
-                             .live = camera->live,
-                             .since_us = camera->since_us};
+    struct sl_event event = {
+        .type = SL_EVENT_CAMERA, .live = camera->live, .since_us = camera->since_us};
     snprintf(event.camera, sizeof(event.camera), "%s", camera->name);
     if (camera->live)
         memcpy(event.h264_profile, camera->publisher->h264_profile, sizeof(event.h264_profile));
@@ -372,8 +371,7 @@ static int peer_create(struct sl_hub *hub, struct sl_camera *camera, const struc
     struct sl_peer *peer = calloc(1, sizeof(*peer));
     if (!peer)
         return -ENOMEM;
-    *peer = (struct sl_peer){
-        .hub = hub, .camera = camera, .publisher = publisher, .created = now};
+    *peer = (struct sl_peer){.hub = hub, .camera = camera, .publisher = publisher, .created = now};
     take_ids(peer, ask);
     const struct sl_session_config config = {
         .agreed = ask->agreed,
@@ -425,8 +423,8 @@ static bool within_limits(struct sl_hub *hub, struct sl_ask *ask)
     const struct sl_hub_limits *limits = &hub->config.limits;
     int of_token = 0;
     for (const struct sl_peer *peer = hub->peers.first; peer; peer = peer->next)
-        of_token += !peer->doomed &&
-                    memcmp(peer->token.hash, ask->token.hash, SL_TOKEN_HASH_BYTES) == 0;
+        of_token +=
+            !peer->doomed && memcmp(peer->token.hash, ask->token.hash, SL_TOKEN_HASH_BYTES) == 0;
     if (of_token >= limits->per_token)
         refuse(ask, 429, 1, "at most %d sessions with one token", limits->per_token);
     else if (hub->stats.connecting >= limits->connecting)

@@ -28,9 +28,9 @@ struct sl_hub;
 /* What peers can make us hold. */
 struct sl_hub_limits {
     int cameras;
-    int sessions;               /* in all */
+    int sessions; /* in all */
     int subscribers_per_camera;
-    int connecting;             /* ICE or DTLS under way */
+    int connecting; /* ICE or DTLS under way */
     int per_token;
     uint32_t stun_burst, stun_per_sec; /* requests from one unknown address */
 };

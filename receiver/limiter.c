@@ -28,8 +28,7 @@ int sl_limiter_create(struct sl_limiter **ret, const struct sl_limiter_config *c
     size_t sets = 1;
     while (sets * WAYS < config->hosts)
         sets *= 2;
-    struct sl_limiter *limiter =
-        calloc(1, sizeof(*limiter) + sets * WAYS * sizeof(struct bucket));
+    struct sl_limiter *limiter = calloc(1, sizeof(*limiter) + sets * WAYS * sizeof(struct bucket));
     if (!limiter)
         return -ENOMEM;
     limiter->price = SL_SEC / config->per_sec;

@@ -172,8 +172,8 @@ static int init_parts(struct receiver *r)
 static int run(struct receiver *r)
 {
     int listen_fd = -1;
-    if (open_data(r) || open_sockets(r, &listen_fd) || init_parts(r) ||
-        start_parts(r, listen_fd) || remember_listen(r) || say_ready(r))
+    if (open_data(r) || open_sockets(r, &listen_fd) || init_parts(r) || start_parts(r, listen_fd) ||
+        remember_listen(r) || say_ready(r))
         return 1;
     const int err = sl_loop_run(r->loop);
     sl_server_stop(r->server);
@@ -199,8 +199,7 @@ int main(int argc, char **argv)
 {
     struct receiver receiver = {.datadir = {.dir = -1, .lock = -1}};
     sl_log_init("sightline-receiver", SL_LOG_INFO);
-    int status =
-        sl_receiver_options_parse(&receiver.options, argc, argv, stdout, stderr);
+    int status = sl_receiver_options_parse(&receiver.options, argc, argv, stdout, stderr);
     if (status >= 0)
         return status;
     if (receiver.options.command != SL_COMMAND_RUN)

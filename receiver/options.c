@@ -114,7 +114,8 @@ int sl_host_port_parse(const char *text, char host[256], int *port)
         (*after == ':' && sl_parse_int(after + 1, 1, 65535, &value) != 0))
         return -EINVAL;
     for (size_t i = 0; i < len; i++)
-        if (!strchr("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-_:%", start[i]))
+        if (!strchr("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-_:%",
+                    start[i]))
             return -EINVAL;
     memcpy(host, start, len);
     host[len] = '\0';

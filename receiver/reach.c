@@ -19,8 +19,8 @@ static int own_addresses(const struct sl_addr *bound, struct sl_addr out[SL_SDP_
         if (bound->sa.sa_family == AF_INET6 || out[i].sa.sa_family == AF_INET)
             out[kept++] = out[i];
     if (kept == 0) {
-        out[kept] = (struct sl_addr){.in = {.sin_family = AF_INET,
-                                            .sin_addr.s_addr = htonl(INADDR_LOOPBACK)}};
+        out[kept] = (struct sl_addr){
+            .in = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)}};
         kept++;
     }
     for (int i = 0; i < kept; i++)

@@ -23,13 +23,13 @@ struct track {
     struct sl_history *history;
     size_t slots;
 
-    bool begun;       /* anything at all so far */
-    bool in_epoch;    /* anything of this publisher */
-    uint32_t ssrc;    /* of this epoch */
-    int64_t floor;    /* numbers up to here are of earlier epochs */
-    int64_t first;    /* of this epoch, as it arrived */
+    bool begun;    /* anything at all so far */
+    bool in_epoch; /* anything of this publisher */
+    uint32_t ssrc; /* of this epoch */
+    int64_t floor; /* numbers up to here are of earlier epochs */
+    int64_t first; /* of this epoch, as it arrived */
     int64_t highest;
-    int64_t offset;   /* camera's number - publisher's */
+    int64_t offset; /* camera's number - publisher's */
     uint32_t timestamp_offset;
 
     uint32_t last_timestamp; /* of `highest` */

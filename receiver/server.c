@@ -24,9 +24,9 @@
 #include "receiver/route.h"
 #include "receiver/token.h"
 
-#define POLL_EVERY (100 * SL_MS)   /* the store; admin commands take effect within 250 ms */
+#define POLL_EVERY (100 * SL_MS) /* the store; admin commands take effect within 250 ms */
 #define BODY_MAX SL_SDP_MAX_BYTES
-#define DISCARD_MAX (4 << 20)      /* of a body that is too large, read to say so; then cut off */
+#define DISCARD_MAX (4 << 20) /* of a body that is too large, read to say so; then cut off */
 #define WAIT_MAX_S 60
 #define IDLE_TIMEOUT_S 15u
 #define TURNS_MAX 32 /* of libmicrohttpd before other work has its turn */
@@ -290,10 +290,10 @@ static void open_media(struct request *request, bool publish)
         problem(request, 415, "wanted Content-Type: application/sdp");
         return;
     }
-    const int len = sl_answer_make(&server->config.answer, server->config.random, publish,
-                                   camera->h264_profile, request->body ? request->body : "",
-                                   request->body_len, &request->ask.agreed, request->answer,
-                                   sizeof(request->answer), &why);
+    const int len =
+        sl_answer_make(&server->config.answer, server->config.random, publish, camera->h264_profile,
+                       request->body ? request->body : "", request->body_len, &request->ask.agreed,
+                       request->answer, sizeof(request->answer), &why);
     if (len == -ENOTSUP) {
         problem(request, 406, "%s", why);
         return;
@@ -350,8 +350,8 @@ static void get_cameras(struct request *request)
         set_retry_after(request, 1);
     } else {
         server->waiting++;
-        request->wait_until = sl_loop_now(server->loop) +
-                              (wait_s < WAIT_MAX_S ? wait_s : WAIT_MAX_S) * SL_SEC;
+        request->wait_until =
+            sl_loop_now(server->loop) + (wait_s < WAIT_MAX_S ? wait_s : WAIT_MAX_S) * SL_SEC;
         request->state = WAITING_FOR_NEWS;
         MHD_suspend_connection(request->connection);
     }
@@ -399,8 +399,9 @@ static void say_unauthorized(struct request *request, enum sl_auth_outcome outco
     } else if (outcome == SL_AUTH_BROKEN) {
         problem(request, 503, "the store cannot be read");
     } else {
-        problem(request, 401, outcome == SL_AUTH_MISSING ? "wanted Authorization: Bearer TOKEN"
-                                                         : "the token is not valid");
+        problem(request, 401,
+                outcome == SL_AUTH_MISSING ? "wanted Authorization: Bearer TOKEN"
+                                           : "the token is not valid");
         add_header(request, "WWW-Authenticate", "Bearer realm=\"sightline\"");
     }
 }
@@ -448,9 +449,8 @@ static struct request *request_create(struct sl_server *server, struct MHD_Conne
     const union MHD_ConnectionInfo *info =
         MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
     if (info && info->client_addr) {
-        const socklen_t len = info->client_addr->sa_family == AF_INET6
-                                  ? sizeof(struct sockaddr_in6)
-                                  : sizeof(struct sockaddr_in);
+        const socklen_t len = info->client_addr->sa_family == AF_INET6 ? sizeof(struct sockaddr_in6)
+                                                                       : sizeof(struct sockaddr_in);
         (void)!sl_addr_from_sockaddr(&request->from, info->client_addr, len);
     }
     request->next = server->requests;
@@ -525,12 +525,12 @@ static void log_refusal(const struct request *request)
     const bool stranger = token->role == SL_ROLE_NONE && request->status != 401;
     const bool offline = request->status == 409 && request->ask.type == SL_ASK_SUBSCRIBE;
     char from[SL_ADDR_TEXT];
-    if (request->status < 400)
+    if (request->status < 400 || request->server->stopping)
         return;
-    sl_log(stranger || offline ? SL_LOG_DEBUG : SL_LOG_WARN, "refused %s %s%s from %s %s: %u %s",
+    sl_log(stranger || offline ? SL_LOG_DEBUG : SL_LOG_WARN, "refused %s %s%s from %s at %s: %u %s",
            route ? route->method : "a request", route ? route->prefix : "",
            route && route->access != SL_ACCESS_TOKEN ? request->argument : "",
-           token->role == SL_ROLE_NONE ? "a stranger at" : token->subject,
+           token->role == SL_ROLE_NONE ? "a stranger" : token->subject,
            sl_addr_host(&request->from, from), request->status, request->detail);
 }
 
@@ -605,8 +605,8 @@ static void run_daemon(struct sl_server *server)
         if (left_ms > 0)
             break;
     }
-    if (sl_timer_set(&server->mhd_timer,
-                     sl_loop_refresh(server->loop) + (sl_ns)left_ms * SL_MS) != 0)
+    if (sl_timer_set(&server->mhd_timer, sl_loop_refresh(server->loop) + (sl_ns)left_ms * SL_MS) !=
+        0)
         sl_error("out of memory for timers");
 }
 
@@ -699,12 +699,11 @@ static int start_daemon(struct sl_server *server)
     const struct sl_dtls_identity *identity = config->answer.identity;
     server->daemon = MHD_start_daemon(
         MHD_USE_EPOLL | MHD_USE_TLS | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG, 0, NULL, NULL,
-        access_request, server, MHD_OPTION_EXTERNAL_LOGGER, mhd_log, NULL,
-        MHD_OPTION_LISTEN_SOCKET, config->listen_fd, MHD_OPTION_HTTPS_MEM_KEY,
-        sl_dtls_identity_key_pem(identity), MHD_OPTION_HTTPS_MEM_CERT,
-        sl_dtls_identity_certificate_pem(identity), MHD_OPTION_HTTPS_PRIORITIES,
-        "NORMAL:-VERS-ALL:+VERS-TLS1.3:+VERS-TLS1.2", MHD_OPTION_CONNECTION_LIMIT,
-        config->limits.connections, MHD_OPTION_PER_IP_CONNECTION_LIMIT,
+        access_request, server, MHD_OPTION_EXTERNAL_LOGGER, mhd_log, NULL, MHD_OPTION_LISTEN_SOCKET,
+        config->listen_fd, MHD_OPTION_HTTPS_MEM_KEY, sl_dtls_identity_key_pem(identity),
+        MHD_OPTION_HTTPS_MEM_CERT, sl_dtls_identity_certificate_pem(identity),
+        MHD_OPTION_HTTPS_PRIORITIES, "NORMAL:-VERS-ALL:+VERS-TLS1.3:+VERS-TLS1.2",
+        MHD_OPTION_CONNECTION_LIMIT, config->limits.connections, MHD_OPTION_PER_IP_CONNECTION_LIMIT,
         config->limits.connections_per_address, MHD_OPTION_CONNECTION_TIMEOUT, IDLE_TIMEOUT_S,
         MHD_OPTION_NOTIFY_COMPLETED, completed, NULL, MHD_OPTION_END);
     if (!server->daemon) {
@@ -772,6 +771,7 @@ int sl_server_start(struct sl_server *server)
 /* Suspended connections cannot be closed: they are woken first. */
 static void answer_suspended(struct sl_server *server)
 {
+    server->stopping = true;
     for (struct request *request = server->requests; request; request = request->next) {
         if (request->state != WITH_HUB && request->state != WAITING_FOR_NEWS)
             continue;

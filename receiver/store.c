@@ -143,8 +143,7 @@ static int prepare_all(struct sl_store *store)
 
 static int open_at(struct sl_store *store, const char *path, bool write)
 {
-    const int flags =
-        (write ? SQLITE_OPEN_READWRITE : SQLITE_OPEN_READONLY) | SQLITE_OPEN_NOMUTEX;
+    const int flags = (write ? SQLITE_OPEN_READWRITE : SQLITE_OPEN_READONLY) | SQLITE_OPEN_NOMUTEX;
     const int code = sqlite3_open_v2(path, &store->db, flags, NULL);
     if (!store->db)
         return -ENOMEM;
@@ -248,9 +247,18 @@ static int run(struct sl_store *store, const char *sql, const struct value *valu
 #define RUN(store, ret, sql, ...)                                                                  \
     run(store, sql, (const struct value[]){__VA_ARGS__},                                           \
         (int)SL_COUNT(((const struct value[]){__VA_ARGS__})), ret)
-#define TEXT(t) {.text = (t)}
-#define HASH(h) {.hash = (h)}
-#define NUMBER(n) {.number = (n)}
+#define TEXT(t)                                                                                    \
+    {                                                                                              \
+        .text = (t)                                                                                \
+    }
+#define HASH(h)                                                                                    \
+    {                                                                                              \
+        .hash = (h)                                                                                \
+    }
+#define NUMBER(n)                                                                                  \
+    {                                                                                              \
+        .number = (n)                                                                              \
+    }
 
 /* Ends a transaction: commits if `err` is 0. */
 static int finish(struct sl_store *store, int err)
@@ -340,8 +348,8 @@ static int viewer_add(struct sl_store *store, const char *name, const uint8_t *h
     int err = RUN(store, &known, "SELECT COUNT(*) FROM tokens WHERE role = ?1 AND subject = ?2",
                   NUMBER(SL_ROLE_VIEWER), TEXT(name));
     if (err == 0)
-        err = RUN(store, &all, "SELECT COUNT(*) FROM tokens WHERE role = ?1",
-                  NUMBER(SL_ROLE_VIEWER));
+        err =
+            RUN(store, &all, "SELECT COUNT(*) FROM tokens WHERE role = ?1", NUMBER(SL_ROLE_VIEWER));
     if (err != 0)
         return err;
     if (known)
@@ -415,9 +423,8 @@ int sl_store_meta_set(struct sl_store *store, const char *key, const char *value
 int sl_store_meta_get(struct sl_store *store, const char *key, char *out, size_t size)
 {
     sqlite3_stmt *statement;
-    int code =
-        sqlite3_prepare_v2(store->db, "SELECT value FROM meta WHERE key = ?1", -1, &statement,
-                           NULL);
+    int code = sqlite3_prepare_v2(store->db, "SELECT value FROM meta WHERE key = ?1", -1,
+                                  &statement, NULL);
     if (code != SQLITE_OK)
         return failed(store, code);
     code = sqlite3_bind_text(statement, 1, key, -1, SQLITE_STATIC);

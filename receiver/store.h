@@ -54,8 +54,8 @@ const char *sl_store_why(const struct sl_store *store);
 
 /* -EEXIST, or -ENOSPC beyond SL_STORE_CAMERAS_MAX. */
 SL_MUST_CHECK int sl_store_camera_add(struct sl_store *store, const char *name,
-                                      const char *location,
-                                      const uint8_t hash[SL_TOKEN_HASH_BYTES], int64_t now_us);
+                                      const char *location, const uint8_t hash[SL_TOKEN_HASH_BYTES],
+                                      int64_t now_us);
 /* A new token; the old one is gone. -ENOENT. */
 SL_MUST_CHECK int sl_store_camera_link(struct sl_store *store, const char *name,
                                        const uint8_t hash[SL_TOKEN_HASH_BYTES], int64_t now_us);
