@@ -39,6 +39,7 @@ struct sl_loop {
     struct sl_timer **heap; /* binary heap by due, from 1; heap[i]->heap_index == i */
     uint32_t timer_count;
     uint32_t timer_room;
+    bool firing;
 
     struct flush flushes[FLUSH_MAX];
     int flush_count;
@@ -109,6 +110,10 @@ int sl_timer_set(struct sl_timer *timer, sl_ns due)
         return 0;
     }
     struct sl_loop *loop = timer->loop;
+    /* A timer that sets itself to a past moment waits for the next turn, lest it starve the rest.
+     */
+    if (loop->firing && due <= loop->now)
+        due = loop->now + 1;
     if (timer->heap_index) {
         timer->due = due;
         heap_settle(loop, timer->heap_index, timer);
@@ -136,14 +141,13 @@ void sl_timer_clear(struct sl_timer *timer)
 
 static void fire_timers(struct sl_loop *loop)
 {
-    /* No more than are set now: one that sets itself to a past moment must not starve the rest. */
-    for (uint32_t left = loop->timer_count; left && loop->timer_count; left--) {
+    loop->firing = true;
+    while (loop->timer_count && loop->heap[1]->due <= loop->now) {
         struct sl_timer *timer = loop->heap[1];
-        if (timer->due > loop->now)
-            break;
         sl_timer_clear(timer);
         timer->fire(timer->ctx, loop->now);
     }
+    loop->firing = false;
 }
 
 /* ---- Watches ---- */
