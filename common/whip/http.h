@@ -2,12 +2,14 @@
 /*
  * HTTPS requests from a loop: libcurl's multi interface driven by net/loop.
  * The server is known by its public key (CURLOPT_PINNEDPUBLICKEY), not by a CA.
+ * Connections are kept and shared, at most 8 at a time; what is beyond waits.
  */
 #pragma once
 
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "base/address.h"
 #include "base/types.h"
 #include "net/loop.h"
 
@@ -26,6 +28,7 @@ struct sl_http_response {
     size_t body_len;
     const char *location, *etag; /* NULL if absent */
     int retry_after_s;           /* -1 if absent */
+    struct sl_addr peer;         /* where the answer came from; unset if there was none */
 };
 
 typedef void sl_http_done_fn(void *ctx, const struct sl_http_response *response);
@@ -34,17 +37,19 @@ struct sl_http_call {
     const char *method; /* GET POST PATCH DELETE */
     const char *host;
     int port;
-    const char *path; /* path from '/' on, with query */
-    const char *pin;
+    const char *path;                /* path from '/' on, with query */
+    const char *pin;                 /* "sha256//..."; none: -EINVAL */
     const char *bearer;              /* token, or NULL */
     const char *content_type, *body; /* NULL: none */
     const char *if_none_match;
+    bool fresh;    /* on a new connection: those kept may have died with the network */
     sl_ns timeout; /* of the whole; connecting has 1 s of its own */
     sl_http_done_fn *done;
     void *ctx;
 };
 
-/* Starts it; strings are copied. 0 or -ENOMEM. `*ret` may be NULL; valid until done is called. */
+/* Starts it; strings are copied. 0, -EINVAL or -ENOMEM; done is called from the loop, never from
+ * in here. `ret` may be NULL; `*ret` is valid until done is called. */
 SL_MUST_CHECK int sl_http_start(struct sl_http *http, const struct sl_http_call *call,
                                 struct sl_http_request **ret);
 /* done is not called. */
