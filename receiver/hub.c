@@ -290,8 +290,7 @@ static void peer_validated(void *ctx, const struct sl_path *path)
         hub->stats.address_conflict++;
         return;
     }
-    if (!sl_peers_claim(&hub->peers, peer, &path->remote))
-        hub->stats.address_conflict++;
+    sl_peers_claim(&hub->peers, peer, &path->remote);
 }
 
 static const struct sl_rtp_packet *peer_resend(void *ctx, enum sl_media_kind kind, int64_t seq)

@@ -4,12 +4,12 @@
 #include <errno.h>
 #include <string.h>
 
-int sl_peers_init(struct sl_peers *peers, int max)
+int sl_peers_init(struct sl_peers *peers, int expected)
 {
-    *peers = (struct sl_peers){.max = max};
-    if (sl_table_init(&peers->ufrags, (size_t)max) != 0 ||
-        sl_table_init(&peers->ids, (size_t)max) != 0 ||
-        sl_table_init(&peers->addresses, (size_t)max * 2) != 0) {
+    *peers = (struct sl_peers){.count = 0};
+    if (sl_table_init(&peers->ufrags, (size_t)expected) != 0 ||
+        sl_table_init(&peers->ids, (size_t)expected) != 0 ||
+        sl_table_init(&peers->addresses, (size_t)expected * 2) != 0) {
         sl_peers_fini(peers);
         return -ENOMEM;
     }
@@ -96,20 +96,35 @@ struct sl_peer *sl_peers_by_address(const struct sl_peers *peers, const struct s
     return link ? link->owner : NULL;
 }
 
-bool sl_peers_claim(struct sl_peers *peers, struct sl_peer *peer, const struct sl_addr *addr)
+/* A free place, else that of the address claimed longest ago that the session does not send to:
+ * sessions give up silent addresses for new ones, too. */
+static struct sl_peer_address *find_place(struct sl_peer *peer)
+{
+    struct sl_session_stats stats;
+    struct sl_peer_address *oldest = NULL;
+    for (int i = 0; i < SL_PEER_ADDRESSES; i++)
+        if (!peer->addresses[i].link.before)
+            return &peer->addresses[i];
+    sl_session_stats(peer->session, &stats);
+    for (int i = 0; i < SL_PEER_ADDRESSES; i++) {
+        struct sl_peer_address *place = &peer->addresses[i];
+        if (!sl_addr_equal(&place->addr, &stats.path.remote) &&
+            (!oldest || place->claimed < oldest->claimed))
+            oldest = place;
+    }
+    return oldest;
+}
+
+void sl_peers_claim(struct sl_peers *peers, struct sl_peer *peer, const struct sl_addr *addr)
 {
     struct sl_table_link *held = find_address(peers, addr);
     if (held && held->owner == peer)
-        return true;
-    for (int i = 0; i < SL_PEER_ADDRESSES; i++) {
-        struct sl_peer_address *place = &peer->addresses[i];
-        if (place->link.before)
-            continue;
-        if (held)
-            sl_table_take(&peers->addresses, held);
-        place->addr = *addr;
-        sl_table_put(&peers->addresses, &place->link, sl_addr_hash(addr), peer);
-        return true;
-    }
-    return false;
+        return;
+    struct sl_peer_address *place = find_place(peer);
+    if (held)
+        sl_table_take(&peers->addresses, held);
+    sl_table_take(&peers->addresses, &place->link);
+    place->addr = *addr;
+    place->claimed = ++peers->claims;
+    sl_table_put(&peers->addresses, &place->link, sl_addr_hash(addr), peer);
 }

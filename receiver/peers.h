@@ -19,6 +19,7 @@ struct sl_camera;
 struct sl_peer_address {
     struct sl_table_link link;
     struct sl_addr addr;
+    uint64_t claimed; /* in this order */
 };
 
 struct sl_peer {
@@ -50,10 +51,11 @@ struct sl_peer {
 struct sl_peers {
     struct sl_table ufrags, addresses, ids;
     struct sl_peer *first;
-    int count, max;
+    int count;
+    uint64_t claims;
 };
 
-SL_MUST_CHECK int sl_peers_init(struct sl_peers *peers, int max);
+SL_MUST_CHECK int sl_peers_init(struct sl_peers *peers, int expected);
 /* All peers must be gone. */
 void sl_peers_fini(struct sl_peers *peers);
 
@@ -67,5 +69,5 @@ struct sl_peer *sl_peers_by_ufrag(const struct sl_peers *peers, const char *ufra
 struct sl_peer *sl_peers_by_id(const struct sl_peers *peers, const char *id);
 struct sl_peer *sl_peers_by_address(const struct sl_peers *peers, const struct sl_addr *addr);
 
-/* `addr` leads to `peer` from now on, and to nobody else. False if it has no place for it. */
-bool sl_peers_claim(struct sl_peers *peers, struct sl_peer *peer, const struct sl_addr *addr);
+/* `addr` leads to `peer` from now on, and to nobody else. */
+void sl_peers_claim(struct sl_peers *peers, struct sl_peer *peer, const struct sl_addr *addr);
