@@ -80,6 +80,7 @@ static size_t write_check(struct sl_ice_client *client, struct sl_ice_pair *pair
     struct sl_ice_transaction *transaction = &pair->outstanding[pair->sent++ % SL_ICE_OUTSTANDING];
     sl_random_fill(client->random, transaction->id, sizeof(transaction->id));
     transaction->sent = now;
+    transaction->awaited = true;
     transaction->use_candidate = use_candidate;
     const struct sl_stun_request request = {.transaction = transaction->id,
                                             .username = client->username,
@@ -146,13 +147,14 @@ static enum sl_ice_answer receive_success(struct sl_ice_client *client, sl_ns no
 {
     /* The answer must come from where the check went (RFC 8445 section 7.2.5.2.1). */
     struct sl_ice_pair *pair = find_pair(client, &path->remote);
-    for (size_t i = 0; pair && i < SL_ICE_OUTSTANDING && i < pair->sent; i++) {
+    for (size_t i = 0; pair && i < SL_ICE_OUTSTANDING; i++) {
         struct sl_ice_transaction *transaction = &pair->outstanding[i];
-        if (memcmp(transaction->id, message->transaction, sizeof(transaction->id)) != 0)
+        if (!transaction->awaited ||
+            memcmp(transaction->id, message->transaction, sizeof(transaction->id)) != 0)
             continue;
         *rtt = now - transaction->sent;
         succeed(client, pair, transaction, path, now);
-        memset(transaction->id, 0, sizeof(transaction->id)); /* a copy of it counts for nothing */
+        transaction->awaited = false; /* a copy of the answer counts for nothing */
         return SL_ICE_ANSWER_SUCCESS;
     }
     return SL_ICE_ANSWER_REFUSED;

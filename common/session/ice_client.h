@@ -26,7 +26,8 @@
 
 struct sl_ice_transaction {
     uint8_t id[12];
-    sl_ns sent; /* 0: none */
+    sl_ns sent;
+    bool awaited; /* not answered yet */
     bool use_candidate;
 };
 

@@ -620,6 +620,38 @@ static void test_resends_have_a_budget(void **state)
     sim_destroy(sim);
 }
 
+/* ---- (j) memory ---- */
+
+static void test_media_allocates_nothing(void **state)
+{
+    (void)state;
+    struct sim *sim = sim_create(32);
+    struct sim_hop hop;
+    struct sim_hop_config config = hop_of(10 * SL_MS, 0.1);
+    config.up.reorder = 0.1;
+    config.up.reorder_by = 30 * SL_MS;
+    open_connected(&hop, sim, &config);
+    assert_true(hop.client.allocations > 0); /* the handshake does: so it is counted */
+    sim_run_for(sim, SL_SEC);
+    hop.client.allocations = hop.lite.allocations = 0;
+    struct sim_flow flow, sound;
+    const struct sim_flow_config media = {.packets = 9600};
+    const struct sim_flow_config audio = {.kind = SL_AUDIO, .packets = 1900};
+    sim_flow_init(&sound, &audio, &hop.client, &hop.lite);
+    sim_flow_start(&sound);
+    play_flow(&hop, &flow, &media, 2 * SL_SEC);
+    sim_end_request_keyframe(&hop.lite);
+    sim_run_for(sim, SL_SEC);
+    assert_true(flow.repaired > 500);
+    assert_true(hop.client.keyframes_wanted > 0);
+    assert_int_equal(hop.client.allocations, 0);
+    assert_int_equal(hop.lite.allocations, 0);
+    sim_flow_fini(&flow);
+    sim_flow_fini(&sound);
+    close_hop(&hop);
+    sim_destroy(sim);
+}
+
 /* ---- what peers differ in ---- */
 
 static void test_peer_without_rtx_or_announced_ssrcs(void **state)
@@ -695,6 +727,7 @@ int main(void)
         cmocka_unit_test(test_wrong_fingerprint_fails_both),
         cmocka_unit_test(test_close_reaches_the_peer),
         cmocka_unit_test(test_resends_have_a_budget),
+        cmocka_unit_test(test_media_allocates_nothing),
         cmocka_unit_test(test_peer_without_rtx_or_announced_ssrcs),
         cmocka_unit_test(test_same_seed_same_run),
     };

@@ -7,6 +7,7 @@
 
 #include "base/bytes.h"
 #include "base/time.h"
+#include "tests/support/alloc_count.h"
 
 #define HISTORY 2048
 
@@ -18,6 +19,23 @@ static void die(const char *why)
 
 /* ---- an end ---- */
 
+/* Around each call into the session, and around each call back out of it. */
+static uint64_t enter(struct sim_end *end)
+{
+    end->apart = 0;
+    return sl_alloc_count();
+}
+
+static void leave(struct sim_end *end, uint64_t entered)
+{
+    end->allocations += sl_alloc_count() - entered - end->apart;
+}
+
+static void back_in(struct sim_end *end, uint64_t left)
+{
+    end->apart += sl_alloc_count() - left;
+}
+
 static void serve(void *ctx)
 {
     struct sim_end *end = ctx;
@@ -26,7 +44,9 @@ static void serve(void *ctx)
     end->served_at = sim_now(end->sim);
     if (++end->served > 100)
         die("a session is due again and again at one moment");
+    const uint64_t entered = enter(end);
     sl_session_tick(end->session, sim_clock_now(&end->clock));
+    leave(end, entered);
     sim_end_settle(end);
 }
 
@@ -38,7 +58,9 @@ void sim_end_settle(struct sim_end *end)
 static void on_arrival(void *ctx, uint8_t *data, size_t len)
 {
     struct sim_end *end = ctx;
+    const uint64_t entered = enter(end);
     sl_session_receive(end->session, sim_clock_now(&end->clock), &end->from, data, len);
+    leave(end, entered);
     sim_end_settle(end);
 }
 
@@ -48,7 +70,9 @@ static void on_send(void *ctx, const struct sl_path *path, const uint8_t *data, 
     (void)path;
     if (len > 1232)
         die("a datagram over the size that every path carries");
+    const uint64_t left = sl_alloc_count();
     sim_link_send(end->out, data, len);
+    back_in(end, left);
 }
 
 static void on_state(void *ctx, enum sl_session_state state, const char *reason)
@@ -65,18 +89,22 @@ static void on_packet(void *ctx, enum sl_media_kind kind, const struct sl_rtp_pa
                       bool repaired, sl_ns now)
 {
     struct sim_end *end = ctx;
+    const uint64_t left = sl_alloc_count();
     if (end->flow[kind])
         sim_flow_take(end->flow[kind], packet, repaired, &end->clock);
     if (end->handler && end->handler->packet)
         end->handler->packet(end->ctx, end, kind, packet, repaired, now);
+    back_in(end, left);
 }
 
 static void on_keyframe_wanted(void *ctx, sl_ns now)
 {
     struct sim_end *end = ctx;
+    const uint64_t left = sl_alloc_count();
     end->keyframes_wanted++;
     if (end->handler && end->handler->keyframe_wanted)
         end->handler->keyframe_wanted(end->ctx, end, now);
+    back_in(end, left);
 }
 
 static void on_validated(void *ctx, const struct sl_path *path)
@@ -113,7 +141,9 @@ int sim_end_send(struct sim_end *end, enum sl_media_kind kind, const struct sl_r
 {
     const sl_ns now = sim_clock_now(&end->clock);
     sl_history_put(end->history[kind], packet, now);
+    const uint64_t entered = enter(end);
     const int r = sl_session_send(end->session, kind, packet, now);
+    leave(end, entered);
     sim_end_settle(end);
     return r;
 }

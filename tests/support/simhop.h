@@ -53,6 +53,8 @@ struct sim_end {
     char reason[96];
     int keyframes_wanted;
     int validated;
+    uint64_t allocations; /* made by the session's code, callbacks apart */
+    uint64_t apart;
 };
 
 struct sim_hop_config {
