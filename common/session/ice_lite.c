@@ -54,12 +54,18 @@ static int find_room(struct sl_ice_lite *lite, sl_ns now)
     return -1;
 }
 
+/* No reply is longer than the request, lest someone have us send more than they do. */
+static size_t room_for_reply(size_t request_len, size_t reply_size)
+{
+    return request_len < reply_size ? request_len : reply_size;
+}
+
 static enum sl_ice_check reply_error(const struct sl_ice_lite *lite,
                                      const struct sl_stun_message *message, int code,
-                                     uint8_t *reply, size_t reply_size, size_t *reply_len)
+                                     uint8_t *reply, size_t room, size_t *reply_len)
 {
-    const int n = sl_stun_write_error(message->transaction, code, lite->credentials.local_pwd,
-                                      reply, reply_size);
+    const int n =
+        sl_stun_write_error(message->transaction, code, lite->credentials.local_pwd, reply, room);
     if (n < 0)
         return SL_ICE_REFUSED;
     *reply_len = (size_t)n;
@@ -74,13 +80,14 @@ enum sl_ice_check sl_ice_lite_receive(struct sl_ice_lite *lite, sl_ns now,
     if (sl_stun_read(&message, data, len) < 0 || message.class != SL_STUN_REQUEST ||
         message.method != 1 || !sl_ice_authentic(&lite->credentials, &message, data, len))
         return SL_ICE_REFUSED;
+    const size_t room = room_for_reply(len, reply_size);
     if (message.unknown_required)
-        return reply_error(lite, &message, BAD_ATTRIBUTE, reply, reply_size, reply_len);
+        return reply_error(lite, &message, BAD_ATTRIBUTE, reply, room, reply_len);
     if (message.has_controlled) /* a lite agent never controls (RFC 8445 section 6.1.1) */
-        return reply_error(lite, &message, ROLE_CONFLICT, reply, reply_size, reply_len);
+        return reply_error(lite, &message, ROLE_CONFLICT, reply, room, reply_len);
 
     const int n = sl_stun_write_success(message.transaction, &path->remote,
-                                        lite->credentials.local_pwd, reply, reply_size);
+                                        lite->credentials.local_pwd, reply, room);
     if (n < 0)
         return SL_ICE_REFUSED;
     int at = find(lite, path);
