@@ -7,7 +7,12 @@
  *
  * Owns a UDP socket, a session, and the HTTP requests for them, all in one loop. After 1 s without
  * an authenticated packet (checks each 100 ms from 500 ms on) it recovers by a new POST and a
- * DELETE of the old session; back-off 100 ms to 1 s with jitter. Retry-After is honoured up to 1 s.
+ * DELETE of the old session; back-off 100 ms to 1 s with jitter. Each try has a socket of its own:
+ * at the receiver an address belongs to one session.
+ *
+ * What will not get better (401, 403, 404, 406, another 4xx, a wrong pin) refuses a first try at
+ * once. Once it has been live only 401, 403 and 404 do (the camera was removed). A camera that is
+ * not live (409) is asked for again and again, and that counts as no failure.
  */
 #pragma once
 
@@ -21,14 +26,14 @@ enum sl_endpoint_state {
     SL_ENDPOINT_CONNECTING, /* never been live yet */
     SL_ENDPOINT_LIVE,
     SL_ENDPOINT_RECONNECTING,
-    SL_ENDPOINT_REFUSED, /* 401 403 404 406, wrong pin, or retries used up */
+    SL_ENDPOINT_REFUSED, /* by the receiver, a wrong pin, or retries used up: it stays so */
     SL_ENDPOINT_STOPPED, /* after sl_endpoint_stop(): DELETE answered or timed out; may be destroyed
                           */
 };
 
 struct sl_endpoint_handler {
-    /* reason: one sentence; for retries, why the last try failed ("camera is not live", "connection
-     * refused"). */
+    /* When the state or the reason changes. reason: one sentence; for retries, why the last try
+     * failed ("camera is not live"). The endpoint may be destroyed in here once it is STOPPED. */
     void (*state)(void *ctx, enum sl_endpoint_state state, const char *reason);
     void (*packet)(void *ctx, enum sl_media_kind kind, const struct sl_rtp_packet *packet,
                    bool repaired, sl_ns now);
@@ -47,7 +52,7 @@ struct sl_endpoint_config {
     bool video, audio;
     char h264_profile[7]; /* publishing: the encoder's */
     struct sl_addr via;   /* --via; unset: as told */
-    int retries;          /* tries in a row before REFUSED; -1 forever */
+    int retries;          /* failed tries in a row that make it REFUSED; -1: tries forever */
     const struct sl_endpoint_handler *handler;
     void *ctx;
 };
@@ -57,8 +62,10 @@ struct sl_endpoint;
 SL_MUST_CHECK int sl_endpoint_create(struct sl_endpoint **ret,
                                      const struct sl_endpoint_config *config);
 void sl_endpoint_start(struct sl_endpoint *endpoint);
-/* BYE, close_notify, DELETE (1 s at most), then STOPPED. */
+/* BYE, close_notify, DELETE (1 s at most), then STOPPED, never from in here. */
 void sl_endpoint_stop(struct sl_endpoint *endpoint);
+/* Tries at once if it waits to try again: for who learnt that the camera has come back. */
+void sl_endpoint_nudge(struct sl_endpoint *endpoint);
 /* At once, without a word to the peer. */
 void sl_endpoint_destroy(struct sl_endpoint *endpoint);
 
@@ -68,8 +75,14 @@ int sl_endpoint_send(struct sl_endpoint *endpoint, enum sl_media_kind kind,
 void sl_endpoint_request_keyframe(struct sl_endpoint *endpoint, sl_ns now);
 enum sl_endpoint_state sl_endpoint_state(const struct sl_endpoint *endpoint);
 
+/* posts == lives + failed + not_live + pending */
 struct sl_endpoint_stats {
-    uint64_t posts, refused, lives, reconnects;
+    uint64_t posts;
+    uint64_t lives;                  /* became a session that connected */
+    uint64_t failed;                 /* no answer, refused, or a session that did not connect */
+    uint64_t not_live;               /* 409 to a viewer */
+    uint64_t pending;                /* gauge: 1 while a try is under way */
+    uint64_t losses;                 /* sessions that were live and ended, not by us */
     sl_ns last_post_to_connected;    /* how long the last successful set-up took */
     struct sl_session_stats session; /* zero when there is none */
 };
