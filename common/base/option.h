@@ -63,7 +63,7 @@ struct sl_option_table {
 
 struct sl_option_result {
     int status; /* -1: go on; else exit with this (0 after --help, 2 after an error) */
-    const char *positional[8];
+    const char *positional[16];
     int positional_count;
 };
 

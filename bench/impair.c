@@ -1,0 +1,429 @@
+/* SPDX-License-Identifier: MIT */
+#include "bench/impair.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/option.h"
+#include "base/time.h"
+#include "net/loop.h"
+
+#define DATAGRAM_MAX 2048
+#define WAITING_MAX 16384
+#define BATCH 64 /* datagrams read from a socket before others have their turn */
+#define SOCKET_BYTES (4 << 20)
+
+struct client {
+    struct sl_impair *impair;
+    struct sl_watch watch; /* of its socket towards the target */
+    struct sockaddr_in addr;
+    uint32_t generation; /* counts the users of this place */
+    bool used;
+    sl_ns last;
+};
+
+struct waiting {
+    sl_ns due;
+    uint64_t serial; /* equal times leave in the order of arrival */
+    uint32_t generation;
+    uint16_t client;
+    uint16_t len;
+    uint8_t direction;
+    uint8_t data[DATAGRAM_MAX];
+};
+
+struct sl_impair {
+    struct sl_loop *loop;
+    struct sl_watch watch; /* of the listening socket */
+    struct sl_timer timer;
+    int fd;
+    uint16_t port;
+    struct sockaddr_in target;
+    struct sl_impairment link[SL_IMPAIR_DIRECTIONS];
+    struct sl_impair_stats stats[SL_IMPAIR_DIRECTIONS];
+    uint64_t evicted;
+    uint64_t serial;
+    struct client clients[SL_IMPAIR_CLIENTS_MAX];
+    struct waiting **heap; /* from 1; above `waiting_count` are the free ones */
+    struct waiting *pool;
+    uint32_t waiting_count;
+};
+
+/* ---- What waits for its time ---- */
+
+static bool before(const struct waiting *a, const struct waiting *b)
+{
+    return a->due < b->due || (a->due == b->due && a->serial < b->serial);
+}
+
+static void swap(struct waiting **a, struct waiting **b)
+{
+    struct waiting *kept = *a;
+    *a = *b;
+    *b = kept;
+}
+
+static void heap_up(struct waiting **heap, uint32_t index)
+{
+    for (; index > 1 && before(heap[index], heap[index / 2]); index /= 2)
+        swap(&heap[index], &heap[index / 2]);
+}
+
+static void heap_down(struct waiting **heap, uint32_t count)
+{
+    for (uint32_t index = 1;;) {
+        uint32_t least = index;
+        for (uint32_t child = index * 2; child <= index * 2 + 1 && child <= count; child++)
+            if (before(heap[child], heap[least]))
+                least = child;
+        if (least == index)
+            return;
+        swap(&heap[index], &heap[least]);
+        index = least;
+    }
+}
+
+static void deliver(struct sl_impair *impair, const struct waiting *packet)
+{
+    struct sl_impair_stats *stats = &impair->stats[packet->direction];
+    const struct client *client = &impair->clients[packet->client];
+    ssize_t sent = -1;
+    if (client->used && client->generation == packet->generation) {
+        if (packet->direction == SL_IMPAIR_UP)
+            sent = send(client->watch.fd, packet->data, packet->len, MSG_DONTWAIT);
+        else
+            sent = sendto(impair->fd, packet->data, packet->len, MSG_DONTWAIT,
+                          (const struct sockaddr *)&client->addr, sizeof(client->addr));
+    }
+    if (sent >= 0)
+        stats->forwarded++;
+    else
+        stats->undelivered++;
+}
+
+static void deliver_due(struct sl_impair *impair, sl_ns now)
+{
+    struct waiting **heap = impair->heap;
+    while (impair->waiting_count && heap[1]->due <= now) {
+        struct waiting *packet = heap[1];
+        deliver(impair, packet);
+        impair->stats[packet->direction].waiting--;
+        swap(&heap[1], &heap[impair->waiting_count--]);
+        heap_down(heap, impair->waiting_count);
+    }
+    sl_timer_set(&impair->timer, impair->waiting_count ? heap[1]->due : SL_NEVER);
+}
+
+static void timer_fired(void *ctx, sl_ns now)
+{
+    (void)now;
+    struct sl_impair *impair = ctx;
+    deliver_due(impair, sl_loop_refresh(impair->loop));
+}
+
+static void hold(struct sl_impair *impair, enum sl_impair_direction direction,
+                 const struct client *client, const uint8_t *data, size_t len, sl_ns due)
+{
+    struct sl_impair_stats *stats = &impair->stats[direction];
+    if (impair->waiting_count == WAITING_MAX) {
+        stats->undelivered++;
+        return;
+    }
+    struct waiting *packet = impair->heap[++impair->waiting_count];
+    packet->due = due;
+    packet->serial = impair->serial++;
+    packet->client = (uint16_t)(client - impair->clients);
+    packet->generation = client->generation;
+    packet->direction = (uint8_t)direction;
+    packet->len = (uint16_t)len;
+    memcpy(packet->data, data, len);
+    heap_up(impair->heap, impair->waiting_count);
+    stats->waiting++;
+}
+
+static void take(struct sl_impair *impair, enum sl_impair_direction direction,
+                 struct client *client, const uint8_t *data, size_t len)
+{
+    const sl_ns now = sl_loop_now(impair->loop);
+    client->last = now;
+    const struct sl_impairment_verdict verdict =
+        sl_impairment_decide(&impair->link[direction], now, len);
+    for (int i = 0; i < verdict.copies; i++)
+        hold(impair, direction, client, data, len, verdict.due[i]);
+}
+
+/* ---- Clients ---- */
+
+static void client_close(struct client *client)
+{
+    if (!client->used)
+        return;
+    sl_loop_unwatch(&client->watch);
+    close(client->watch.fd);
+    client->used = false;
+    client->generation++;
+}
+
+static void read_target(void *ctx, uint32_t events)
+{
+    (void)events;
+    struct client *client = ctx;
+    uint8_t data[DATAGRAM_MAX];
+    for (int i = 0; i < BATCH; i++) {
+        /* ECONNREFUSED: the target is not there yet, or gone. The error is taken by reading it. */
+        const ssize_t len = recv(client->watch.fd, data, sizeof(data), MSG_DONTWAIT);
+        if (len >= 0)
+            take(client->impair, SL_IMPAIR_DOWN, client, data, (size_t)len);
+        else if (errno != ECONNREFUSED)
+            break;
+    }
+    deliver_due(client->impair, sl_loop_now(client->impair->loop));
+}
+
+static int udp_socket(const struct sockaddr_in *bind_to, const struct sockaddr_in *connect_to)
+{
+    const int bytes = SOCKET_BYTES;
+    const int fd = socket(AF_INET, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    if (fd < 0)
+        return -errno;
+    setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &bytes, sizeof(bytes));
+    setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &bytes, sizeof(bytes));
+    if ((bind_to && bind(fd, (const struct sockaddr *)bind_to, sizeof(*bind_to)) != 0) ||
+        (connect_to &&
+         connect(fd, (const struct sockaddr *)connect_to, sizeof(*connect_to)) != 0)) {
+        const int err = -errno;
+        close(fd);
+        return err;
+    }
+    return fd;
+}
+
+static struct client *free_place(struct sl_impair *impair)
+{
+    struct client *oldest = &impair->clients[0];
+    for (int i = 0; i < SL_IMPAIR_CLIENTS_MAX; i++) {
+        struct client *client = &impair->clients[i];
+        if (!client->used)
+            return client;
+        if (client->last < oldest->last)
+            oldest = client;
+    }
+    client_close(oldest);
+    impair->evicted++;
+    return oldest;
+}
+
+static struct client *find_client(struct sl_impair *impair, const struct sockaddr_in *addr)
+{
+    for (int i = 0; i < SL_IMPAIR_CLIENTS_MAX; i++) {
+        struct client *client = &impair->clients[i];
+        if (client->used && client->addr.sin_port == addr->sin_port &&
+            client->addr.sin_addr.s_addr == addr->sin_addr.s_addr)
+            return client;
+    }
+    const int fd = udp_socket(NULL, &impair->target);
+    if (fd < 0)
+        return NULL;
+    struct client *client = free_place(impair);
+    if (sl_loop_watch(impair->loop, &client->watch, fd, EPOLLIN, read_target, client) != 0) {
+        close(fd);
+        return NULL;
+    }
+    client->impair = impair;
+    client->addr = *addr;
+    client->used = true;
+    return client;
+}
+
+static void read_clients(void *ctx, uint32_t events)
+{
+    (void)events;
+    struct sl_impair *impair = ctx;
+    uint8_t data[DATAGRAM_MAX];
+    for (int i = 0; i < BATCH; i++) {
+        struct sockaddr_in from;
+        socklen_t from_len = sizeof(from);
+        const ssize_t len = recvfrom(impair->fd, data, sizeof(data), MSG_DONTWAIT,
+                                     (struct sockaddr *)&from, &from_len);
+        if (len < 0)
+            break;
+        struct client *client = find_client(impair, &from);
+        if (client)
+            take(impair, SL_IMPAIR_UP, client, data, (size_t)len);
+    }
+    deliver_due(impair, sl_loop_now(impair->loop));
+}
+
+/* ---- Life ---- */
+
+static int open_listener(struct sl_impair *impair, uint16_t port)
+{
+    const struct sockaddr_in at = {
+        .sin_family = AF_INET, .sin_port = htons(port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    struct sockaddr_in bound;
+    socklen_t len = sizeof(bound);
+    impair->fd = udp_socket(&at, NULL);
+    if (impair->fd < 0)
+        return impair->fd;
+    if (getsockname(impair->fd, (struct sockaddr *)&bound, &len) != 0)
+        return -errno;
+    impair->port = ntohs(bound.sin_port);
+    return sl_loop_watch(impair->loop, &impair->watch, impair->fd, EPOLLIN, read_clients, impair);
+}
+
+int sl_impair_create(struct sl_impair **ret, struct sl_loop *loop,
+                     const struct sl_impair_config *config)
+{
+    struct sl_impair *impair = calloc(1, sizeof(*impair));
+    if (!impair)
+        return -ENOMEM;
+    impair->fd = -1;
+    impair->loop = loop;
+    impair->target = (struct sockaddr_in){.sin_family = AF_INET,
+                                          .sin_port = htons(config->target_port),
+                                          .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    impair->pool = calloc(WAITING_MAX, sizeof(*impair->pool));
+    impair->heap = calloc(WAITING_MAX + 1, sizeof(struct waiting *));
+    int err = impair->pool && impair->heap ? open_listener(impair, config->listen_port) : -ENOMEM;
+    if (err != 0) {
+        sl_impair_destroy(impair);
+        return err;
+    }
+    for (uint32_t i = 0; i < WAITING_MAX; i++)
+        impair->heap[i + 1] = &impair->pool[i];
+    for (int i = 0; i < SL_IMPAIR_DIRECTIONS; i++)
+        sl_impairment_init(&impair->link[i], &config->direction[i], sl_time_now());
+    sl_timer_init(&impair->timer, loop, timer_fired, impair);
+    *ret = impair;
+    return 0;
+}
+
+void sl_impair_destroy(struct sl_impair *impair)
+{
+    if (!impair)
+        return;
+    sl_timer_clear(&impair->timer);
+    for (int i = 0; i < SL_IMPAIR_CLIENTS_MAX; i++)
+        client_close(&impair->clients[i]);
+    sl_loop_unwatch(&impair->watch);
+    if (impair->fd >= 0)
+        close(impair->fd);
+    free(impair->heap);
+    free(impair->pool);
+    free(impair);
+}
+
+uint16_t sl_impair_port(const struct sl_impair *impair)
+{
+    return impair->port;
+}
+
+void sl_impair_stats(const struct sl_impair *impair, enum sl_impair_direction direction,
+                     struct sl_impair_stats *ret)
+{
+    *ret = impair->stats[direction];
+    ret->link = impair->link[direction].stats;
+}
+
+uint64_t sl_impair_evicted(const struct sl_impair *impair)
+{
+    return impair->evicted;
+}
+
+/* ---- Command ---- */
+
+static int parse_port(const char *text, int64_t min, uint16_t *ret)
+{
+    int64_t value;
+    if (sl_parse_int(text, min, 65535, &value) != 0)
+        return -EINVAL;
+    *ret = (uint16_t)value;
+    return 0;
+}
+
+int sl_impair_parse(struct sl_impair_config *ret, const char *const *words, int count, FILE *err)
+{
+    struct sl_impair_config config = {.listen_port = 0};
+    struct sl_impairment_config link = sl_impairment_config_default();
+    bool up = true, down = true;
+    if (count < 2 || parse_port(words[0], 0, &config.listen_port) != 0 ||
+        parse_port(words[1], 1, &config.target_port) != 0) {
+        fprintf(err, "sightline-bench impair: wanted LISTEN_PORT TARGET_PORT [NAME=VALUE]...\n");
+        return -EINVAL;
+    }
+    for (int i = 2; i < count; i++) {
+        if (strncmp(words[i], "dir=", 4) == 0) {
+            up = strcmp(words[i] + 4, "down") != 0;
+            down = strcmp(words[i] + 4, "up") != 0;
+            if (!up || !down || strcmp(words[i] + 4, "both") == 0)
+                continue;
+            fprintf(err, "sightline-bench impair: got '%s', wanted dir=both, up or down\n",
+                    words[i]);
+            return -EINVAL;
+        }
+        const int bad = sl_impairment_config_set(&link, words[i]);
+        if (bad != 0) {
+            fprintf(err, "sightline-bench impair: got '%s', wanted %s\n", words[i],
+                    bad == -EINVAL ? "a number in range"
+                                   : "loss= burst= delay= jitter= dup= rate= queue= seed= dir= or "
+                                     "outage=");
+            return -EINVAL;
+        }
+    }
+    const struct sl_impairment_config none = sl_impairment_config_default();
+    config.direction[SL_IMPAIR_UP] = up ? link : none;
+    config.direction[SL_IMPAIR_DOWN] = down ? link : none;
+    /* Or both directions would lose the same packets of the same count. */
+    config.direction[SL_IMPAIR_DOWN].seed = ~link.seed;
+    *ret = config;
+    return 0;
+}
+
+static void print_tally(const struct sl_impair *impair, FILE *out)
+{
+    static const char *const names[] = {"up", "down"};
+    for (int i = 0; i < SL_IMPAIR_DIRECTIONS; i++) {
+        struct sl_impair_stats s;
+        sl_impair_stats(impair, (enum sl_impair_direction)i, &s);
+        fprintf(out,
+                "%s received %" PRIu64 " forwarded %" PRIu64 " lost %" PRIu64 " duplicated %" PRIu64
+                " queue-dropped %" PRIu64 " outage-dropped %" PRIu64 " undelivered %" PRIu64
+                " waiting %" PRIu64 "\n",
+                names[i], s.link.received, s.forwarded, s.link.lost, s.link.duplicated,
+                s.link.queue_dropped, s.link.outage_dropped, s.undelivered, s.waiting);
+    }
+    if (impair->evicted)
+        fprintf(out, "clients evicted %" PRIu64 "\n", impair->evicted);
+}
+
+int sl_impair_main(const char *const *words, int count)
+{
+    struct sl_impair_config config;
+    if (sl_impair_parse(&config, words, count, stderr) != 0)
+        return 2;
+    struct sl_loop *loop = NULL;
+    struct sl_impair *impair = NULL;
+    int err = sl_loop_create(&loop);
+    if (err == 0)
+        err = sl_loop_stop_on_signals(loop);
+    if (err == 0)
+        err = sl_impair_create(&impair, loop, &config);
+    if (err == 0) {
+        printf("ready %u\n", sl_impair_port(impair));
+        fflush(stdout);
+        err = sl_loop_run(loop);
+        print_tally(impair, stdout);
+    }
+    if (err != 0)
+        fprintf(stderr, "sightline-bench impair: port %u: %s\n", config.listen_port,
+                strerror(-err));
+    sl_impair_destroy(impair);
+    sl_loop_destroy(loop);
+    return err ? 1 : 0;
+}

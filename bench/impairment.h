@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Impairment: what a bad link does to one direction of traffic.
+ *
+ *     packet ──▶ outage? ──▶ loss? ──▶ bottleneck queue ──▶ delay + jitter ──▶ copies
+ *
+ * Decides only: the caller holds the packets. Each packet draws the same count of random
+ * numbers whatever becomes of it, so with one seed the n-th packet's luck never depends
+ * on timing. One thread; time is an argument.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/random.h"
+#include "base/types.h"
+
+struct sl_impairment_config {
+    double loss;  /* share of packets, 0 to 1 */
+    double burst; /* mean count of packets lost in a row (Gilbert); 0: each on its own */
+    sl_ns delay;
+    sl_ns jitter;                   /* uniform from 0 to this on top of delay; reorders */
+    double duplicate;               /* share of packets */
+    int64_t rate_bps;               /* 0: no bottleneck */
+    sl_ns queue;                    /* longest wait for the bottleneck; more is dropped */
+    sl_ns outage_start, outage_len; /* nothing passes; from the time given to init */
+    uint64_t seed;
+};
+
+struct sl_impairment_stats { /* received + duplicated == passed + lost + queue_dropped + outage */
+    uint64_t received, passed, lost, duplicated, queue_dropped, outage_dropped;
+};
+
+struct sl_impairment {
+    struct sl_impairment_config config;
+    struct sl_random random;
+    struct sl_impairment_stats stats;
+    sl_ns start;
+    sl_ns free_at; /* when the bottleneck has sent what it holds */
+    bool losing;   /* Gilbert: in a burst */
+};
+
+/* No impairment; a queue of 200 ms in case a rate is set. */
+struct sl_impairment_config sl_impairment_config_default(void);
+
+/* "loss=5", "burst=3", "delay=10" (ms), "jitter=5" (ms), "dup=1", "rate=2000" (kbit/s), "queue=200"
+ * (ms), "seed=7", "outage=5,2" (s, from the start). 0; -EINVAL; -ENOENT: no such name. */
+SL_MUST_CHECK int sl_impairment_config_set(struct sl_impairment_config *config, const char *text);
+
+void sl_impairment_init(struct sl_impairment *impairment, const struct sl_impairment_config *config,
+                        sl_ns now);
+
+struct sl_impairment_verdict {
+    int copies; /* 0: dropped */
+    sl_ns due[2];
+};
+
+struct sl_impairment_verdict sl_impairment_decide(struct sl_impairment *impairment, sl_ns now,
+                                                  size_t bytes);

@@ -1,0 +1,234 @@
+/* SPDX-License-Identifier: MIT */
+/* The relay over real loopback sockets: its tables, its balance, its addresses. */
+#include <arpa/inet.h>
+#include <errno.h>
+#include <netinet/in.h>
+#include <poll.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "base/time.h"
+#include "bench/impair.h"
+#include "net/loop.h"
+
+static int open_socket(uint16_t *port)
+{
+    struct sockaddr_in at = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    socklen_t len = sizeof(at);
+    const int fd = socket(AF_INET, SOCK_DGRAM, 0);
+    assert_int_equal(bind(fd, (struct sockaddr *)&at, sizeof(at)), 0);
+    assert_int_equal(getsockname(fd, (struct sockaddr *)&at, &len), 0);
+    *port = ntohs(at.sin_port);
+    return fd;
+}
+
+static void send_to(int fd, uint16_t port, const void *data, size_t len)
+{
+    const struct sockaddr_in to = {
+        .sin_family = AF_INET, .sin_port = htons(port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    assert_int_equal(sendto(fd, data, len, 0, (const struct sockaddr *)&to, sizeof(to)), len);
+}
+
+static void assert_balanced(const struct sl_impair *impair)
+{
+    for (int i = 0; i < SL_IMPAIR_DIRECTIONS; i++) {
+        struct sl_impair_stats s;
+        sl_impair_stats(impair, (enum sl_impair_direction)i, &s);
+        assert_int_equal(s.link.passed, s.forwarded + s.undelivered + s.waiting);
+    }
+}
+
+struct rig {
+    struct sl_loop *loop;
+    struct sl_impair *impair;
+    struct sl_timer poll; /* looks whether the awaited has come */
+    int target;
+    uint16_t target_port;
+    int awaited_fd;
+};
+
+static void look(void *ctx, sl_ns now)
+{
+    struct rig *rig = ctx;
+    struct pollfd entry = {.fd = rig->awaited_fd, .events = POLLIN};
+    if (poll(&entry, 1, 0) == 1)
+        sl_loop_stop(rig->loop);
+    else
+        sl_timer_set(&rig->poll, now + 100 * SL_US);
+}
+
+/* Runs the relay until `fd` is readable. Returns how long that took. */
+static sl_ns await(struct rig *rig, int fd)
+{
+    const sl_ns start = sl_time_now();
+    rig->awaited_fd = fd;
+    sl_timer_set(&rig->poll, start);
+    assert_int_equal(sl_loop_run(rig->loop), 0);
+    return sl_time_now() - start;
+}
+
+static void rig_open(struct rig *rig, const char *const *options, int count)
+{
+    const char *words[16] = {"0", NULL};
+    char port[8];
+    struct sl_impair_config config;
+    rig->target = open_socket(&rig->target_port);
+    snprintf(port, sizeof(port), "%u", rig->target_port);
+    words[1] = port;
+    for (int i = 0; i < count; i++)
+        words[2 + i] = options[i];
+    assert_int_equal(sl_impair_parse(&config, words, 2 + count, stderr), 0);
+    assert_int_equal(sl_loop_create(&rig->loop), 0);
+    assert_int_equal(sl_impair_create(&rig->impair, rig->loop, &config), 0);
+    sl_timer_init(&rig->poll, rig->loop, look, rig);
+}
+
+static void rig_close(struct rig *rig)
+{
+    assert_balanced(rig->impair);
+    sl_impair_destroy(rig->impair);
+    sl_loop_destroy(rig->loop);
+    close(rig->target);
+}
+
+/* Two clients: the target sees two ports, and each client gets its own answer. */
+static void both_ways(void **state)
+{
+    (void)state;
+    struct rig rig;
+    rig_open(&rig, NULL, 0);
+    int clients[2];
+    uint16_t ports[2], seen[2];
+    for (int i = 0; i < 2; i++) {
+        clients[i] = open_socket(&ports[i]);
+        send_to(clients[i], sl_impair_port(rig.impair), &i, sizeof(i));
+        await(&rig, rig.target);
+        struct sockaddr_in from;
+        socklen_t len = sizeof(from);
+        int got = -1;
+        assert_int_equal(recvfrom(rig.target, &got, sizeof(got), 0, (struct sockaddr *)&from, &len),
+                         sizeof(got));
+        assert_int_equal(got, i);
+        seen[i] = ntohs(from.sin_port);
+    }
+    assert_int_not_equal(seen[0], seen[1]);
+    for (int i = 0; i < 2; i++) {
+        send_to(rig.target, seen[i], &ports[i], sizeof(ports[i]));
+        await(&rig, clients[i]);
+        uint16_t got = 0;
+        assert_int_equal(recv(clients[i], &got, sizeof(got), 0), sizeof(got));
+        assert_int_equal(got, ports[i]);
+        close(clients[i]);
+    }
+    rig_close(&rig);
+}
+
+static void delay_one_way(void **state)
+{
+    (void)state;
+    static const char *const options[] = {"delay=20", "dir=up"};
+    struct rig rig;
+    rig_open(&rig, options, 2);
+    uint16_t port;
+    const int client = open_socket(&port);
+    send_to(client, sl_impair_port(rig.impair), "x", 1);
+    assert_true(await(&rig, rig.target) >= 20 * SL_MS);
+    struct sl_impair_stats s;
+    sl_impair_stats(rig.impair, SL_IMPAIR_UP, &s);
+    assert_int_equal(s.forwarded, 1);
+    close(client);
+    rig_close(&rig);
+}
+
+static void clients_are_bounded(void **state)
+{
+    (void)state;
+    struct rig rig;
+    rig_open(&rig, NULL, 0);
+    for (int i = 0; i <= SL_IMPAIR_CLIENTS_MAX; i++) {
+        uint16_t port;
+        const int client = open_socket(&port);
+        int got;
+        send_to(client, sl_impair_port(rig.impair), &i, sizeof(i));
+        await(&rig, rig.target);
+        assert_int_equal(recv(rig.target, &got, sizeof(got), 0), sizeof(got));
+        assert_int_equal(got, i);
+        assert_int_equal(sl_impair_evicted(rig.impair), i == SL_IMPAIR_CLIENTS_MAX);
+        close(client);
+    }
+    rig_close(&rig);
+}
+
+static void waiting_is_bounded(void **state)
+{
+    (void)state;
+    static const char *const options[] = {"delay=10000", "dir=up"};
+    struct rig rig;
+    rig_open(&rig, options, 2);
+    uint16_t port;
+    const int client = open_socket(&port);
+    struct sl_impair_stats s;
+    for (int i = 0; i < 17000; i++) {
+        send_to(client, sl_impair_port(rig.impair), "x", 1);
+        if (i % 50 == 49) { /* the relay reads what has come, then the readable client ends it */
+            send_to(client, port, "y", 1);
+            await(&rig, client);
+            assert_int_equal(recv(client, &(char){0}, 1, 0), 1);
+        }
+    }
+    for (;;) {
+        sl_impair_stats(rig.impair, SL_IMPAIR_UP, &s);
+        if (s.link.received == 17000)
+            break;
+        send_to(client, port, "y", 1);
+        await(&rig, client);
+        assert_int_equal(recv(client, &(char){0}, 1, 0), 1);
+    }
+    assert_int_equal(s.waiting, 16384);
+    assert_int_equal(s.undelivered, 17000 - 16384);
+    close(client);
+    rig_close(&rig);
+}
+
+static void bad_words(void **state)
+{
+    (void)state;
+    static const char *const bad[][3] = {
+        {"x", "5", NULL},         {"1", NULL, NULL},      {"1", "0", NULL},
+        {"1", "70000", NULL},     {"1", "2", "dir=left"}, {"1", "2", "loss=200"},
+        {"1", "2", "wobble=200"},
+    };
+    for (size_t i = 0; i < SL_COUNT(bad); i++) {
+        struct sl_impair_config config;
+        char *text;
+        size_t len;
+        int count = 0;
+        while (count < 3 && bad[i][count])
+            count++;
+        FILE *err = open_memstream(&text, &len);
+        assert_int_equal(sl_impair_parse(&config, bad[i], count, err), -EINVAL);
+        fclose(err);
+        assert_ptr_equal(strchr(text, '\n'), text + len - 1); /* one line */
+        free(text);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(both_ways),           cmocka_unit_test(delay_one_way),
+        cmocka_unit_test(clients_are_bounded), cmocka_unit_test(waiting_is_bounded),
+        cmocka_unit_test(bad_words),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

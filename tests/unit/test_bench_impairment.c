@@ -1,0 +1,181 @@
+/* SPDX-License-Identifier: MIT */
+#include <errno.h>
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "bench/impairment.h"
+
+#define PACKETS 200000
+
+static void assert_balanced(const struct sl_impairment *impairment)
+{
+    const struct sl_impairment_stats *s = &impairment->stats;
+    assert_int_equal(s->received + s->duplicated,
+                     s->passed + s->lost + s->queue_dropped + s->outage_dropped);
+}
+
+static struct sl_impairment_config config_of(const char *text)
+{
+    struct sl_impairment_config config = sl_impairment_config_default();
+    char words[256];
+    snprintf(words, sizeof(words), "%s", text);
+    for (char *save, *word = strtok_r(words, " ", &save); word; word = strtok_r(NULL, " ", &save))
+        assert_int_equal(sl_impairment_config_set(&config, word), 0);
+    return config;
+}
+
+/* Loss rate, and mean length of the runs of lost packets. */
+static void measure(const char *text, double *rate, double *burst)
+{
+    const struct sl_impairment_config config = config_of(text);
+    struct sl_impairment impairment;
+    sl_impairment_init(&impairment, &config, 0);
+    int lost = 0, runs = 0;
+    bool before = false;
+    for (int i = 0; i < PACKETS; i++) {
+        const bool gone = sl_impairment_decide(&impairment, i * SL_MS, 1000).copies == 0;
+        lost += gone;
+        runs += gone && !before;
+        before = gone;
+        assert_balanced(&impairment);
+    }
+    assert_int_equal(impairment.stats.lost, lost);
+    *rate = (double)lost / PACKETS;
+    *burst = (double)lost / runs;
+}
+
+static void loss_and_bursts(void **state)
+{
+    (void)state;
+    double rate, burst;
+    measure("loss=5", &rate, &burst);
+    assert_true(fabs(rate - 0.05) < 0.003);
+    assert_true(fabs(burst - 1 / 0.95) < 0.03);
+    measure("loss=5 burst=4", &rate, &burst);
+    assert_true(fabs(rate - 0.05) < 0.006);
+    assert_true(fabs(burst - 4) < 0.3);
+    measure("loss=20 burst=2 seed=9", &rate, &burst);
+    assert_true(fabs(rate - 0.20) < 0.01);
+    assert_true(fabs(burst - 2) < 0.1);
+    measure("loss=100", &rate, &burst);
+    assert_true(rate == 1);
+}
+
+static void one_seed_one_fate(void **state)
+{
+    (void)state;
+    const struct sl_impairment_config config = config_of("loss=10 jitter=20 dup=3 seed=42");
+    const struct sl_impairment_config other = config_of("loss=10 jitter=20 dup=3 seed=43");
+    struct sl_impairment a, b, c;
+    sl_impairment_init(&a, &config, 0);
+    sl_impairment_init(&b, &config, 0);
+    sl_impairment_init(&c, &other, 0);
+    int differ = 0;
+    for (int i = 0; i < 10000; i++) {
+        const struct sl_impairment_verdict x = sl_impairment_decide(&a, i * SL_MS, 1000);
+        /* Other times and sizes: the same luck. */
+        const struct sl_impairment_verdict y = sl_impairment_decide(&b, i * 7 * SL_MS, 50);
+        const struct sl_impairment_verdict z = sl_impairment_decide(&c, i * SL_MS, 1000);
+        assert_int_equal(x.copies, y.copies);
+        if (x.copies)
+            assert_int_equal(x.due[0] - i * SL_MS, y.due[0] - i * 7 * SL_MS);
+        differ += x.copies != z.copies;
+    }
+    assert_true(differ > 1000);
+}
+
+static void delay_jitter_duplicates(void **state)
+{
+    (void)state;
+    const struct sl_impairment_config config = config_of("delay=10 jitter=5 dup=10");
+    struct sl_impairment impairment;
+    sl_impairment_init(&impairment, &config, 0);
+    double sum = 0;
+    int doubled = 0;
+    for (int i = 0; i < 20000; i++) {
+        const sl_ns now = i * SL_MS;
+        const struct sl_impairment_verdict v = sl_impairment_decide(&impairment, now, 1000);
+        for (int j = 0; j < v.copies; j++)
+            assert_in_range(v.due[j] - now, 10 * SL_MS, 15 * SL_MS);
+        sum += (double)(v.due[0] - now);
+        doubled += v.copies == 2;
+        assert_balanced(&impairment);
+    }
+    assert_true(fabs(sum / 20000 - 12.5 * SL_MS) < 0.1 * SL_MS);
+    assert_true(fabs(doubled / 20000.0 - 0.1) < 0.01);
+}
+
+static void bottleneck(void **state)
+{
+    (void)state;
+    /* 1000 bytes with headers at 800 kbit/s: 10 ms each; at most 50 ms of waiting. */
+    const struct sl_impairment_config config = config_of("rate=800 queue=50");
+    struct sl_impairment impairment;
+    sl_impairment_init(&impairment, &config, 0);
+    for (int i = 0; i < 10; i++) {
+        const struct sl_impairment_verdict v = sl_impairment_decide(&impairment, 0, 972);
+        assert_int_equal(v.copies, i < 6);
+        if (i < 6)
+            assert_int_equal(v.due[0], (i + 1) * 10 * SL_MS);
+        assert_balanced(&impairment);
+    }
+    assert_int_equal(impairment.stats.queue_dropped, 4);
+    /* Emptied: the next one waits for nothing but itself. */
+    assert_int_equal(sl_impairment_decide(&impairment, SL_SEC, 972).due[0], SL_SEC + 10 * SL_MS);
+}
+
+static void outage(void **state)
+{
+    (void)state;
+    const struct sl_impairment_config config = config_of("outage=5,2");
+    struct sl_impairment impairment;
+    const sl_ns start = 100 * SL_SEC;
+    sl_impairment_init(&impairment, &config, start);
+    for (int ms = 0; ms < 10000; ms += 10) {
+        const int copies = sl_impairment_decide(&impairment, start + ms * SL_MS, 100).copies;
+        assert_int_equal(copies, ms < 5000 || ms >= 7000);
+        assert_balanced(&impairment);
+    }
+    assert_int_equal(impairment.stats.outage_dropped, 200);
+}
+
+static void words(void **state)
+{
+    (void)state;
+    struct sl_impairment_config config = sl_impairment_config_default();
+    static const char *const bad[] = {"loss=",     "loss=x",     "loss=-1",   "loss=101",
+                                      "loss=5x",   "burst=0",    "rate=0",    "outage=5",
+                                      "outage=5,", "outage=a,1", "delay=nan", "outage=1,2,3"};
+    for (size_t i = 0; i < SL_COUNT(bad); i++)
+        if (sl_impairment_config_set(&config, bad[i]) != -EINVAL)
+            fail_msg("'%s' was taken", bad[i]);
+    assert_int_equal(sl_impairment_config_set(&config, "los=5"), -ENOENT);
+    assert_int_equal(sl_impairment_config_set(&config, "loss"), -ENOENT);
+    assert_int_equal(sl_impairment_config_set(&config, "=5"), -ENOENT);
+    const struct sl_impairment_config clean = sl_impairment_config_default();
+    assert_memory_equal(&config, &clean, sizeof(config));
+    assert_int_equal(sl_impairment_config_set(&config, "delay=0.5"), 0);
+    assert_int_equal(config.delay, 500 * SL_US);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(loss_and_bursts),
+        cmocka_unit_test(one_seed_one_fate),
+        cmocka_unit_test(delay_jitter_duplicates),
+        cmocka_unit_test(bottleneck),
+        cmocka_unit_test(outage),
+        cmocka_unit_test(words),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
