@@ -120,13 +120,13 @@ static struct sl_ice_pair *find_pair(struct sl_ice_client *client, const struct 
     return NULL;
 }
 
+/* The pair's local address stays open: should it go, the route chooses another, and the next check
+ * tells the peer of it. */
 static void succeed(struct sl_ice_client *client, struct sl_ice_pair *pair,
-                    const struct sl_ice_transaction *transaction, const struct sl_path *path,
-                    sl_ns now)
+                    const struct sl_ice_transaction *transaction, sl_ns now)
 {
     const int index = (int)(pair - client->pairs);
     pair->valid = true;
-    pair->path = *path; /* the local address is known now */
     if (client->selected < 0) {
         client->selected = index;
         pair->next = now; /* nominate at once */
@@ -153,7 +153,7 @@ static enum sl_ice_answer receive_success(struct sl_ice_client *client, sl_ns no
             memcmp(transaction->id, message->transaction, sizeof(transaction->id)) != 0)
             continue;
         *rtt = now - transaction->sent;
-        succeed(client, pair, transaction, path, now);
+        succeed(client, pair, transaction, now);
         transaction->awaited = false; /* a copy of the answer counts for nothing */
         return SL_ICE_ANSWER_SUCCESS;
     }
@@ -174,7 +174,7 @@ static enum sl_ice_answer receive_request(struct sl_ice_client *client, sl_ns no
     *reply_len = (size_t)n;
     if (client->selected < 0 && !find_pair(client, &path->remote) && client->count < SL_ICE_PAIRS)
         client->pairs[client->count++] =
-            (struct sl_ice_pair){.path = *path, .next = now, .interval = RETRY_FIRST};
+            (struct sl_ice_pair){.path.remote = path->remote, .next = now, .interval = RETRY_FIRST};
     return SL_ICE_ANSWER_REPLY;
 }
 

@@ -526,6 +526,36 @@ static void test_silence_is_noticed_and_a_paused_camera_is_not_silence(void **st
     sim_destroy(sim);
 }
 
+/* The client's address changes under it: its next check validates the new one. */
+static void test_client_that_moves_is_followed(void **state)
+{
+    (void)state;
+    struct sim *sim = sim_create(33);
+    struct sim_hop hop;
+    struct sim_hop_config config = hop_of(10 * SL_MS, 0);
+    config.client_sends = false;
+    open_connected(&hop, sim, &config);
+    struct sim_flow flow;
+    const struct sim_flow_config media = {.packets = 30 * 10 * 8};
+    sim_flow_init(&flow, &media, &hop.lite, &hop.client);
+    sim_flow_start(&flow);
+    sim_run_for(sim, 2 * SL_SEC);
+    const struct sl_addr old = hop.lite.from.remote;
+    sl_addr_set_port(&hop.lite.from.remote, 1234);
+    sim_link_black_out(&hop.down, 505 * SL_MS); /* what goes to the old address is lost */
+    sim_run_for(sim, 520 * SL_MS);
+    const struct sl_session_stats s = sim_end_stats(&hop.lite);
+    assert_true(sl_addr_equal(&s.path.remote, &hop.lite.from.remote));
+    assert_false(sl_addr_equal(&s.path.remote, &old));
+    assert_int_equal(hop.lite.validated, 2);
+    sim_run_for(sim, 10 * SL_SEC);
+    assert_int_equal(hop.client.state, SL_SESSION_CONNECTED);
+    assert_int_equal(flow.packets[flow.sent - 1].times, 1);
+    sim_flow_fini(&flow);
+    close_hop(&hop);
+    sim_destroy(sim);
+}
+
 static void test_setup_times_out(void **state)
 {
     (void)state;
@@ -723,6 +753,7 @@ int main(void)
         cmocka_unit_test(test_sender_hears_of_raw_loss),
         cmocka_unit_test(test_consent_expires),
         cmocka_unit_test(test_silence_is_noticed_and_a_paused_camera_is_not_silence),
+        cmocka_unit_test(test_client_that_moves_is_followed),
         cmocka_unit_test(test_setup_times_out),
         cmocka_unit_test(test_wrong_fingerprint_fails_both),
         cmocka_unit_test(test_close_reaches_the_peer),
