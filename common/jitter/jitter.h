@@ -6,10 +6,13 @@
  *   put ─▶ [ ring of packets by seq ] ─▶ whole frame? references there? ─▶ pop ─▶ decoder
  *
  * A frame comes out the moment it is whole and every frame it refers to came out before it (all
- * before it, unless what is missing is known to be unreferenced). When a packet is never coming
- * (sl_jitter_skip, or wait_max passed) the buffer drops everything up to the next key frame and
- * says BROKEN once, so that the caller asks for a key frame. Late frames do come out, marked
- * `late`: they are to be decoded for the sake of the reference chain, and not shown.
+ * before it, unless what is missing is known to be unreferenced). When wait_max passed, or the
+ * ring is full, the buffer drops everything up to the next key frame and says BROKEN once, so that
+ * the caller asks for a key frame. A whole key frame behind a hole is taken when it is due, and
+ * what is before it dropped. Late frames do come out, marked `late`: they are to be decoded for
+ * the sake of the reference chain, and not shown. The first frame out is a key frame.
+ *
+ * A new SSRC, or a jump of the numbers, is for the caller to notice: it calls reset.
  *
  * Time is an argument. One thread. Memory by create; put and pop copy payload bytes, never
  * allocate.
@@ -37,7 +40,12 @@ SL_MUST_CHECK int sl_jitter_create(struct sl_jitter **ret, const struct sl_jitte
 void sl_jitter_destroy(struct sl_jitter *jitter);
 void sl_jitter_set_delay(struct sl_jitter *jitter, sl_ns delay);
 
-enum sl_jitter_put { SL_JITTER_KEPT, SL_JITTER_DUPLICATE, SL_JITTER_LATE, SL_JITTER_AHEAD };
+enum sl_jitter_put {
+    SL_JITTER_KEPT,
+    SL_JITTER_DUPLICATE, /* held, or gone before */
+    SL_JITTER_LATE,      /* its turn has passed */
+    SL_JITTER_AHEAD,     /* no room: beyond the ring, or larger than SL_RTP_FOREIGN_MAX */
+};
 
 enum sl_jitter_put sl_jitter_put(struct sl_jitter *jitter, const struct sl_rtp_packet *packet,
                                  sl_ns now);
@@ -58,21 +66,24 @@ struct sl_jitter_frame {
 
 enum sl_jitter_pop {
     SL_JITTER_FRAME,  /* *ret is filled */
-    SL_JITTER_BROKEN, /* once per break: a reference is lost for good; ask for a key frame */
+    SL_JITTER_BROKEN, /* once per break: a reference is lost for good; ask for a key frame. Also
+                         if the stream does not begin with one, or the one awaited is lost */
     SL_JITTER_WAIT,   /* nothing before sl_jitter_due() or the next put */
 };
 
 /* Call until WAIT. */
 enum sl_jitter_pop sl_jitter_pop(struct sl_jitter *jitter, sl_ns now, struct sl_jitter_frame *ret);
 sl_ns sl_jitter_due(const struct sl_jitter *jitter);
+/* True from create, reset or BROKEN until a key frame comes out: a request may need repeating. */
+bool sl_jitter_needs_key(const struct sl_jitter *jitter);
 /* Forgets the stream, keeps memory and counters: a new session. */
 void sl_jitter_reset(struct sl_jitter *jitter);
 
 /* packets: offered == released + held + duplicate + late + ahead + dropped
- * frames:  begun == delivered + frames_dropped + frames_held */
+ * frames:  frames_begun == delivered + frames_dropped + frames_held */
 struct sl_jitter_stats {
     uint64_t offered, released, duplicate, late, ahead, dropped;
-    uint64_t held;
+    uint64_t held, frames_begun, frames_held;
     uint64_t delivered, delivered_late, frames_dropped, breaks, keyframes, malformed;
     sl_ns delay;  /* in force */
     sl_ns jitter; /* of arrival, RFC 3550 */

@@ -175,12 +175,21 @@ int sl_h264_unpack_end(struct sl_h264_unpack *unpack)
     return unpack->in_fu || !unpack->has_slice ? -EBADMSG : (int)unpack->len;
 }
 
+/* Some part of a NAL is in this payload. */
+static void peek_part(struct sl_h264_peek *peek, unsigned type)
+{
+    peek->idr |= type == SL_NAL_IDR || type == SL_NAL_SPS || type == SL_NAL_PPS;
+    peek->slice |= type >= SL_NAL_SLICE && type <= SL_NAL_IDR;
+    peek->idr_slice |= type == SL_NAL_IDR;
+}
+
 /* `body`: what follows the header of a NAL that starts in this payload. */
 static void peek_nal(struct sl_h264_peek *peek, unsigned type, const uint8_t *body, size_t len)
 {
     /* first_mb_in_slice is ue(0), a set bit: the first slice of its picture. */
     const bool first_slice = len && body[0] & 0x80;
-    peek->idr |= type == SL_NAL_IDR || type == SL_NAL_SPS || type == SL_NAL_PPS;
+    peek_part(peek, type);
+    peek->sps |= type == SL_NAL_SPS;
     peek->starts_key |= type == SL_NAL_SPS || (type == SL_NAL_IDR && first_slice);
 }
 
@@ -210,8 +219,7 @@ struct sl_h264_peek sl_h264_peek(const uint8_t *payload, size_t len)
     } else if (payload[1] & FU_START) {
         peek_nal(&peek, payload[1] & 0x1f, payload + 2, len - 2);
     } else {
-        const unsigned inner = payload[1] & 0x1f;
-        peek.idr = inner == SL_NAL_IDR || inner == SL_NAL_SPS || inner == SL_NAL_PPS;
+        peek_part(&peek, payload[1] & 0x1f);
     }
     return peek;
 }

@@ -47,5 +47,8 @@ struct sl_h264_peek {
                         an IDR NAL */
     bool idr;        /* any part of an IDR slice or an SPS/PPS */
     bool reference;  /* nal_ref_idc != 0 */
+    bool sps;        /* the start of an SPS */
+    bool slice;      /* any part of a slice */
+    bool idr_slice;  /* any part of an IDR slice */
 };
 struct sl_h264_peek sl_h264_peek(const uint8_t *payload, size_t len);
