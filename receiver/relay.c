@@ -167,7 +167,12 @@ void sl_relay_publish(struct sl_relay *relay, void *session, sl_ns now)
     relay->asked_at = now;
     for (int kind = 0; kind < SL_MEDIA_KINDS; kind++)
         relay->tracks[kind].in_epoch = false;
-    /* What is left of the old pictures is no reference for the new. */
+}
+
+/* The old pictures are no reference for the new ones. */
+static void await_key(struct sl_relay *relay)
+{
+    relay->key = (struct key){.seen = false};
     for (int i = 0; i < relay->count; i++)
         if (relay->feeds[i]->live)
             set_waiting(relay, relay->feeds[i], true);
@@ -317,7 +322,7 @@ void sl_relay_packet(struct sl_relay *relay, enum sl_media_kind kind,
     if (!track->in_epoch || (packet->ssrc != track->ssrc && !repaired)) {
         begin_epoch(track, packet, now);
         if (kind == SL_VIDEO)
-            relay->key = (struct key){.seen = false};
+            await_key(relay);
     }
 
     struct sl_rtp_packet own = *packet;

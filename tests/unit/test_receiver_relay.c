@@ -1,0 +1,428 @@
+/* SPDX-License-Identifier: MIT */
+/* The relay of one camera between sessions that only write down what they were given. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "base/time.h"
+#include "receiver/relay.h"
+#include "tests/support/alloc_count.h"
+
+#define SENT_MAX 4096
+
+struct fake {
+    int64_t seqs[SENT_MAX];
+    uint32_t timestamps[SENT_MAX];
+    enum sl_media_kind kinds[SENT_MAX];
+    uint8_t first_bytes[SENT_MAX];
+    int sent;
+    bool refuses;
+    int requests;
+    sl_ns requested_at;
+};
+
+static int fake_send(void *session, enum sl_media_kind kind, const struct sl_rtp_packet *packet,
+                     sl_ns now)
+{
+    (void)now;
+    struct fake *fake = session;
+    if (fake->refuses)
+        return -1;
+    assert_true(fake->sent < SENT_MAX);
+    fake->seqs[fake->sent] = packet->seq;
+    fake->timestamps[fake->sent] = packet->timestamp;
+    fake->kinds[fake->sent] = kind;
+    fake->first_bytes[fake->sent] = packet->payload[0];
+    fake->sent++;
+    return 0;
+}
+
+static void fake_request(void *session, sl_ns now)
+{
+    struct fake *fake = session;
+    fake->requests++;
+    fake->requested_at = now;
+}
+
+static const struct sl_relay_sessions fakes = {.send = fake_send, .request_keyframe = fake_request};
+
+struct viewer {
+    struct fake fake;
+    struct sl_feed feed;
+};
+
+struct bench {
+    struct sl_relay *relay;
+    struct fake publisher, second_publisher;
+    struct viewer a, b;
+    uint32_t ssrc;
+    sl_ns now;
+};
+
+static int set_up(void **state)
+{
+    struct bench *bench = calloc(1, sizeof(*bench));
+    bench->now = 1000 * SL_SEC;
+    bench->ssrc = 77;
+    assert_int_equal(sl_relay_create(&bench->relay, &fakes), 0);
+    sl_relay_publish(bench->relay, &bench->publisher, bench->now);
+    *state = bench;
+    return 0;
+}
+
+static void check_balance(const struct bench *bench)
+{
+    struct sl_relay_stats s;
+    sl_relay_stats(bench->relay, &s);
+    assert_int_equal(s.offered, s.kept + s.stale);
+    assert_int_equal(s.fanned, s.sent + s.refused + s.withheld);
+}
+
+static int tear_down(void **state)
+{
+    struct bench *bench = *state;
+    check_balance(bench);
+    sl_relay_destroy(bench->relay);
+    free(bench);
+    return 0;
+}
+
+static void join(struct bench *bench, struct viewer *viewer)
+{
+    assert_int_equal(sl_relay_join(bench->relay, &viewer->feed, &viewer->fake), 0);
+    sl_relay_connected(bench->relay, &viewer->feed, bench->now);
+}
+
+enum part { SPS, IDR, DELTA };
+
+static const uint8_t bytes[][11] = {
+    [SPS] = {0x78, 0, 4, 0x67, 0x42, 0xe0, 0x1f, 0, 2, 0x68, 0xce},
+    [IDR] = {0x7c, 0x85, 1, 2}, /* FU-A, start of an IDR slice */
+    [DELTA] = {0x41, 9, 9, 9},
+};
+
+static void offer(struct bench *bench, int64_t seq, uint32_t timestamp, enum part part)
+{
+    const struct sl_rtp_packet packet = {.seq = seq,
+                                         .timestamp = timestamp,
+                                         .ssrc = bench->ssrc,
+                                         .payload = bytes[part],
+                                         .payload_len = part == SPS ? 11 : 4};
+    sl_relay_packet(bench->relay, SL_VIDEO, &packet, false, bench->now);
+    check_balance(bench);
+}
+
+static void offer_sound(struct bench *bench, int64_t seq)
+{
+    const struct sl_rtp_packet packet = {.seq = seq,
+                                         .timestamp = (uint32_t)seq * 960,
+                                         .ssrc = bench->ssrc + 1,
+                                         .payload = bytes[DELTA],
+                                         .payload_len = 4};
+    sl_relay_packet(bench->relay, SL_AUDIO, &packet, false, bench->now);
+    check_balance(bench);
+}
+
+/* ---- forwarding ---- */
+
+static void test_forwards_at_once_and_keeps_holes(void **state)
+{
+    struct bench *bench = *state;
+    join(bench, &bench->a);
+    join(bench, &bench->b);
+    offer(bench, 100, 3000, SPS);
+    offer(bench, 101, 3000, IDR);
+    offer(bench, 104, 6000, DELTA); /* 102 and 103 are missing: nothing waits for them */
+    assert_int_equal(bench->a.fake.sent, 3);
+    assert_int_equal(bench->b.fake.sent, 3);
+    assert_int_equal(bench->a.fake.seqs[2] - bench->a.fake.seqs[0], 4);
+    offer(bench, 102, 3000, IDR); /* repaired: where it was missing */
+    assert_int_equal(bench->a.fake.sent, 4);
+    assert_int_equal(bench->a.fake.seqs[3] - bench->a.fake.seqs[0], 2);
+    assert_int_equal(bench->a.fake.timestamps[3], bench->a.fake.timestamps[0]);
+}
+
+static void test_one_refusing_subscriber_does_not_hurt_the_other(void **state)
+{
+    struct bench *bench = *state;
+    join(bench, &bench->a);
+    join(bench, &bench->b);
+    bench->a.fake.refuses = true;
+    offer(bench, 1, 3000, SPS);
+    offer(bench, 2, 3000, IDR);
+    assert_int_equal(bench->b.fake.sent, 2);
+    assert_int_equal(bench->a.feed.refused, 2);
+}
+
+static void test_resends_what_it_has_and_only_what_the_feed_was_sent(void **state)
+{
+    struct bench *bench = *state;
+    offer(bench, 9, 0, DELTA);
+    join(bench, &bench->a);
+    offer(bench, 10, 3000, SPS);
+    offer(bench, 11, 3000, IDR);
+    offer(bench, 13, 6000, DELTA);
+    const int64_t first = bench->a.fake.seqs[0];
+    const struct sl_rtp_packet *packet =
+        sl_relay_resend(bench->relay, &bench->a.feed, SL_VIDEO, first + 1);
+    assert_non_null(packet);
+    assert_int_equal(packet->seq, first + 1);
+    assert_memory_equal(packet->payload, bytes[IDR], 4);
+    assert_null(sl_relay_resend(bench->relay, &bench->a.feed, SL_VIDEO, first + 2)); /* a hole */
+    assert_null(sl_relay_resend(bench->relay, &bench->a.feed, SL_VIDEO, first - 1)); /* before it */
+    assert_null(sl_relay_resend(bench->relay, &bench->a.feed, SL_AUDIO, first));
+}
+
+static void test_packets_older_than_the_history_are_dropped(void **state)
+{
+    struct bench *bench = *state;
+    join(bench, &bench->a);
+    offer(bench, 10, 3000, SPS);
+    offer(bench, 3000, 6000, DELTA);
+    const int sent = bench->a.fake.sent;
+    offer(bench, 3000 - 2048, 3000, DELTA);
+    assert_int_equal(bench->a.fake.sent, sent);
+    offer(bench, 3000 - 2047, 3000, DELTA);
+    assert_int_equal(bench->a.fake.sent, sent + 1);
+}
+
+static void test_the_packet_path_does_not_allocate(void **state)
+{
+    struct bench *bench = *state;
+    join(bench, &bench->a);
+    const uint64_t before = sl_alloc_count();
+    for (int i = 0; i < 1000; i++)
+        offer(bench, i, (uint32_t)(i / 2 * 3000), i % 60 == 0 ? SPS : DELTA);
+    assert_int_equal(sl_alloc_count(), before);
+    assert_true(bench->a.fake.sent > 900);
+}
+
+/* ---- joining ---- */
+
+static void test_joiner_begins_with_the_next_key_frame(void **state)
+{
+    struct bench *bench = *state;
+    offer(bench, 1, 3000, SPS);
+    offer(bench, 2, 3000, IDR);
+    bench->now += 2 * SL_SEC; /* too old to be replayed: it would be a fast-forward */
+    offer(bench, 3, 6000, DELTA);
+    join(bench, &bench->a);
+    assert_int_equal(bench->publisher.requests, 1);
+    offer(bench, 4, 9000, DELTA);
+    assert_int_equal(bench->a.fake.sent, 0);
+    offer_sound(bench, 500);
+    assert_int_equal(bench->a.fake.sent, 1); /* sound at once */
+    bench->now += 40 * SL_MS;
+    offer(bench, 5, 12000, SPS);
+    offer(bench, 6, 12000, IDR);
+    assert_int_equal(bench->a.fake.sent, 3);
+    assert_int_equal(bench->a.fake.kinds[1], SL_VIDEO);
+    assert_int_equal(bench->a.fake.first_bytes[1], 0x78);
+    assert_int_equal(bench->a.feed.first[SL_VIDEO], bench->a.fake.seqs[1]);
+    assert_int_equal(bench->publisher.requests, 1);
+}
+
+static void test_joiner_is_given_a_fresh_key_frame_and_all_since(void **state)
+{
+    struct bench *bench = *state;
+    offer(bench, 1, 3000, DELTA);
+    offer(bench, 2, 6000, SPS);
+    offer(bench, 3, 6000, IDR);
+    offer(bench, 4, 9000, DELTA);
+    bench->now += 200 * SL_MS;
+    join(bench, &bench->a);
+    assert_int_equal(bench->a.fake.sent, 3);
+    assert_int_equal(bench->a.fake.first_bytes[0], 0x78);
+    assert_int_equal(bench->publisher.requests, 0);
+    struct sl_relay_stats stats;
+    sl_relay_stats(bench->relay, &stats);
+    assert_int_equal(stats.replayed, 3);
+    offer(bench, 5, 12000, DELTA);
+    assert_int_equal(bench->a.fake.sent, 4);
+    assert_int_equal(bench->a.fake.seqs[3], bench->a.fake.seqs[0] + 3);
+}
+
+static void test_joiner_waits_for_the_lost_start_of_a_key_frame(void **state)
+{
+    struct bench *bench = *state;
+    offer(bench, 1, 3000, DELTA);
+    join(bench, &bench->a);
+    /* 2, the parameter sets, is lost: from 3 on nothing could be decoded. */
+    offer(bench, 3, 6000, IDR);
+    offer(bench, 4, 6000, IDR);
+    assert_int_equal(bench->a.fake.sent, 0);
+    offer(bench, 2, 6000, SPS); /* repaired: now all three, in order */
+    assert_int_equal(bench->a.fake.sent, 3);
+    assert_int_equal(bench->a.fake.first_bytes[0], 0x78);
+    assert_int_equal(bench->a.fake.seqs[2], bench->a.fake.seqs[0] + 2);
+    offer(bench, 5, 9000, DELTA);
+    assert_int_equal(bench->a.fake.sent, 4);
+}
+
+static void test_joiner_starts_when_the_end_of_the_frame_before_is_repaired(void **state)
+{
+    struct bench *bench = *state;
+    offer(bench, 1, 3000, DELTA);
+    join(bench, &bench->a);
+    offer(bench, 3, 6000, SPS); /* 2 is lost: is 3 the first of its frame? */
+    offer(bench, 4, 6000, IDR);
+    assert_int_equal(bench->a.fake.sent, 0);
+    offer(bench, 2, 3000, DELTA);
+    assert_int_equal(bench->a.fake.sent, 2);
+    assert_int_equal(bench->a.fake.first_bytes[0], 0x78);
+}
+
+/* ---- key frame requests ---- */
+
+static void test_requests_are_put_together(void **state)
+{
+    struct bench *bench = *state;
+    bench->now += SL_SEC;
+    for (int i = 0; i < 10; i++)
+        sl_relay_keyframe_wanted(bench->relay, bench->now + i * SL_MS);
+    assert_int_equal(bench->publisher.requests, 1);
+    assert_int_equal(sl_relay_due(bench->relay), bench->now + 200 * SL_MS);
+    sl_relay_tick(bench->relay, bench->now + 199 * SL_MS);
+    assert_int_equal(bench->publisher.requests, 1);
+    sl_relay_tick(bench->relay, bench->now + 200 * SL_MS); /* the other nine, as one */
+    assert_int_equal(bench->publisher.requests, 2);
+    assert_int_equal(sl_relay_due(bench->relay), SL_NEVER);
+}
+
+static void test_a_request_is_forgotten_once_a_key_frame_begins(void **state)
+{
+    struct bench *bench = *state;
+    bench->now += SL_SEC;
+    sl_relay_keyframe_wanted(bench->relay, bench->now);
+    sl_relay_keyframe_wanted(bench->relay, bench->now + SL_MS);
+    offer(bench, 1, 3000, SPS);
+    sl_relay_tick(bench->relay, bench->now + SL_SEC);
+    assert_int_equal(bench->publisher.requests, 1);
+}
+
+static void test_asks_again_while_somebody_waits(void **state)
+{
+    struct bench *bench = *state;
+    bench->now += SL_SEC;
+    offer(bench, 1, 3000, DELTA);
+    join(bench, &bench->a);
+    assert_int_equal(bench->publisher.requests, 1);
+    assert_int_equal(sl_relay_due(bench->relay), bench->now + 500 * SL_MS);
+    sl_relay_tick(bench->relay, bench->now + 500 * SL_MS);
+    assert_int_equal(bench->publisher.requests, 2);
+    sl_relay_leave(bench->relay, &bench->a.feed);
+    assert_int_equal(sl_relay_due(bench->relay), SL_NEVER);
+    assert_int_equal(sl_relay_feeds(bench->relay), 0);
+}
+
+/* ---- publishers come and go ---- */
+
+static void test_a_new_publisher_goes_on_after_the_old(void **state)
+{
+    struct bench *bench = *state;
+    join(bench, &bench->a);
+    offer(bench, 60000, 4000000000u, SPS);
+    offer(bench, 60001, 4000000000u, IDR);
+    offer(bench, 60002, 4000003000u, DELTA);
+    const int64_t last = bench->a.fake.seqs[2];
+    const uint32_t last_timestamp = bench->a.fake.timestamps[2];
+    sl_relay_publish(bench->relay, NULL, bench->now);
+    bench->now += 2 * SL_SEC;
+    sl_relay_publish(bench->relay, &bench->second_publisher, bench->now);
+    bench->ssrc = 1234;
+    offer(bench, 5, 700, SPS);
+    assert_int_equal(bench->a.fake.sent, 4);
+    /* One number is missing between them, and the time that went by did so in timestamps too. */
+    assert_int_equal(bench->a.fake.seqs[3], last + 2);
+    assert_int_equal(bench->a.fake.timestamps[3] - last_timestamp, 180000);
+    offer(bench, 6, 700, IDR);
+    offer(bench, 7, 3700, DELTA);
+    assert_int_equal(bench->a.fake.seqs[5], last + 4);
+    assert_int_equal(bench->a.fake.timestamps[5] - bench->a.fake.timestamps[3], 3000);
+    /* What was sent before the first that arrived would collide with the old one's numbers. */
+    const int sent = bench->a.fake.sent;
+    offer(bench, 3, 700, SPS);
+    assert_int_equal(bench->a.fake.sent, sent);
+}
+
+static void test_a_new_ssrc_is_a_new_publisher(void **state)
+{
+    struct bench *bench = *state;
+    join(bench, &bench->a);
+    offer(bench, 100, 3000, SPS);
+    bench->now += 100 * SL_MS;
+    bench->ssrc = 88;
+    offer(bench, 40000, 99, SPS);
+    assert_int_equal(bench->a.fake.sent, 2);
+    assert_int_equal(bench->a.fake.seqs[1], bench->a.fake.seqs[0] + 2);
+    assert_int_equal(bench->a.fake.timestamps[1] - bench->a.fake.timestamps[0], 9000);
+}
+
+static void test_feeds_wait_for_the_new_publishers_key_frame(void **state)
+{
+    struct bench *bench = *state;
+    join(bench, &bench->a);
+    offer(bench, 100, 3000, SPS);
+    bench->now += SL_SEC;
+    sl_relay_publish(bench->relay, &bench->second_publisher, bench->now);
+    bench->ssrc = 88;
+    offer(bench, 1, 99, DELTA); /* its key frame was lost */
+    assert_int_equal(bench->a.fake.sent, 1);
+    sl_relay_tick(bench->relay, bench->now + 500 * SL_MS);
+    assert_int_equal(bench->second_publisher.requests, 1);
+    assert_int_equal(bench->publisher.requests, 0);
+    offer(bench, 2, 3099, SPS);
+    assert_int_equal(bench->a.fake.sent, 2);
+}
+
+static void test_timestamps_follow_capture_time_over_a_restart(void **state)
+{
+    struct bench *bench = *state;
+    join(bench, &bench->a);
+    struct sl_rtp_packet packet = {.seq = 10,
+                                   .timestamp = 5000,
+                                   .ssrc = 1,
+                                   .has_capture = true,
+                                   .capture_ntp = sl_ntp_from_ns(bench->now, 0),
+                                   .payload = bytes[SPS],
+                                   .payload_len = 11};
+    sl_relay_packet(bench->relay, SL_VIDEO, &packet, false, bench->now);
+    /* The new one's first packet was 300 ms on its way, the old one's none. */
+    packet.capture_ntp = sl_ntp_from_ns(bench->now + 700 * SL_MS, 0);
+    packet.ssrc = 2;
+    packet.timestamp = 123456;
+    bench->now += SL_SEC;
+    sl_relay_packet(bench->relay, SL_VIDEO, &packet, false, bench->now);
+    const uint32_t step = bench->a.fake.timestamps[1] - bench->a.fake.timestamps[0];
+    assert_in_range(step, 62999, 63001);
+}
+
+#define CASE(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        CASE(test_forwards_at_once_and_keeps_holes),
+        CASE(test_one_refusing_subscriber_does_not_hurt_the_other),
+        CASE(test_resends_what_it_has_and_only_what_the_feed_was_sent),
+        CASE(test_packets_older_than_the_history_are_dropped),
+        CASE(test_the_packet_path_does_not_allocate),
+        CASE(test_joiner_begins_with_the_next_key_frame),
+        CASE(test_joiner_is_given_a_fresh_key_frame_and_all_since),
+        CASE(test_joiner_waits_for_the_lost_start_of_a_key_frame),
+        CASE(test_joiner_starts_when_the_end_of_the_frame_before_is_repaired),
+        CASE(test_requests_are_put_together),
+        CASE(test_a_request_is_forgotten_once_a_key_frame_begins),
+        CASE(test_asks_again_while_somebody_waits),
+        CASE(test_a_new_publisher_goes_on_after_the_old),
+        CASE(test_a_new_ssrc_is_a_new_publisher),
+        CASE(test_feeds_wait_for_the_new_publishers_key_frame),
+        CASE(test_timestamps_follow_capture_time_over_a_restart),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
