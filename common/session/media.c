@@ -27,7 +27,8 @@ static int init_receive(struct sl_session *session, const struct sl_sdp_media *m
         sl_sources_add(&session->sources, media->ssrc, media->kind, SL_SOURCE_MEDIA);
     if (media->rtx_ssrc)
         sl_sources_add(&session->sources, media->rtx_ssrc, media->kind, SL_SOURCE_RTX);
-    return sl_media_receive_init(receive, media, session->config.repair_patience);
+    /* A client receives from a relay, which may be waiting itself; the relay from the source. */
+    return sl_media_receive_init(receive, media, !session->lite, session->config.repair_patience);
 }
 
 static int init_send(struct sl_session *session, const struct sl_sdp_media *media)

@@ -4,11 +4,12 @@
 #include "base/bytes.h"
 
 int sl_media_receive_init(struct sl_media_receive *receive, const struct sl_sdp_media *media,
-                          sl_ns patience)
+                          bool relayed, sl_ns patience)
 {
     *receive = (struct sl_media_receive){.media = media, .ssrc = media->ssrc};
     sl_reception_init(&receive->reception, media->clock_hz);
-    const struct sl_nack_config config = {.tail = media->kind == SL_VIDEO, .patience = patience};
+    const struct sl_nack_config config = {
+        .tail = media->kind == SL_VIDEO, .relayed = relayed, .patience = patience};
     return sl_nack_create(&receive->nack, &config);
 }
 

@@ -31,9 +31,10 @@ struct sl_media_receive {
     uint64_t packets, bytes, repaired, duplicate;
 };
 
-/* 0 or -ENOMEM. */
+/* `relayed` as in nack.h. 0 or -ENOMEM. */
 SL_MUST_CHECK int sl_media_receive_init(struct sl_media_receive *receive,
-                                        const struct sl_sdp_media *media, sl_ns patience);
+                                        const struct sl_sdp_media *media, bool relayed,
+                                        sl_ns patience);
 void sl_media_receive_fini(struct sl_media_receive *receive);
 
 /* From now on the stream is `ssrc`. */

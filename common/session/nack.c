@@ -10,6 +10,7 @@
 #define RETRY_MIN (10 * SL_MS)
 #define GUARD_BASE (1500 * SL_US)
 #define GUARD_CAP (20 * SL_MS)
+#define GUARD_CAP_RELAYED (4 * SL_MS)
 #define GUARD_HALF_LIFE (5 * SL_SEC)
 #define TAIL_QUIET (5 * SL_MS)
 #define TAIL_AHEAD 4 /* numbers past the highest asked for at once */
@@ -66,9 +67,11 @@ static void mark(struct sl_nack *nack, int64_t seq, bool arrived)
         nack->arrived[slot / 64] &= ~bit;
 }
 
-static sl_ns retry_after(const struct sl_nack *nack)
+/* From try number `tries` to the next. */
+static sl_ns retry_after(const struct sl_nack *nack, int tries)
 {
-    return nack->rtt > RETRY_MIN ? nack->rtt : RETRY_MIN;
+    const sl_ns interval = nack->rtt > RETRY_MIN ? nack->rtt : RETRY_MIN;
+    return nack->config.relayed && tries > 1 ? interval << (tries - 1) : interval;
 }
 
 static sl_ns min_ns(sl_ns a, sl_ns b)
@@ -122,7 +125,7 @@ static void insert(struct sl_nack *nack, int64_t seq, sl_ns now)
     *missing = (struct missing){.seq = seq, .noticed = now, .next = now + nack->guard};
     if (nack->tail.tries > 0 && seq > nack->highest && seq <= nack->tail.until) {
         missing->tries = nack->tail.tries;
-        missing->next = nack->tail.asked + retry_after(nack);
+        missing->next = nack->tail.asked + retry_after(nack, missing->tries);
     }
     nack->count++;
     nack->due = min_ns(nack->due, missing->next);
@@ -203,10 +206,11 @@ static void start(struct sl_nack *nack, int64_t seq, bool marker, sl_ns now)
  * asking in vain: what is later than the cap says nothing about the guard. */
 static void learn_reordering(struct sl_nack *nack, sl_ns lateness, sl_ns now)
 {
+    const sl_ns cap = nack->config.relayed ? GUARD_CAP_RELAYED : GUARD_CAP;
     const sl_ns want = lateness + lateness / 4;
-    if (lateness > GUARD_CAP || want <= nack->guard)
+    if (lateness > cap || want <= nack->guard)
         return;
-    nack->guard = min_ns((nack->guard + 3 * want) / 4, GUARD_CAP);
+    nack->guard = min_ns((nack->guard + 3 * want) / 4, cap);
     nack->guard_raised = now;
 }
 
@@ -290,15 +294,16 @@ static bool ask(struct sl_nack *nack, struct missing *missing, sl_ns now, int64_
                 size_t *count)
 {
     const sl_ns end = missing->noticed + nack->config.patience;
-    if (now >= end || missing->tries >= MAX_TRIES)
+    const bool tired = missing->tries >= MAX_TRIES;
+    if (now >= end || (tired && !nack->config.relayed))
         return false;
-    if (now + nack->rtt > end) { /* an answer would come too late; what is under way may not */
+    if (tired || now + nack->rtt > end) { /* an answer to this would come too late */
         missing->next = end;
         return true;
     }
     seqs[(*count)++] = missing->seq;
     missing->tries++;
-    missing->next = min_ns(now + retry_after(nack), end);
+    missing->next = min_ns(now + retry_after(nack, missing->tries), end);
     return true;
 }
 
@@ -316,7 +321,7 @@ static void ask_tail(struct sl_nack *nack, sl_ns now, int64_t *seqs, size_t max,
         seqs[(*count)++] = seq;
     tail->tries++;
     tail->asked = now;
-    tail->next = now + retry_after(nack);
+    tail->next = now + retry_after(nack, tail->tries);
 }
 
 size_t sl_nack_take(struct sl_nack *nack, sl_ns now, sl_ns rtt, int64_t *seqs, size_t max)

@@ -4,8 +4,17 @@
  *
  * One received stream. A gap is asked for after a reorder guard (1 to 2 ms, grown to the reordering
  * measured), then every max(RTT, 10 ms), at most 5 tries and only while it can still help
- * (`patience`). The tail rule: a frame that has no marker yet and has been quiet for 5 ms is asked
- * for at highest+1 on. What runs out of tries or time is given up: video then needs a key frame.
+ * (`patience`). What runs out of tries, one more interval after the last, or out of time is given
+ * up: video then needs a key frame.
+ *
+ * The tail rule: a frame that has no marker yet and has been quiet for 5 ms is asked for at
+ * highest+1 .. highest+4. Those numbers may not exist, so they are neither expected nor missing,
+ * and never given up, until a later packet proves them; then they keep the tries spent.
+ *
+ * Behind a relay (`relayed`) a number may be late because the relay itself is waiting for it, by a
+ * round trip that we do not know. So the tries are spread (0, 1, 3, 7, 15 intervals), only time
+ * gives up, and lateness beyond 4 ms is not taken for reordering.
+ *
  * Pure; fixed memory (1024 numbers).
  */
 #pragma once
@@ -21,7 +30,8 @@
 struct sl_nack;
 
 struct sl_nack_config {
-    bool tail; /* video: frames end with a marker */
+    bool tail;    /* video: frames end with a marker */
+    bool relayed; /* the peer may be waiting for it as well */
     sl_ns patience;
 };
 
@@ -34,7 +44,7 @@ enum sl_nack_arrival { SL_NACK_NEW, SL_NACK_MENDED, SL_NACK_DUPLICATE, SL_NACK_O
 enum sl_nack_arrival sl_nack_arrived(struct sl_nack *nack, int64_t seq, bool marker, bool resend,
                                      sl_ns now);
 
-/* Numbers to ask for at `now`, ascending; each counted as a try. */
+/* Numbers to ask for at `now`, ascending, each counted as a try; `max` >= 8. Call while due. */
 size_t sl_nack_take(struct sl_nack *nack, sl_ns now, sl_ns rtt, int64_t *seqs, size_t max);
 
 /* Numbers given up since the last call. */

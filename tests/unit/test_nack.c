@@ -335,6 +335,34 @@ static void test_asks_no_more_than_there_is_room_for(void **state)
     sl_nack_destroy(nack);
 }
 
+static void test_relay_is_given_time_for_its_own_repair(void **state)
+{
+    (void)state;
+    struct sl_nack *nack = NULL;
+    const struct sl_nack_config config = {.relayed = true, .patience = PATIENCE};
+    assert_int_equal(sl_nack_create(&nack, &config), 0);
+    plain(nack, 1, true, START, SL_NACK_NEW);
+    plain(nack, 3, true, START, SL_NACK_NEW);
+    const sl_ns at = asks(nack, 0, 2, 1);
+    const int64_t intervals[] = {1, 3, 7, 15};
+    for (size_t i = 0; i < SL_COUNT(intervals); i++)
+        assert_int_equal(asks(nack, 0, 2, 1), at + intervals[i] * 10 * SL_MS);
+    asks(nack, 0, 0, 0); /* tired of asking, not of waiting */
+    assert_int_equal(sl_nack_given_up(nack), 0);
+    plain(nack, 2, true, START + 300 * SL_MS, SL_NACK_NEW); /* mended upstream: comes plainly */
+    plain(nack, 5, true, START + 301 * SL_MS, SL_NACK_NEW);
+    plain(nack, 4, true, START + 313 * SL_MS, SL_NACK_NEW);
+    struct sl_nack_stats s;
+    sl_nack_stats(nack, &s);
+    assert_true(s.guard < 2 * SL_MS); /* 12 ms were the relay's wait, not disorder */
+    plain(nack, 7, true, START + 400 * SL_MS, SL_NACK_NEW);
+    while (sl_nack_due(nack) < START + 900 * SL_MS)
+        asks(nack, 0, 6, sl_nack_due(nack) < START + 600 * SL_MS ? 1 : 0);
+    assert_int_equal(asks(nack, 0, 0, 0), START + 900 * SL_MS);
+    assert_int_equal(sl_nack_given_up(nack), 1);
+    sl_nack_destroy(nack);
+}
+
 /* ---- a random network against an independent model -------------------------------------- */
 
 #define SENT 6000
@@ -372,7 +400,7 @@ static bool land(struct network *net, sl_ns now, struct flight *ret)
     return true;
 }
 
-static void play(uint64_t seed)
+static void play(uint64_t seed, bool relayed)
 {
     static struct network net;
     static uint8_t arrived[SENT + 1], asked[SENT + 16];
@@ -382,7 +410,9 @@ static void play(uint64_t seed)
     sl_random_init_seed(&net.random, seed);
     const double loss = 0.3 * sl_random_unit(&net.random);
     const uint32_t jitter_us = sl_random_range(&net.random, 0, 30000);
-    struct sl_nack *nack = make(true);
+    struct sl_nack *nack = NULL;
+    const struct sl_nack_config config = {.tail = true, .relayed = relayed, .patience = PATIENCE};
+    assert_int_equal(sl_nack_create(&nack, &config), 0);
     int64_t sent = 0, highest = -1, first = -1;
     uint64_t duplicate = 0, distinct = 0;
     for (sl_ns now = START; sent < SENT || net.count > 0 || sl_nack_due(nack) != SL_NEVER;
@@ -444,7 +474,7 @@ static void test_random_networks(void **state)
 {
     (void)state;
     for (uint64_t seed = 1; seed <= 40; seed++)
-        play(seed);
+        play(seed, seed & 1);
 }
 
 int main(void)
@@ -468,6 +498,7 @@ int main(void)
         cmocka_unit_test(test_jump_is_given_up_whole),
         cmocka_unit_test(test_reset_starts_anew),
         cmocka_unit_test(test_asks_no_more_than_there_is_room_for),
+        cmocka_unit_test(test_relay_is_given_time_for_its_own_repair),
         cmocka_unit_test(test_random_networks),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
