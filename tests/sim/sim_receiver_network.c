@@ -1,0 +1,486 @@
+/* SPDX-License-Identifier: MIT */
+/* A camera, the relay and four viewers over simulated networks: what becomes of its frames. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "media/h264_unpack.h"
+#include "receiver/relay.h"
+#include "tests/support/simcamera.h"
+
+#define VIEWERS 4
+#define FRAMES_MAX 4000
+#define PACKETS_MAX 64 /* a frame */
+
+/* Frames put together without a jitter buffer: an independent view of what came. */
+struct seen_frame {
+    uint8_t *payload[PACKETS_MAX];
+    size_t len[PACKETS_MAX];
+    int64_t seq[PACKETS_MAX];
+    int count;
+    sl_ns whole; /* when the last packet came; 0: not yet */
+};
+
+struct viewer {
+    struct world *world;
+    struct sim_hop hop;
+    struct sl_feed feed;
+    struct seen_frame *frames;
+    size_t arrived, twice, damaged;
+    sl_ns first_whole_key;
+    bool joined;
+};
+
+struct world {
+    struct sim *sim;
+    struct sim_clock clock; /* the relay's */
+    struct sim_hop in;
+    struct sim_camera camera;
+    struct sl_relay *relay;
+    struct sim_timer timer;
+    struct viewer viewers[VIEWERS];
+    int count;
+};
+
+static void settle(struct world *world)
+{
+    sim_timer_set(&world->timer, sim_clock_when(&world->clock, sl_relay_due(world->relay)));
+}
+
+/* ---- the relay's sessions ---- */
+
+static int relay_send(void *session, enum sl_media_kind kind, const struct sl_rtp_packet *packet,
+                      sl_ns now)
+{
+    struct sim_end *end = session;
+    const int r = sl_session_send(end->session, kind, packet, now);
+    sim_end_settle(end);
+    return r;
+}
+
+static void relay_request(void *session, sl_ns now)
+{
+    struct sim_end *end = session;
+    sl_session_request_keyframe(end->session, now);
+    sim_end_settle(end);
+}
+
+static const struct sl_relay_sessions relay_sessions = {.send = relay_send,
+                                                        .request_keyframe = relay_request};
+
+static void from_camera(void *ctx, struct sim_end *end, enum sl_media_kind kind,
+                        const struct sl_rtp_packet *packet, bool repaired, sl_ns now)
+{
+    struct world *world = ctx;
+    (void)end;
+    sl_relay_packet(world->relay, kind, packet, repaired, now);
+    settle(world);
+}
+
+static const struct sl_rtp_packet *answer(void *ctx, struct sim_end *end, enum sl_media_kind kind,
+                                          int64_t seq)
+{
+    struct viewer *viewer = ctx;
+    (void)end;
+    return sl_relay_resend(viewer->world->relay, &viewer->feed, kind, seq);
+}
+
+static void wanted_by_viewer(void *ctx, struct sim_end *end, sl_ns now)
+{
+    struct viewer *viewer = ctx;
+    (void)end;
+    sl_relay_keyframe_wanted(viewer->world->relay, now);
+    settle(viewer->world);
+}
+
+static void wanted_by_relay(void *ctx, struct sim_end *end, sl_ns now)
+{
+    struct world *world = ctx;
+    (void)end;
+    (void)now;
+    world->camera.key_wanted = true;
+}
+
+static void relay_timer(void *ctx)
+{
+    struct world *world = ctx;
+    sl_relay_tick(world->relay, sim_clock_now(&world->clock));
+    settle(world);
+}
+
+/* ---- what a viewer sees ---- */
+
+static void sort(struct seen_frame *frame)
+{
+    for (int i = 1; i < frame->count; i++) {
+        for (int j = i; j > 0 && frame->seq[j] < frame->seq[j - 1]; j--) {
+            const struct seen_frame was = *frame;
+            frame->seq[j] = was.seq[j - 1];
+            frame->seq[j - 1] = was.seq[j];
+            frame->len[j] = was.len[j - 1];
+            frame->len[j - 1] = was.len[j];
+            frame->payload[j] = was.payload[j - 1];
+            frame->payload[j - 1] = was.payload[j];
+        }
+    }
+}
+
+static bool is_right(struct seen_frame *frame, size_t number)
+{
+    static uint8_t out[256 * 1024];
+    static struct sl_h264_unpack unpack;
+    sort(frame);
+    sl_h264_unpack_begin(&unpack, out, sizeof(out));
+    for (int i = 0; i < frame->count; i++)
+        if (sl_h264_unpack_add(&unpack, frame->payload[i], frame->len[i]) < 0)
+            return false;
+    const int len = sl_h264_unpack_end(&unpack);
+    return len > 0 && sim_camera_frame_number(out, (size_t)len) == (int64_t)number;
+}
+
+static void to_viewer(void *ctx, struct sim_end *end, enum sl_media_kind kind,
+                      const struct sl_rtp_packet *packet, bool repaired, sl_ns now)
+{
+    struct viewer *viewer = ctx;
+    const struct sim_camera *camera = &viewer->world->camera;
+    (void)kind;
+    (void)repaired;
+    (void)now;
+    const size_t number = packet->timestamp / 3000;
+    assert_true(number < camera->count);
+    struct seen_frame *frame = &viewer->frames[number];
+    viewer->arrived++;
+    for (int i = 0; i < frame->count; i++)
+        viewer->twice += frame->seq[i] == packet->seq;
+    assert_true(frame->count < PACKETS_MAX);
+    frame->payload[frame->count] = malloc(packet->payload_len);
+    assert_non_null(frame->payload[frame->count]);
+    memcpy(frame->payload[frame->count], packet->payload, packet->payload_len);
+    frame->len[frame->count] = packet->payload_len;
+    frame->seq[frame->count++] = packet->seq;
+    /* The camera's record of this frame may not be closed yet when RTT is 0. */
+    if (camera->frames[number].packets == 0 || frame->count < camera->frames[number].packets)
+        return;
+    frame->whole = sim_now(end->sim);
+    viewer->damaged += !is_right(frame, number);
+    if (camera->frames[number].key && viewer->first_whole_key == 0)
+        viewer->first_whole_key = frame->whole;
+}
+
+/* ---- the world ---- */
+
+static const struct sim_end_handler camera_handler = {.keyframe_wanted = wanted_by_relay};
+static const struct sim_end_handler publisher_handler = {.packet = from_camera};
+static const struct sim_end_handler subscriber_handler = {.keyframe_wanted = wanted_by_viewer,
+                                                          .resend = answer};
+static const struct sim_end_handler viewer_handler = {.packet = to_viewer};
+
+static void build(struct world *world, uint64_t seed, const struct sim_link_config *up,
+                  const struct sim_link_config *up_back, const struct sim_camera_config *camera)
+{
+    memset(world, 0, sizeof(*world));
+    world->sim = sim_create(seed);
+    world->clock = sim_clock(world->sim, 0, 0);
+    const struct sim_hop_config config = {.client_sends = true,
+                                          .no_audio = true,
+                                          .up = *up,
+                                          .down = *up_back,
+                                          .lite_clock = &world->clock,
+                                          .client_handler = &camera_handler,
+                                          .client_ctx = world,
+                                          .lite_handler = &publisher_handler,
+                                          .lite_ctx = world};
+    sim_hop_open(&world->in, world->sim, &config);
+    assert_int_equal(sl_relay_create(&world->relay, &relay_sessions), 0);
+    sim_timer_init(&world->timer, world->sim, relay_timer, world);
+    assert_true(sim_hop_connect(&world->in, 10 * SL_SEC) >= 0);
+    sl_relay_publish(world->relay, &world->in.lite, sim_clock_now(&world->clock));
+    sim_camera_init(&world->camera, camera, &world->in.client);
+}
+
+/* A viewer over a link with `down` towards it and `up` back; when its session was connected. */
+static sl_ns join(struct world *world, const struct sim_link_config *down,
+                  const struct sim_link_config *up)
+{
+    struct viewer *viewer = &world->viewers[world->count++];
+    const struct sim_hop_config config = {.no_audio = true,
+                                          .up = *up,
+                                          .down = *down,
+                                          .lite_clock = &world->clock,
+                                          .client_handler = &viewer_handler,
+                                          .client_ctx = viewer,
+                                          .lite_handler = &subscriber_handler,
+                                          .lite_ctx = viewer};
+    viewer->world = world;
+    viewer->frames = calloc(FRAMES_MAX, sizeof(*viewer->frames));
+    assert_non_null(viewer->frames);
+    sim_hop_open(&viewer->hop, world->sim, &config);
+    assert_int_equal(sl_relay_join(world->relay, &viewer->feed, &viewer->hop.lite), 0);
+    assert_true(sim_hop_connect(&viewer->hop, 10 * SL_SEC) >= 0);
+    sl_relay_connected(world->relay, &viewer->feed, sim_clock_now(&world->clock));
+    settle(world);
+    viewer->joined = true;
+    return sim_now(world->sim);
+}
+
+static void destroy(struct world *world)
+{
+    for (int v = 0; v < world->count; v++) {
+        struct viewer *viewer = &world->viewers[v];
+        assert_int_equal(viewer->twice + viewer->damaged, 0);
+        sl_relay_leave(world->relay, &viewer->feed);
+        sim_hop_close(&viewer->hop);
+        for (size_t f = 0; f < FRAMES_MAX; f++)
+            for (int i = 0; i < viewer->frames[f].count; i++)
+                free(viewer->frames[f].payload[i]);
+        free(viewer->frames);
+    }
+    struct sl_relay_stats s;
+    sl_relay_stats(world->relay, &s);
+    assert_int_equal(s.offered, s.kept + s.stale);
+    assert_int_equal(s.fanned, s.sent + s.refused + s.withheld);
+    sim_hop_close(&world->in);
+    sim_camera_fini(&world->camera);
+    sl_relay_destroy(world->relay);
+    sim_destroy(world->sim);
+}
+
+/* Frames from..to-1 that came whole within `limit` of being sent. */
+static size_t whole_within(const struct viewer *viewer, size_t from, size_t to, sl_ns limit)
+{
+    size_t count = 0;
+    for (size_t f = from; f < to; f++)
+        count += viewer->frames[f].whole != 0 &&
+                 viewer->frames[f].whole - viewer->world->camera.frames[f].sent <= limit;
+    return count;
+}
+
+static struct sim_link_config link_of(sl_ns delay, double loss)
+{
+    return (struct sim_link_config){.delay = delay, .loss = loss};
+}
+
+static uint64_t viewer_requests(const struct world *world)
+{
+    uint64_t count = 0;
+    for (int v = 0; v < world->count; v++)
+        count += sim_end_stats(&world->viewers[v].hop.client).media[SL_VIDEO].keyframe_requests;
+    return count;
+}
+
+/* ---- tests ---- */
+
+static void test_relay_adds_no_time(void **state)
+{
+    (void)state;
+    struct world world;
+    const struct sim_link_config up = link_of(5 * SL_MS, 0), down = link_of(3 * SL_MS, 0);
+    const struct sim_camera_config camera = {.frames = 600};
+    build(&world, 1, &up, &up, &camera);
+    for (int v = 0; v < VIEWERS; v++)
+        join(&world, &down, &down);
+    sim_camera_start(&world.camera);
+    sim_run_for(world.sim, 21 * SL_SEC);
+    for (int v = 0; v < VIEWERS; v++)
+        assert_int_equal(whole_within(&world.viewers[v], 0, 600, 8 * SL_MS), 600);
+    assert_int_equal(viewer_requests(&world), 0);
+    /* Joiners had to wait for the camera to begin at all. */
+    assert_true(world.in.client.keyframes_wanted <= 1);
+    destroy(&world);
+}
+
+static void test_loss_on_both_legs_is_mended(void **state)
+{
+    (void)state;
+    struct world world;
+    const struct sim_link_config up = link_of(5 * SL_MS, 0.05), down = link_of(2 * SL_MS, 0.05);
+    const struct sim_camera_config camera = {.frames = 1800};
+    build(&world, 2, &up, &up, &camera);
+    for (int v = 0; v < VIEWERS; v++)
+        join(&world, &down, &down);
+    sim_camera_start(&world.camera);
+    sim_run_for(world.sim, 62 * SL_SEC);
+    for (int v = 0; v < VIEWERS; v++) {
+        const struct viewer *viewer = &world.viewers[v];
+        printf("5 %% on both legs: %zu of 1800 frames within 10 ms, %zu within 33, %zu within 60, "
+               "%zu at all\n",
+               whole_within(viewer, 0, 1800, 10 * SL_MS), whole_within(viewer, 0, 1800, 33 * SL_MS),
+               whole_within(viewer, 0, 1800, 60 * SL_MS), whole_within(viewer, 0, 1800, SL_SEC));
+        assert_true(whole_within(viewer, 30, 1800, SL_SEC) >= 1768);
+        assert_true(whole_within(viewer, 30, 1800, 60 * SL_MS) >= 1740);
+    }
+    assert_true(viewer_requests(&world) <= 2);
+    destroy(&world);
+}
+
+/* The relay needs 100 ms and more to mend its own loss; viewers on the LAN wait for it. */
+static void test_viewers_wait_for_a_far_camera(void **state)
+{
+    (void)state;
+    struct world world;
+    const struct sim_link_config up = link_of(50 * SL_MS, 0.05), down = link_of(SL_MS / 2, 0.001);
+    const struct sim_camera_config camera = {.frames = 1800};
+    build(&world, 3, &up, &up, &camera);
+    for (int v = 0; v < VIEWERS; v++)
+        join(&world, &down, &down);
+    sim_camera_start(&world.camera);
+    sim_run_for(world.sim, 62 * SL_SEC);
+    const struct viewer *viewer = &world.viewers[0];
+    const struct sl_session_stats s = sim_end_stats(&viewer->hop.client);
+    printf("camera 100 ms away: %zu of 1800 frames within 60 ms, %zu within 170, %zu at all; "
+           "%llu key frames asked for, %llu numbers asked of the relay\n",
+           whole_within(viewer, 0, 1800, 60 * SL_MS), whole_within(viewer, 0, 1800, 170 * SL_MS),
+           whole_within(viewer, 0, 1800, SL_SEC), (unsigned long long)viewer_requests(&world),
+           (unsigned long long)s.media[SL_VIDEO].nacks);
+    assert_true(whole_within(viewer, 30, 1800, SL_SEC) >= 1765);
+    assert_true(viewer_requests(&world) <= 2);
+    destroy(&world);
+}
+
+static void test_joiner_sees_a_picture_at_once(void **state)
+{
+    (void)state;
+    struct world world;
+    const struct sim_link_config up = link_of(5 * SL_MS, 0), down = link_of(5 * SL_MS, 0);
+    const struct sim_camera_config camera = {.frames = 900, .gop = 3000};
+    build(&world, 4, &up, &up, &camera);
+    sim_camera_start(&world.camera);
+    sl_ns worst = 0;
+    for (int v = 0; v < VIEWERS; v++) {
+        sim_run_for(world.sim, 1700 * SL_MS + v * 110 * SL_MS);
+        const sl_ns connected = join(&world, &down, &down);
+        sim_run_for(world.sim, SL_SEC);
+        assert_true(world.viewers[v].first_whole_key != 0);
+        const sl_ns took = world.viewers[v].first_whole_key - connected;
+        worst = took > worst ? took : worst;
+    }
+    printf("first picture at most %.0f ms after a joiner is connected\n", (double)worst / 1e6);
+    /* The request there, a frame's time, the key frame back. */
+    assert_true(worst <= 60 * SL_MS);
+    destroy(&world);
+}
+
+static void test_slow_viewer_hurts_nobody_else(void **state)
+{
+    (void)state;
+    struct world world;
+    const struct sim_link_config up = link_of(5 * SL_MS, 0), down = link_of(2 * SL_MS, 0);
+    struct sim_link_config slow = down;
+    slow.rate_bps = 600000; /* half of what the camera sends */
+    slow.queue_bytes = 32 * 1024;
+    const struct sim_camera_config camera = {.frames = 900, .gop = 60};
+    build(&world, 5, &up, &up, &camera);
+    for (int v = 0; v < VIEWERS; v++)
+        join(&world, v == 0 ? &slow : &down, &down);
+    sim_camera_start(&world.camera);
+    sim_run_for(world.sim, 32 * SL_SEC);
+    for (int v = 1; v < VIEWERS; v++)
+        assert_int_equal(whole_within(&world.viewers[v], 30, 900, 7 * SL_MS), 870);
+    printf("slow viewer: %zu of 900 frames whole, camera was asked for %d key frames\n",
+           whole_within(&world.viewers[0], 0, 900, 10 * SL_SEC), world.in.client.keyframes_wanted);
+    /* What it asks for is limited however much it lacks. */
+    assert_true(world.in.client.keyframes_wanted <= 30 * 5);
+    destroy(&world);
+}
+
+static void test_requests_of_all_viewers_are_put_together(void **state)
+{
+    (void)state;
+    struct world world;
+    const struct sim_link_config up = link_of(5 * SL_MS, 0), down = link_of(2 * SL_MS, 0);
+    const struct sim_camera_config camera = {.frames = 900, .gop = 3000};
+    build(&world, 6, &up, &up, &camera);
+    for (int v = 0; v < VIEWERS; v++)
+        join(&world, &down, &down);
+    sim_camera_start(&world.camera);
+    sim_run_for(world.sim, 3 * SL_SEC);
+    const int before = world.in.client.keyframes_wanted;
+    for (int i = 0; i < 20; i++) { /* for a second, everybody */
+        for (int v = 0; v < VIEWERS; v++)
+            sim_end_request_keyframe(&world.viewers[v].hop.client);
+        sim_run_for(world.sim, 50 * SL_MS);
+    }
+    assert_in_range(world.in.client.keyframes_wanted - before, 4, 6);
+    destroy(&world);
+}
+
+/* 10 s without a network between camera and relay: whole again within a second. */
+static void test_black_out_heals(void **state)
+{
+    (void)state;
+    const sl_ns spans[] = {100 * SL_MS, 400 * SL_MS, SL_SEC, 10 * SL_SEC};
+    for (size_t i = 0; i < SL_COUNT(spans); i++) {
+        struct world world;
+        const struct sim_link_config up = link_of(5 * SL_MS, 0), down = link_of(2 * SL_MS, 0);
+        const struct sim_camera_config camera = {.frames = 900, .gop = 3000};
+        build(&world, 7, &up, &up, &camera);
+        join(&world, &down, &down);
+        sim_camera_start(&world.camera);
+        sim_run_for(world.sim, 5 * SL_SEC);
+        sim_link_black_out(&world.in.up, spans[i]);
+        sim_link_black_out(&world.in.down, spans[i]);
+        sim_run_for(world.sim, spans[i]);
+        const size_t back = world.camera.count;
+        sim_run_for(world.sim, 5 * SL_SEC);
+        /* Whole from the first key frame on, or because all was mended. */
+        size_t frame = back;
+        while (frame < world.camera.count - 2 &&
+               !(world.camera.frames[frame].key ||
+                 whole_within(&world.viewers[0], 0, frame, 10 * SL_SEC) == frame))
+            frame++;
+        const sl_ns took = world.viewers[0].frames[frame].whole - world.camera.frames[back].sent;
+        printf("black-out of %.1f s: whole again %.0f ms after it, at a %s\n",
+               (double)spans[i] / 1e9, (double)took / 1e6,
+               world.camera.frames[frame].key ? "key frame" : "picture");
+        assert_true(world.viewers[0].frames[frame].whole != 0);
+        assert_true(took <= SL_SEC);
+        for (size_t f = frame; f < world.camera.count - 2; f++)
+            assert_true(world.viewers[0].frames[f].whole != 0);
+        destroy(&world);
+    }
+}
+
+static void test_relaying_allocates_nothing(void **state)
+{
+    (void)state;
+    struct world world;
+    const struct sim_link_config up = link_of(5 * SL_MS, 0.05), down = link_of(2 * SL_MS, 0.05);
+    const struct sim_camera_config camera = {.frames = 600};
+    build(&world, 8, &up, &up, &camera);
+    for (int v = 0; v < VIEWERS; v++)
+        join(&world, &down, &down);
+    sim_run_for(world.sim, SL_SEC);
+    sim_camera_start(&world.camera);
+    uint64_t before = 0, after = 0;
+    sim_run_for(world.sim, SL_SEC);
+    for (int v = 0; v < VIEWERS; v++)
+        before += world.viewers[v].hop.client.allocations + world.viewers[v].hop.lite.allocations;
+    before += world.in.client.allocations + world.in.lite.allocations;
+    sim_run_for(world.sim, 15 * SL_SEC);
+    for (int v = 0; v < VIEWERS; v++)
+        after += world.viewers[v].hop.client.allocations + world.viewers[v].hop.lite.allocations;
+    after += world.in.client.allocations + world.in.lite.allocations;
+    assert_int_equal(after, before);
+    destroy(&world);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_relay_adds_no_time),
+        cmocka_unit_test(test_loss_on_both_legs_is_mended),
+        cmocka_unit_test(test_viewers_wait_for_a_far_camera),
+        cmocka_unit_test(test_joiner_sees_a_picture_at_once),
+        cmocka_unit_test(test_slow_viewer_hurts_nobody_else),
+        cmocka_unit_test(test_requests_of_all_viewers_are_put_together),
+        cmocka_unit_test(test_black_out_heals),
+        cmocka_unit_test(test_relaying_allocates_nothing),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
