@@ -516,19 +516,22 @@ static enum MHD_Result keep_body(struct request *request, const char *data, size
     return MHD_YES;
 }
 
-/* Refusals are news, but not what strangers can repeat at will, nor viewers asking again and again
- * for a camera that is not live. Ids of sessions are left out: they are keys. */
+/* Refusals are news, but not what strangers can repeat at will, viewers asking again and again for
+ * a camera that is not live, or a session that is over anyway. Ids of sessions are left out: they
+ * are keys. */
 static void log_refusal(const struct request *request)
 {
     const struct sl_route *route = request->route;
     const struct sl_token *token = &request->ask.token;
     const bool stranger = token->role == SL_ROLE_NONE && request->status != 401;
     const bool offline = request->status == 409 && request->ask.type == SL_ASK_SUBSCRIBE;
+    const bool ended = request->status == 404 && route && route->access == SL_ACCESS_TOKEN;
     char from[SL_ADDR_TEXT];
     if (request->status < 400 || request->server->stopping)
         return;
-    sl_log(stranger || offline ? SL_LOG_DEBUG : SL_LOG_WARN, "refused %s %s%s from %s at %s: %u %s",
-           route ? route->method : "a request", route ? route->prefix : "",
+    sl_log(stranger || offline || ended ? SL_LOG_DEBUG : SL_LOG_WARN,
+           "refused %s %s%s from %s at %s: %u %s", route ? route->method : "a request",
+           route ? route->prefix : "",
            route && route->access != SL_ACCESS_TOKEN ? request->argument : "",
            token->role == SL_ROLE_NONE ? "a stranger" : token->subject,
            sl_addr_host(&request->from, from), request->status, request->detail);

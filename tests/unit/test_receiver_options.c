@@ -1,0 +1,156 @@
+/* SPDX-License-Identifier: MIT */
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "receiver/options.h"
+
+struct parsed {
+    struct sl_receiver_options options;
+    int status;
+    char out[4096], err[512];
+};
+
+/* `line` is split at spaces. Texts of the options live until the next call. */
+static struct parsed parse(const char *line)
+{
+    struct parsed parsed = {.status = 0};
+    static char words[512];
+    char *rest = words, *word;
+    snprintf(words, sizeof(words), "%s", line);
+    char *argv[32] = {(char *)(uintptr_t) "sightline-receiver"};
+    int argc = 1;
+    while ((word = strsep(&rest, " ")) != NULL)
+        if (*word)
+            argv[argc++] = word;
+    FILE *out = fmemopen(parsed.out, sizeof(parsed.out), "w");
+    FILE *err = fmemopen(parsed.err, sizeof(parsed.err), "w");
+    parsed.status = sl_receiver_options_parse(&parsed.options, argc, argv, out, err);
+    fclose(out);
+    fclose(err);
+    return parsed;
+}
+
+static void assert_refused(const char *line, const char *said)
+{
+    const struct parsed parsed = parse(line);
+    assert_int_equal(parsed.status, 2);
+    assert_non_null(strstr(parsed.err, said));
+    assert_int_equal(strlen(parsed.err) - strcspn(parsed.err, "\n"), 1); /* one line */
+    assert_string_equal(parsed.out, "");
+}
+
+static void test_run(void **state)
+{
+    (void)state;
+    struct parsed p = parse("--data d");
+    assert_int_equal(p.status, -1);
+    assert_int_equal(p.options.command, SL_COMMAND_RUN);
+    assert_string_equal(p.options.data, "d");
+    assert_int_equal(sl_addr_port(&p.options.listen), 8443);
+    assert_false(sl_addr_is_set(&p.options.media));
+    p = parse("run --data=d --listen 127.0.0.1:0 --media [::1]:99 --advertise a.example "
+              "--advertise 1.2.3.4:5 --advertise [2001:db8::1]");
+    assert_int_equal(p.status, -1);
+    assert_int_equal(sl_addr_port(&p.options.media), 99);
+    assert_int_equal(p.options.advertise.count, 3);
+}
+
+static void test_commands(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *line;
+        enum sl_command command;
+        const char *name;
+    } cases[] = {
+        {"camera add yard --data d", SL_COMMAND_CAMERA_ADD, "yard"},
+        {"--data d camera list", SL_COMMAND_CAMERA_LIST, NULL},
+        {"camera --data d link a-1_b", SL_COMMAND_CAMERA_LINK, "a-1_b"},
+        {"camera remove 0 --data d", SL_COMMAND_CAMERA_REMOVE, "0"},
+        {"viewer add wall --host h:1 --data d", SL_COMMAND_VIEWER_ADD, "wall"},
+        {"viewer list --data d", SL_COMMAND_VIEWER_LIST, NULL},
+        {"viewer remove wall --data d", SL_COMMAND_VIEWER_REMOVE, "wall"},
+    };
+    for (size_t i = 0; i < SL_COUNT(cases); i++) {
+        const struct parsed p = parse(cases[i].line);
+        assert_int_equal(p.status, -1);
+        assert_int_equal(p.options.command, cases[i].command);
+        if (cases[i].name)
+            assert_string_equal(p.options.name, cases[i].name);
+        else
+            assert_null(p.options.name);
+    }
+}
+
+static void test_wrong_command_lines(void **state)
+{
+    (void)state;
+    assert_refused("", "--data");
+    assert_refused("run", "--data");
+    assert_refused("--data d jump", "jump");
+    assert_refused("--data d run twice", "twice");
+    assert_refused("--data d camera", "wanted add");
+    assert_refused("--data d camera paint", "paint");
+    assert_refused("--data d viewer link x", "link");
+    assert_refused("--data d camera add", "no name");
+    assert_refused("--data d camera add Yard", "Yard");
+    assert_refused("--data d camera add a/b", "a/b");
+    assert_refused("--data d camera add aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa", "32");
+    assert_refused("--data d camera list x", "x");
+    assert_refused("--data d camera add x y", "y");
+    assert_refused("--data d --listen 8443", "ADDR:PORT");
+    assert_refused("--data d --media host:1", "ADDR:PORT");
+    assert_refused("--data d --advertise a:b:c", "--advertise");
+    assert_refused("--data d --advertise a:0", "--advertise");
+    assert_refused("--data d viewer add w --host h", "HOST:PORT");
+    assert_refused("--data d --keep 30d", "--keep"); /* comes with recording */
+    assert_refused("--data", "--data");
+}
+
+static void test_help(void **state)
+{
+    (void)state;
+    const struct parsed p = parse("--help");
+    assert_int_equal(p.status, 0);
+    assert_non_null(strstr(p.out, "camera add"));
+    for (const struct sl_option *o = sl_receiver_option_table.options; o->name; o++)
+        assert_non_null(strstr(p.out, o->name));
+}
+
+static void test_hosts(void **state)
+{
+    (void)state;
+    char host[256];
+    int port = -1;
+    assert_int_equal(sl_host_port_parse("a.example:8443", host, &port), 0);
+    assert_string_equal(host, "a.example");
+    assert_int_equal(port, 8443);
+    assert_int_equal(sl_host_port_parse("[::1]:5", host, &port), 0);
+    assert_string_equal(host, "::1");
+    assert_int_equal(sl_host_port_parse("a", host, &port), 0);
+    assert_int_equal(port, 0);
+    static const char *const bad[] = {"",     ":1",    "a:",    "a:65536", "a:-1",   "[::1",
+                                      "[]:1", "::1:5", "a b:1", "a/b:1",   "[::1]x", "a@b:1"};
+    for (size_t i = 0; i < SL_COUNT(bad); i++)
+        assert_int_equal(sl_host_port_parse(bad[i], host, &port), -EINVAL);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_run),
+        cmocka_unit_test(test_commands),
+        cmocka_unit_test(test_wrong_command_lines),
+        cmocka_unit_test(test_help),
+        cmocka_unit_test(test_hosts),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
