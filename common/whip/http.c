@@ -26,6 +26,9 @@ struct sl_http_request {
     struct sl_http_request *next;
     CURL *easy;
     struct curl_slist *headers;
+    /* Of the whole request. Ours: libcurl 7.88 forgets a timeout that is less than 1 ms after
+     * another one of its own when that fires, and the request then never ends. */
+    struct sl_timer deadline;
     sl_http_done_fn *done;
     void *ctx;
     char *body;
@@ -121,6 +124,7 @@ static void unlink_request(struct sl_http_request *request)
 
 static void free_request(struct sl_http_request *request)
 {
+    sl_timer_clear(&request->deadline);
     if (request->easy)
         curl_easy_cleanup(request->easy);
     curl_slist_free_all(request->headers);
@@ -159,6 +163,12 @@ static void complete(struct sl_http_request *request, CURLcode code)
     free_request(request);
 }
 
+static void deadline_passed(void *ctx, sl_ns now)
+{
+    (void)now;
+    complete(ctx, CURLE_OPERATION_TIMEDOUT);
+}
+
 static void complete_all(struct sl_http *http)
 {
     CURLMsg *message;
@@ -187,7 +197,10 @@ static int timer_wanted(CURLM *multi, long timeout_ms, void *ctx)
 {
     (void)multi;
     struct sl_http *http = ctx;
-    const sl_ns due = timeout_ms < 0 ? SL_NEVER : sl_loop_refresh(http->loop) + timeout_ms * SL_MS;
+    /* A millisecond more: libcurl counts in whole ones, and early is too early for it. */
+    const sl_ns due = timeout_ms < 0
+                          ? SL_NEVER
+                          : sl_loop_refresh(http->loop) + (timeout_ms + (timeout_ms > 0)) * SL_MS;
     return sl_timer_set(&http->timer, due) == 0 ? 0 : -1;
 }
 
@@ -349,10 +362,8 @@ static bool set_request(CURL *easy, const struct sl_http_call *call)
     if (body && (curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE, (long)strlen(body)) != CURLE_OK ||
                  curl_easy_setopt(easy, CURLOPT_COPYPOSTFIELDS, body) != CURLE_OK))
         return false;
-    const long timeout_ms = call->timeout > 0 ? (long)(call->timeout / SL_MS) + 1 : 0;
     return curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, call->method) == CURLE_OK &&
            curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, CONNECT_TIMEOUT_MS) == CURLE_OK &&
-           curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, timeout_ms) == CURLE_OK &&
            curl_easy_setopt(easy, CURLOPT_FRESH_CONNECT, call->fresh ? 1L : 0L) == CURLE_OK &&
            curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1) == CURLE_OK &&
            curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L) == CURLE_OK &&
@@ -382,6 +393,7 @@ int sl_http_start(struct sl_http *http, const struct sl_http_call *call,
     request->done = call->done;
     request->ctx = call->ctx;
     request->retry_after_s = -1;
+    sl_timer_init(&request->deadline, http->loop, deadline_passed, request);
     request->easy = curl_easy_init();
     if (!request->easy || !set_url(request, call) || !set_security(request->easy, call) ||
         !set_request(request->easy, call) || !set_callbacks(request) ||
@@ -392,6 +404,8 @@ int sl_http_start(struct sl_http *http, const struct sl_http_call *call,
     }
     request->next = http->requests;
     http->requests = request;
+    if (call->timeout > 0)
+        sl_timer_set(&request->deadline, sl_loop_refresh(http->loop) + call->timeout);
     if (ret)
         *ret = request;
     return 0;
