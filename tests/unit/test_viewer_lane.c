@@ -1,0 +1,366 @@
+/* SPDX-License-Identifier: MIT */
+#include "viewer/lane.h"
+
+#include <poll.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+#include <libavutil/log.h>
+
+#include "base/wake.h"
+
+/* tests/media/moving-160x120.h264: 20 pictures, a key frame at 0 and 10, an AUD before each. */
+struct fixture {
+    uint8_t bytes[65536];
+    const uint8_t *at[21];
+    struct sl_wake shown, wanted;
+    struct sl_lane *lane;
+    sl_ns now;
+};
+
+static int setup(void **state)
+{
+    struct fixture *f = calloc(1, sizeof(*f));
+    FILE *file = fopen(SL_TEST_DIR "/media/moving-160x120.h264", "rb");
+    assert_non_null(file);
+    const size_t total = fread(f->bytes, 1, sizeof(f->bytes), file);
+    fclose(file);
+    int units = 0;
+    for (size_t i = 0; i + 5 < total; i++)
+        if (!memcmp(f->bytes + i, "\0\0\0\1\11", 5))
+            f->at[units++] = f->bytes + i;
+    assert_int_equal(units, 20);
+    f->at[20] = f->bytes + total;
+    assert_int_equal(sl_wake_init(&f->shown), 0);
+    assert_int_equal(sl_wake_init(&f->wanted), 0);
+    assert_int_equal(sl_lane_create(&f->lane, SL_LANE_UNITS, 1, &f->shown, &f->wanted), 0);
+    f->now = SL_SEC;
+    *state = f;
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    struct fixture *f = *state;
+    sl_lane_destroy(f->lane);
+    sl_wake_fini(&f->shown);
+    sl_wake_fini(&f->wanted);
+    free(f);
+    return 0;
+}
+
+static struct sl_lane_stats balanced(struct fixture *f)
+{
+    struct sl_lane_stats s;
+    sl_lane_stats(f->lane, &s);
+    assert_int_equal(s.offered,
+                     s.decoded + s.hidden + s.waiting + s.full + s.overload + s.damaged + s.held);
+    assert_int_equal(s.decoded, s.shown + s.late + s.superseded + s.empty);
+    return s;
+}
+
+static struct sl_unit unit_at(const struct fixture *f, int i)
+{
+    return (struct sl_unit){.data = f->at[i],
+                            .len = (size_t)(f->at[i + 1] - f->at[i]),
+                            .key = i % 10 == 0,
+                            .has_capture = true,
+                            .captured = i * SL_MS,
+                            .offered = f->now};
+}
+
+static bool offer(struct fixture *f, int i)
+{
+    const struct sl_unit unit = unit_at(f, i);
+    const bool waits = sl_lane_offer(f->lane, &unit);
+    balanced(f);
+    return waits;
+}
+
+static void run_all(struct fixture *f)
+{
+    while (sl_lane_run(f->lane, f->now))
+        balanced(f);
+}
+
+static bool woken(struct sl_wake *wake)
+{
+    struct pollfd entry = {.fd = wake->fd, .events = POLLIN};
+    const bool yes = poll(&entry, 1, 0) == 1;
+    sl_wake_clear(wake);
+    return yes;
+}
+
+static void test_pictures_arrive_in_order(void **state)
+{
+    struct fixture *f = *state;
+    sl_lane_want(f->lane, 160, 120);
+    assert_null(sl_lane_take(f->lane, f->now));
+    for (int i = 0; i < 20; i++) {
+        assert_true(offer(f, i));
+        assert_null(sl_lane_take(f->lane, f->now));
+        run_all(f);
+        assert_true(woken(&f->shown));
+        const struct sl_shown *shown = sl_lane_take(f->lane, f->now);
+        assert_non_null(shown);
+        assert_int_equal(shown->picture.width, 160);
+        assert_int_equal(shown->picture.height, 120);
+        assert_true(shown->has_capture);
+        assert_int_equal(shown->picture.captured, i * SL_MS);
+        assert_null(sl_lane_take(f->lane, f->now));
+        f->now += 33 * SL_MS;
+    }
+    assert_int_equal(balanced(f).shown, 20);
+}
+
+static void test_scaled_to_the_cell_ratio_kept(void **state)
+{
+    struct fixture *f = *state;
+    const int cells[][4] = {
+        {80, 60, 80, 60}, {200, 60, 80, 60}, {320, 240, 320, 240}, {55, 300, 54, 40}};
+    for (int i = 0; i < 4; i++) {
+        sl_lane_want(f->lane, cells[i][0], cells[i][1]);
+        assert_true(offer(f, i));
+        run_all(f);
+        const struct sl_shown *shown = sl_lane_take(f->lane, f->now);
+        assert_non_null(shown);
+        assert_int_equal(shown->picture.width, cells[i][2]);
+        assert_int_equal(shown->picture.height, cells[i][3]);
+        assert_int_equal(shown->source_width, 160);
+        f->now += SL_SEC;
+    }
+}
+
+static void test_newest_wins_and_the_shown_one_stays(void **state)
+{
+    struct fixture *f = *state;
+    sl_lane_want(f->lane, 160, 120);
+    assert_true(offer(f, 0));
+    run_all(f);
+    const struct sl_shown *first = sl_lane_take(f->lane, f->now);
+    const uint8_t corner = first->picture.plane[0][0];
+    uint8_t *copy = malloc(160 * 120);
+    for (int y = 0; y < 120; y++)
+        memcpy(copy + y * 160, first->picture.plane[0] + y * first->picture.stride[0], 160);
+    for (int i = 1; i < 10; i++) {
+        assert_true(offer(f, i));
+        run_all(f);
+        f->now += 33 * SL_MS;
+    }
+    /* Nine more were made; the one on screen was left alone. */
+    assert_int_equal(first->picture.plane[0][0], corner);
+    for (int y = 0; y < 120; y++)
+        assert_memory_equal(copy + y * 160, first->picture.plane[0] + y * first->picture.stride[0],
+                            160);
+    free(copy);
+    assert_int_equal(sl_lane_take(f->lane, f->now)->picture.captured, 9 * SL_MS);
+    assert_null(sl_lane_take(f->lane, f->now));
+    const struct sl_lane_stats s = balanced(f);
+    assert_int_equal(s.superseded, 8);
+    assert_int_equal(s.shown, 2);
+}
+
+static void test_a_backlog_is_decoded_but_only_its_last_is_shown(void **state)
+{
+    struct fixture *f = *state;
+    sl_lane_want(f->lane, 80, 60);
+    for (int i = 0; i < 10; i++)
+        assert_true(offer(f, i));
+    run_all(f);
+    const struct sl_lane_stats s = balanced(f);
+    assert_int_equal(s.decoded, 10);
+    assert_int_equal(sl_lane_take(f->lane, f->now)->picture.captured, 9 * SL_MS);
+}
+
+static void test_late_is_decoded_and_not_shown(void **state)
+{
+    struct fixture *f = *state;
+    sl_lane_want(f->lane, 160, 120);
+    assert_true(offer(f, 0));
+    run_all(f);
+    assert_non_null(sl_lane_take(f->lane, f->now));
+    struct sl_unit unit = unit_at(f, 1);
+    unit.late = true;
+    assert_true(sl_lane_offer(f->lane, &unit));
+    run_all(f);
+    assert_null(sl_lane_take(f->lane, f->now));
+    assert_true(offer(f, 2)); /* its reference is there */
+    run_all(f);
+    assert_non_null(sl_lane_take(f->lane, f->now));
+    assert_int_equal(balanced(f).late, 1);
+}
+
+static void test_nothing_before_a_key_frame(void **state)
+{
+    struct fixture *f = *state;
+    sl_lane_want(f->lane, 160, 120);
+    assert_true(sl_lane_key_wanted(f->lane)); /* a tile that appears asks at once */
+    assert_true(woken(&f->wanted));
+    assert_false(sl_lane_key_wanted(f->lane));
+    for (int i = 1; i < 10; i++)
+        assert_false(offer(f, i));
+    assert_true(sl_lane_key_wanted(f->lane)); /* once for all nine */
+    assert_true(offer(f, 10));
+    run_all(f);
+    assert_non_null(sl_lane_take(f->lane, f->now));
+    assert_int_equal(balanced(f).waiting, 9);
+}
+
+static void test_a_break_waits_for_a_key_frame(void **state)
+{
+    struct fixture *f = *state;
+    sl_lane_want(f->lane, 160, 120);
+    assert_true(offer(f, 0));
+    run_all(f);
+    (void)sl_lane_key_wanted(f->lane);
+    sl_lane_break(f->lane);
+    assert_true(sl_lane_key_wanted(f->lane));
+    assert_false(offer(f, 1));
+    assert_false(offer(f, 2));
+    assert_true(offer(f, 10));
+    run_all(f);
+    assert_int_equal(sl_lane_take(f->lane, f->now)->picture.captured, 10 * SL_MS);
+}
+
+static void test_a_full_ring_breaks_the_chain(void **state)
+{
+    struct fixture *f = *state;
+    sl_lane_want(f->lane, 160, 120);
+    assert_true(offer(f, 0));
+    for (int i = 1; i < SL_LANE_UNITS; i++)
+        assert_true(offer(f, 1));
+    (void)sl_lane_key_wanted(f->lane);
+    assert_false(offer(f, 1));
+    assert_true(sl_lane_key_wanted(f->lane));
+    assert_int_equal(balanced(f).full, 1);
+    run_all(f); /* the ring is free again, but the chain is not whole */
+    assert_false(offer(f, 2));
+    assert_true(offer(f, 10));
+    /* A unit that is too large is refused likewise. */
+    struct sl_unit unit = unit_at(f, 11);
+    unit.len = SL_LANE_UNIT_MAX + 1;
+    assert_false(sl_lane_offer(f->lane, &unit));
+    assert_int_equal(balanced(f).full, 2);
+}
+
+static void test_overload_skips_to_the_next_key_frame(void **state)
+{
+    struct fixture *f = *state;
+    sl_lane_want(f->lane, 160, 120);
+    assert_true(offer(f, 0));
+    run_all(f);
+    (void)sl_lane_key_wanted(f->lane);
+    for (int i = 1; i < 4; i++)
+        assert_true(offer(f, i));
+    f->now += SL_LANE_WAIT_MAX + 1;
+    assert_true(offer(f, 4));
+    assert_true(offer(f, 10));
+    run_all(f);
+    const struct sl_lane_stats s = balanced(f);
+    assert_int_equal(s.overload, 1);
+    assert_int_equal(s.waiting, 3);
+    assert_true(sl_lane_key_wanted(f->lane));
+    assert_int_equal(sl_lane_take(f->lane, f->now)->picture.captured, 10 * SL_MS);
+}
+
+static void test_damage_waits_for_a_key_frame(void **state)
+{
+    struct fixture *f = *state;
+    sl_lane_want(f->lane, 160, 120);
+    assert_true(offer(f, 0));
+    run_all(f);
+    (void)sl_lane_key_wanted(f->lane);
+    struct sl_unit unit = unit_at(f, 1);
+    unit.len /= 2;
+    assert_true(sl_lane_offer(f->lane, &unit));
+    run_all(f);
+    assert_true(sl_lane_key_wanted(f->lane));
+    assert_true(offer(f, 2));
+    run_all(f);
+    assert_true(sl_lane_key_wanted(f->lane)); /* asked again: the first may have been lost */
+    assert_true(offer(f, 10));
+    run_all(f);
+    const struct sl_lane_stats s = balanced(f);
+    assert_int_equal(s.damaged, 1);
+    assert_int_equal(s.waiting, 1);
+    assert_int_equal(sl_lane_take(f->lane, f->now)->picture.captured, 10 * SL_MS);
+}
+
+static void test_hidden_is_not_decoded(void **state)
+{
+    struct fixture *f = *state;
+    assert_false(offer(f, 0)); /* hidden until it is wanted */
+    sl_lane_want(f->lane, 160, 120);
+    assert_true(offer(f, 0));
+    run_all(f);
+    assert_non_null(sl_lane_take(f->lane, f->now));
+    sl_lane_want(f->lane, 0, 0);
+    (void)sl_lane_key_wanted(f->lane);
+    for (int i = 1; i < 5; i++)
+        assert_false(offer(f, i));
+    assert_false(sl_lane_key_wanted(f->lane));
+    sl_lane_want(f->lane, 160, 120);
+    assert_true(sl_lane_key_wanted(f->lane));
+    assert_false(offer(f, 5));
+    assert_true(offer(f, 10));
+    run_all(f);
+    assert_non_null(sl_lane_take(f->lane, f->now));
+    const struct sl_lane_stats s = balanced(f);
+    assert_int_equal(s.hidden, 5);
+    assert_int_equal(s.decoded, 2);
+}
+
+static void test_a_picture_is_not_taken_before_it_is_due(void **state)
+{
+    struct fixture *f = *state;
+    sl_lane_want(f->lane, 160, 120);
+    assert_true(sl_lane_due(f->lane) == SL_NEVER);
+    struct sl_unit unit = unit_at(f, 0);
+    unit.due = f->now + 20 * SL_MS;
+    assert_true(sl_lane_offer(f->lane, &unit));
+    unit = unit_at(f, 1); /* waits behind it for its own time: no reason to skip the first */
+    unit.due = f->now + 53 * SL_MS;
+    assert_true(sl_lane_offer(f->lane, &unit));
+    assert_true(sl_lane_run(f->lane, f->now));
+    assert_true(sl_lane_due(f->lane) == f->now + 20 * SL_MS);
+    assert_null(sl_lane_take(f->lane, f->now + 19 * SL_MS));
+    assert_non_null(sl_lane_take(f->lane, f->now + 20 * SL_MS));
+    assert_true(sl_lane_due(f->lane) == SL_NEVER);
+}
+
+static void test_destroyed_with_units_waiting(void **state)
+{
+    struct fixture *f = *state;
+    sl_lane_want(f->lane, 160, 120);
+    assert_true(offer(f, 0));
+    assert_true(offer(f, 1));
+    sl_lane_destroy(NULL); /* and the fixture destroys the other one */
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+
+int main(void)
+{
+    av_log_set_level(AV_LOG_QUIET);
+    const struct CMUnitTest tests[] = {
+        TEST(test_pictures_arrive_in_order),
+        TEST(test_scaled_to_the_cell_ratio_kept),
+        TEST(test_newest_wins_and_the_shown_one_stays),
+        TEST(test_a_backlog_is_decoded_but_only_its_last_is_shown),
+        TEST(test_late_is_decoded_and_not_shown),
+        TEST(test_nothing_before_a_key_frame),
+        TEST(test_a_break_waits_for_a_key_frame),
+        TEST(test_a_full_ring_breaks_the_chain),
+        TEST(test_overload_skips_to_the_next_key_frame),
+        TEST(test_damage_waits_for_a_key_frame),
+        TEST(test_hidden_is_not_decoded),
+        TEST(test_a_picture_is_not_taken_before_it_is_due),
+        TEST(test_destroyed_with_units_waiting),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

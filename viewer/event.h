@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Events: what the net thread tells the main thread, by a ring, and the figures of a feed that
+ * both look at.
+ */
+#pragma once
+
+#include <stdatomic.h>
+#include <stdint.h>
+
+#include "base/types.h"
+#include "viewer/tile.h"
+
+#define SL_FEEDS_MAX 64 /* cameras on one wall */
+#define SL_EVENT_TEXT 160
+
+struct sl_lane;
+
+/* Written by the net thread, read by the main thread. */
+struct sl_feed_gauges {
+    _Atomic uint64_t lost;     /* packets that never came   */
+    _Atomic uint64_t repaired; /* packets that came by RTX  */
+    _Atomic uint64_t breaks;   /* of the reference chain    */
+    _Atomic sl_ns rtt;
+};
+
+enum sl_event_kind {
+    SL_EVENT_ADDED,    /* feed, order, name, text: location, lane, gauges */
+    SL_EVENT_REMOVED,  /* feed: main gives it back by sl_subscriber_release() */
+    SL_EVENT_LINK,     /* feed, link, text: why it is not up */
+    SL_EVENT_BROKEN,   /* feed: pictures are missing */
+    SL_EVENT_RECEIVER, /* text: why it cannot be reached; "" when it can */
+    SL_EVENT_FAILED,   /* text: it will not get better; the program ends */
+};
+
+struct sl_event {
+    enum sl_event_kind kind;
+    int feed; /* 0..SL_FEEDS_MAX-1; free again once it was released */
+    int order;
+    enum sl_tile_link link;
+    struct sl_lane *lane;
+    const struct sl_feed_gauges *gauges;
+    char name[33];
+    char text[SL_EVENT_TEXT];
+};

@@ -1,0 +1,288 @@
+/* SPDX-License-Identifier: MIT */
+#include "viewer/feed.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include "base/time.h"
+#include "jitter/jitter.h"
+#include "viewer/decode.h"
+#include "viewer/lane.h"
+
+#define DECODE_AHEAD (10 * SL_MS) /* a held frame goes to its worker this long before it is due */
+#define ASK_AGAIN (250 * SL_MS)   /* a key frame, or the wish for it, may be lost */
+#define HELD_MAX 128              /* a power of two; two seconds at 60/s */
+
+/* A counter of the session's, over all sessions. */
+struct total {
+    uint64_t before, last;
+};
+
+struct sl_feed {
+    struct sl_feed_config config;
+    struct sl_endpoint *endpoint;
+    struct sl_jitter *jitter;
+    struct sl_lane *lane;
+    int slot; /* in decode; -1: none */
+    struct sl_timer timer;
+    bool up;
+    bool broken;     /* a key frame has been asked for and has not come out yet */
+    sl_ns broken_at; /* when it was asked for last */
+    struct total lost, repaired;
+
+    /* Units that wait in the lane for their time: when each may go. */
+    sl_ns held[HELD_MAX];
+    uint32_t held_first, held_end;
+};
+
+/* ---- frames ---- */
+
+static sl_ns sooner(sl_ns a, sl_ns b)
+{
+    return a < b ? a : b;
+}
+
+static void set_timer(struct sl_feed *feed)
+{
+    sl_ns due = sl_jitter_due(feed->jitter);
+    if (feed->held_first != feed->held_end)
+        due = sooner(due, feed->held[feed->held_first % HELD_MAX]);
+    (void)sl_timer_set(&feed->timer, due);
+}
+
+static void release_held(struct sl_feed *feed, sl_ns now)
+{
+    while (feed->held_first != feed->held_end && feed->held[feed->held_first % HELD_MAX] <= now) {
+        feed->held_first++;
+        sl_decode_ready(feed->config.decode, feed->slot);
+    }
+}
+
+static void hand_over(struct sl_feed *feed, const struct sl_jitter_frame *frame, sl_ns now)
+{
+    struct sl_unit unit = {
+        .data = frame->data,
+        .len = frame->len,
+        .key = frame->key,
+        .late = frame->late,
+        .has_capture = frame->has_capture,
+        .captured = sl_ntp_to_ns(frame->capture_ntp, feed->config.epoch),
+        .offered = now,
+    };
+    if (feed->config.latency > 0) {
+        unit.due = frame->due;
+        unit.offered = frame->due - DECODE_AHEAD > now ? frame->due - DECODE_AHEAD : now;
+        if (feed->held_end - feed->held_first == HELD_MAX) {
+            sl_lane_break(feed->lane);
+            return;
+        }
+    }
+    if (!sl_lane_offer(feed->lane, &unit))
+        return;
+    if (feed->config.latency > 0)
+        feed->held[feed->held_end++ % HELD_MAX] = unit.offered;
+    else
+        sl_decode_ready(feed->config.decode, feed->slot);
+}
+
+static void pump(struct sl_feed *feed, sl_ns now)
+{
+    struct sl_jitter_frame frame;
+    for (;;) {
+        const enum sl_jitter_pop got = sl_jitter_pop(feed->jitter, now, &frame);
+        if (got == SL_JITTER_WAIT)
+            break;
+        if (got == SL_JITTER_FRAME) {
+            feed->broken = false;
+            hand_over(feed, &frame, now);
+        } else {
+            feed->broken = true;
+            feed->broken_at = now;
+            atomic_fetch_add_explicit(&feed->config.gauges->breaks, 1, memory_order_relaxed);
+            sl_lane_break(feed->lane);
+            feed->config.handler->broken(feed->config.ctx);
+        }
+    }
+    if (feed->broken && now - feed->broken_at > ASK_AGAIN) {
+        feed->broken_at = now;
+        sl_lane_break(feed->lane);
+    }
+    release_held(feed, now);
+    sl_feed_attend(feed, now);
+    set_timer(feed);
+}
+
+static void on_timer(void *ctx, sl_ns now)
+{
+    pump(ctx, now);
+}
+
+static void on_packet(void *ctx, enum sl_media_kind kind, const struct sl_rtp_packet *packet,
+                      bool repaired, sl_ns now)
+{
+    struct sl_feed *feed = ctx;
+    (void)repaired;
+    if (kind != SL_VIDEO)
+        return;
+    (void)sl_jitter_put(feed->jitter, packet, now);
+    pump(feed, now);
+}
+
+/* ---- the link ---- */
+
+/* Every session numbers its packets anew. */
+static void begin_session(struct sl_feed *feed)
+{
+    sl_jitter_reset(feed->jitter);
+    feed->broken = false;
+    sl_lane_break(feed->lane);
+}
+
+static void on_state(void *ctx, enum sl_endpoint_state state, const char *reason)
+{
+    struct sl_feed *feed = ctx;
+    const struct sl_feed_handler *handler = feed->config.handler;
+    switch (state) {
+    case SL_ENDPOINT_CONNECTING:
+        handler->link(feed->config.ctx, SL_TILE_LINK_NEW, reason);
+        break;
+    case SL_ENDPOINT_LIVE:
+        if (!feed->up)
+            begin_session(feed);
+        feed->up = true;
+        handler->link(feed->config.ctx, SL_TILE_LINK_UP, "");
+        break;
+    case SL_ENDPOINT_RECONNECTING:
+        feed->up = false;
+        handler->link(feed->config.ctx, SL_TILE_LINK_LOST, reason);
+        break;
+    case SL_ENDPOINT_REFUSED:
+        feed->up = false;
+        handler->refused(feed->config.ctx, reason);
+        break;
+    case SL_ENDPOINT_STOPPED:
+        handler->stopped(feed->config.ctx);
+        break;
+    }
+}
+
+void sl_feed_attend(struct sl_feed *feed, sl_ns now)
+{
+    if (feed->up && sl_lane_key_wanted(feed->lane))
+        sl_endpoint_request_keyframe(feed->endpoint, now);
+}
+
+static uint64_t add_up(struct total *total, uint64_t value)
+{
+    if (value < total->last) /* a new session */
+        total->before += total->last;
+    total->last = value;
+    return total->before + value;
+}
+
+void sl_feed_measure(struct sl_feed *feed)
+{
+    struct sl_endpoint_stats stats;
+    sl_endpoint_stats(feed->endpoint, &stats);
+    const struct sl_session_media_stats *video = &stats.session.media[SL_VIDEO];
+    struct sl_feed_gauges *gauges = feed->config.gauges;
+    atomic_store_explicit(&gauges->lost, add_up(&feed->lost, video->given_up),
+                          memory_order_relaxed);
+    atomic_store_explicit(&gauges->repaired, add_up(&feed->repaired, video->repaired),
+                          memory_order_relaxed);
+    atomic_store_explicit(&gauges->rtt, stats.session.rtt, memory_order_relaxed);
+}
+
+/* ---- whole ---- */
+
+static int create_lane(struct sl_feed *feed)
+{
+    const size_t units = feed->config.latency > 0 ? HELD_MAX : SL_LANE_UNITS;
+    int error = sl_lane_create(&feed->lane, units, 1, feed->config.shown, feed->config.wanted);
+    if (error)
+        return error;
+    error = sl_decode_attach(feed->config.decode, feed->lane);
+    if (error < 0)
+        return error;
+    feed->slot = error;
+    return 0;
+}
+
+static int create_endpoint(struct sl_feed *feed)
+{
+    static const struct sl_endpoint_handler handler = {.state = on_state, .packet = on_packet};
+    const struct sl_endpoint_config config = {
+        .loop = feed->config.loop,
+        .http = feed->config.http,
+        .identity = feed->config.identity,
+        .random = feed->config.random,
+        .epoch = feed->config.epoch,
+        .link = feed->config.link,
+        .video = true,
+        .audio = true,
+        .via = feed->config.via,
+        .retries = -1,
+        .handler = &handler,
+        .ctx = feed,
+    };
+    return sl_endpoint_create(&feed->endpoint, &config);
+}
+
+int sl_feed_create(struct sl_feed **ret, const struct sl_feed_config *config)
+{
+    struct sl_feed *feed = calloc(1, sizeof(*feed));
+    if (!feed)
+        return -ENOMEM;
+    feed->config = *config;
+    feed->slot = -1;
+    sl_timer_init(&feed->timer, config->loop, on_timer, feed);
+    const struct sl_jitter_config jitter = {
+        .clock_hz = 90000, .frame_bytes_max = SL_LANE_UNIT_MAX, .delay = config->latency};
+    int error = sl_jitter_create(&feed->jitter, &jitter);
+    if (!error)
+        error = create_lane(feed);
+    if (!error)
+        error = create_endpoint(feed);
+    if (error) {
+        const bool gone = sl_feed_destroy(feed); /* no worker has seen it */
+        (void)gone;
+        return error;
+    }
+    *ret = feed;
+    return 0;
+}
+
+void sl_feed_start(struct sl_feed *feed)
+{
+    sl_endpoint_start(feed->endpoint);
+}
+
+void sl_feed_nudge(struct sl_feed *feed)
+{
+    sl_endpoint_nudge(feed->endpoint);
+}
+
+struct sl_lane *sl_feed_lane(const struct sl_feed *feed)
+{
+    return feed->lane;
+}
+
+void sl_feed_stop(struct sl_feed *feed)
+{
+    sl_timer_clear(&feed->timer);
+    sl_endpoint_stop(feed->endpoint);
+}
+
+bool sl_feed_destroy(struct sl_feed *feed)
+{
+    if (!feed)
+        return true;
+    sl_timer_clear(&feed->timer);
+    if (feed->slot >= 0 && !sl_decode_detach(feed->config.decode, feed->slot))
+        return false;
+    sl_endpoint_destroy(feed->endpoint);
+    sl_jitter_destroy(feed->jitter);
+    sl_lane_destroy(feed->lane);
+    free(feed);
+    return true;
+}

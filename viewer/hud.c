@@ -1,0 +1,225 @@
+/* SPDX-License-Identifier: MIT */
+#include "viewer/hud.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <SDL_ttf.h>
+
+#define WHITE 0xffffffu
+#define SOFT 0xd0d4d8u   /* ages, reasons */
+#define ALARM 0xffb020u  /* stale, loss */
+#define SELECT 0x3fa7ffu /* the selected tile's frame */
+#define UNDER_TEXT 96    /* of 256: what is left of the picture under a label */
+#define LINE_MAX_CHARS 160
+
+static const char *const font_paths[] = {
+    "/usr/share/fonts/truetype/dejavu/DejaVuSans.ttf", /* Debian, Ubuntu: fonts-dejavu-core */
+    "/usr/share/fonts/dejavu-sans-fonts/DejaVuSans.ttf",
+    "/usr/share/fonts/TTF/DejaVuSans.ttf",
+    "/usr/share/fonts/dejavu/DejaVuSans.ttf",
+};
+
+struct sl_hud {
+    TTF_Font *font;
+    int size; /* in force */
+    enum sl_hud_level level;
+    bool started; /* SDL_ttf */
+};
+
+/* One rendered text. */
+struct text {
+    char words[LINE_MAX_CHARS];
+    int size;
+    struct sl_bitmap bitmap;
+};
+
+struct sl_hud_label {
+    struct text name, age, loss, state, reason;
+    struct sl_hud_content drawn; /* without its texts */
+    bool ever;
+};
+
+int sl_hud_create(struct sl_hud **ret, enum sl_hud_level level, char *why, size_t why_len)
+{
+    struct sl_hud *hud = calloc(1, sizeof(*hud));
+    if (!hud)
+        return -ENOMEM;
+    hud->level = level;
+    hud->started = TTF_Init() == 0;
+    for (size_t i = 0; i < SL_COUNT(font_paths) && hud->started && !hud->font; i++)
+        hud->font = TTF_OpenFont(font_paths[i], 16);
+    if (!hud->font) {
+        snprintf(why, why_len, "the font DejaVu Sans is missing (package fonts-dejavu-core)");
+        sl_hud_destroy(hud);
+        return -ENOENT;
+    }
+    *ret = hud;
+    return 0;
+}
+
+void sl_hud_destroy(struct sl_hud *hud)
+{
+    if (!hud)
+        return;
+    if (hud->font)
+        TTF_CloseFont(hud->font);
+    if (hud->started)
+        TTF_Quit();
+    free(hud);
+}
+
+int sl_hud_label_create(struct sl_hud_label **ret)
+{
+    *ret = calloc(1, sizeof(**ret));
+    return *ret ? 0 : -ENOMEM;
+}
+
+void sl_hud_label_destroy(struct sl_hud_label *label)
+{
+    if (!label)
+        return;
+    struct text *const texts[] = {&label->name, &label->age, &label->loss, &label->state,
+                                  &label->reason};
+    for (size_t i = 0; i < SL_COUNT(texts); i++)
+        free(texts[i]->bitmap.alpha);
+    free(label);
+}
+
+/* Takes the coverage out of SDL_ttf's surface. */
+static void keep_coverage(struct sl_bitmap *bitmap, const SDL_Surface *surface)
+{
+    free(bitmap->alpha);
+    *bitmap = (struct sl_bitmap){.alpha = malloc((size_t)surface->w * (size_t)surface->h)};
+    if (!bitmap->alpha)
+        return;
+    bitmap->width = surface->w;
+    bitmap->height = surface->h;
+    for (int y = 0; y < surface->h; y++) {
+        const uint8_t *row = (const uint8_t *)surface->pixels + (ptrdiff_t)y * surface->pitch;
+        for (int x = 0; x < surface->w; x++)
+            bitmap->alpha[y * surface->w + x] = row[4 * x + 3];
+    }
+}
+
+/* Renders `words` unless that is what the text shows already. "" makes an empty bitmap. */
+static void render(struct sl_hud *hud, struct text *text, const char *words, int size)
+{
+    if (text->size == size && !strcmp(text->words, words))
+        return;
+    snprintf(text->words, sizeof(text->words), "%s", words);
+    text->size = size;
+    text->bitmap.width = text->bitmap.height = 0;
+    if (!*words)
+        return;
+    if (hud->size != size && TTF_SetFontSize(hud->font, size) == 0)
+        hud->size = size;
+    SDL_Surface *surface =
+        TTF_RenderUTF8_Blended(hud->font, text->words, (SDL_Color){255, 255, 255, 255});
+    if (surface)
+        keep_coverage(&text->bitmap, surface);
+    SDL_FreeSurface(surface);
+}
+
+/* Writes a text on a darkened box, its box's corner at x, y. Returns the box's width. */
+static int put(const struct sl_canvas *canvas, struct sl_rect cell, const struct text *text, int x,
+               int y, uint32_t colour)
+{
+    const int margin = text->size / 3;
+    struct sl_bitmap bitmap = text->bitmap;
+    struct sl_rect box = {x, y, bitmap.width + 2 * margin, bitmap.height + 2};
+    if (!bitmap.width)
+        return 0;
+    if (box.x < cell.x)
+        box.x = cell.x;
+    if (box.x + box.width > cell.x + cell.width)
+        box.width = cell.x + cell.width - box.x;
+    sl_canvas_shade(canvas, box, UNDER_TEXT);
+    const struct sl_canvas inside = {
+        /* clips a text that is longer than its tile is wide */
+        .pixels = canvas->pixels,
+        .width = cell.x + cell.width < canvas->width ? cell.x + cell.width : canvas->width,
+        .height = canvas->height,
+        .stride = canvas->stride,
+    };
+    sl_canvas_blend(&inside, box.x + margin, box.y + 1, &bitmap, colour);
+    return box.width;
+}
+
+static int within(int value, int least, int most)
+{
+    return value < least ? least : value > most ? most : value;
+}
+
+static void draw_labels(struct sl_hud *hud, struct sl_hud_label *label,
+                        const struct sl_canvas *canvas, struct sl_rect cell,
+                        const struct sl_hud_content *content)
+{
+    const int size = within(cell.height / 24, 11, 18), gap = size / 3;
+    char words[LINE_MAX_CHARS], age[SL_HUD_TEXT];
+    const bool place = hud->level == SL_HUD_FULL && *content->location;
+    snprintf(words, sizeof(words), "%s%s%s%s", content->sound ? "\u266a " : "", content->name,
+             place ? " \u00b7 " : "", place ? content->location : "");
+    render(hud, &label->name, words, size);
+    put(canvas, cell, &label->name, cell.x + gap, cell.y + gap, WHITE);
+    if (hud->level < SL_HUD_FULL)
+        return;
+    render(hud, &label->age, sl_hud_age_text(content->view.age, age), size);
+    render(hud, &label->loss, content->view.loss ? "LOSS" : "", size);
+    const int line = cell.y + cell.height - gap - size * 3 / 2;
+    const int used = put(canvas, cell, &label->age, cell.x + gap, line, SOFT);
+    put(canvas, cell, &label->loss, cell.x + gap + used + (used ? gap : 0), line, ALARM);
+}
+
+static int middle(struct sl_rect cell, const struct text *text)
+{
+    return cell.x + (cell.width - text->bitmap.width) / 2 - text->size / 3;
+}
+
+static void draw_state(struct sl_hud *hud, struct sl_hud_label *label,
+                       const struct sl_canvas *canvas, struct sl_rect cell,
+                       const struct sl_hud_content *content)
+{
+    const int size = within(cell.width / 16, 12, 34), small = within(size / 2, 10, 18);
+    char words[SL_HUD_TEXT];
+    render(hud, &label->state, sl_hud_state_text(&content->view, words), size);
+    render(hud, &label->reason, content->reason, small);
+    const uint32_t colour = content->view.state == SL_TILE_CONNECTING ? SOFT : ALARM;
+    const int y = cell.y + cell.height / 2 - size;
+    put(canvas, cell, &label->state, middle(cell, &label->state), y, colour);
+    put(canvas, cell, &label->reason, middle(cell, &label->reason), y + size * 2, SOFT);
+}
+
+void sl_hud_draw(struct sl_hud *hud, struct sl_hud_label *label, const struct sl_canvas *canvas,
+                 struct sl_rect cell, const struct sl_hud_content *content)
+{
+    if (hud->level != SL_HUD_OFF)
+        draw_labels(hud, label, canvas, cell, content);
+    if (content->view.state != SL_TILE_LIVE)
+        draw_state(hud, label, canvas, cell, content);
+    if (content->selected && hud->level != SL_HUD_OFF)
+        sl_canvas_outline(canvas, cell, 2, SELECT);
+    label->drawn = *content;
+    label->drawn.name = label->drawn.location = label->drawn.reason = NULL;
+    label->ever = true;
+}
+
+bool sl_hud_changed(const struct sl_hud *hud, const struct sl_hud_label *label,
+                    const struct sl_hud_content *content)
+{
+    const struct sl_tile_view *now = &content->view, *then = &label->drawn.view;
+    if (!label->ever || now->state != then->state || now->grey != then->grey ||
+        now->stale_s != then->stale_s)
+        return true;
+    if (now->state != SL_TILE_LIVE && strcmp(label->reason.words, content->reason))
+        return true;
+    if (hud->level == SL_HUD_OFF)
+        return false;
+    if (content->selected != label->drawn.selected || content->sound != label->drawn.sound)
+        return true;
+    char text[SL_HUD_TEXT];
+    return hud->level == SL_HUD_FULL &&
+           (now->loss != then->loss || strcmp(label->age.words, sl_hud_age_text(now->age, text)));
+}

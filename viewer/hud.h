@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * HUD: what is written on the tiles, by SDL2_ttf in DejaVu Sans.
+ *
+ * Each text is rendered once into a bitmap of coverage and kept until another one takes its place;
+ * drawing is a blend of a few thousand pixels (10 us). Whatever the level, a tile that is not live
+ * says so: OFF leaves out only what is written on live pictures. Main thread only.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/types.h"
+#include "viewer/canvas.h"
+#include "viewer/tile.h"
+
+enum sl_hud_level { SL_HUD_OFF, SL_HUD_NAMES, SL_HUD_FULL };
+
+struct sl_hud;
+
+/* 0, or -ENOENT if the font is not there (one sentence in `why`). */
+SL_MUST_CHECK int sl_hud_create(struct sl_hud **ret, enum sl_hud_level level, char *why,
+                                size_t why_len);
+void sl_hud_destroy(struct sl_hud *hud);
+
+/* The texts of one tile, as they were rendered last. */
+struct sl_hud_label;
+SL_MUST_CHECK int sl_hud_label_create(struct sl_hud_label **ret);
+void sl_hud_label_destroy(struct sl_hud_label *label);
+
+struct sl_hud_content {
+    const char *name, *location; /* location "" if none */
+    const char *reason;          /* why it is not live; "" if there is nothing to say */
+    struct sl_tile_view view;
+    bool selected; /* draw the frame of the selection */
+    bool sound;    /* its sound is on */
+};
+
+/* True if drawing `content` would differ from what was drawn last. */
+bool sl_hud_changed(const struct sl_hud *hud, const struct sl_hud_label *label,
+                    const struct sl_hud_content *content);
+/* Draws over `cell`. */
+void sl_hud_draw(struct sl_hud *hud, struct sl_hud_label *label, const struct sl_canvas *canvas,
+                 struct sl_rect cell, const struct sl_hud_content *content);
+
+#define SL_HUD_TEXT 64
+/* "12 ms", "1.2 s", "3 min"; "" if unknown. Pure. */
+const char *sl_hud_age_text(sl_ns age, char out[SL_HUD_TEXT]);
+/* "STALE 00:07", "CONNECTING", "RECONNECTING 01:02", "" when live. Pure. */
+const char *sl_hud_state_text(const struct sl_tile_view *view, char out[SL_HUD_TEXT]);
