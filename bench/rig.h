@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Rig: the programs of one path from y4m on stdin to a window, set up and taken down.
+ *
+ *     sightline   sender ──▶ receiver ──▶ viewer
+ *     gstreamer   gst-launch ──▶ SRTP, jitter buffer 0 ──▶ gst-launch
+ *     floor       gst-launch alone: no codec, no network
+ */
+#pragma once
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/option.h"
+#include "base/types.h"
+#include "bench/child.h"
+
+struct sl_rig_config {
+    const char *display;
+    int width, height;
+    int64_t bitrate_bps;
+    const char *preset;
+    /* Further words for Sightline's programs, to try things out. */
+    const struct sl_option_list *sender_words, *receiver_words, *viewer_words;
+};
+
+#define SL_RIG_CHILDREN 3
+
+struct sl_rig {
+    struct sl_child children[SL_RIG_CHILDREN]; /* the first reads the y4m */
+    const char *names[SL_RIG_CHILDREN];
+    int count;
+    char folder[64]; /* temporary: data and logs; gone with the rig */
+    int log_fd;
+};
+
+struct sl_rig_path {
+    const char *name;
+    /* 0 or -errno with one sentence in `why`. On failure too, sl_rig_stop() follows. */
+    int (*start)(struct sl_rig *rig, const struct sl_rig_config *config, char *why, size_t why_len);
+};
+
+/* "sightline", "gstreamer", "floor"; NULL: none of that name. */
+const struct sl_rig_path *sl_rig_path(const char *name);
+
+SL_MUST_CHECK int sl_rig_start(struct sl_rig *rig, const struct sl_rig_path *path,
+                               const struct sl_rig_config *config, char *why, size_t why_len);
+/* The name of a program that has ended by itself, or NULL. */
+const char *sl_rig_dead(struct sl_rig *rig);
+/* The end of what the programs wrote to stderr, to ours. */
+void sl_rig_print_log(const struct sl_rig *rig);
+void sl_rig_stop(struct sl_rig *rig);

@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Source: a thread that plays a stamped scene as y4m down a pipe, like a camera: at its own pace,
+ * whoever reads. A frame that the reader is late for is not made up for.
+ */
+#pragma once
+
+#include <stdbool.h>
+
+#include "base/types.h"
+
+struct sl_scene;
+struct sl_tally;
+struct sl_source;
+
+/* `fd` is written to and stays the caller's; everything outlives the source. 0 or -errno. */
+SL_MUST_CHECK int sl_source_start(struct sl_source **ret, struct sl_scene *scene,
+                                  struct sl_tally *tally, int fd, int width, int height, int fps);
+/* Ends the thread. NULL is fine. */
+void sl_source_stop(struct sl_source *source);
+
+/* False once the reader has gone. */
+bool sl_source_alive(const struct sl_source *source);
