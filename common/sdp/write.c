@@ -115,7 +115,7 @@ void sl_sdp_say_sources(struct sl_sdp_text *text, const struct sl_sdp_media *med
 {
     const char *name = media->kind == SL_VIDEO ? "video" : "audio";
     const char *cname = media->cname[0] ? media->cname : "sightline";
-    sl_sdp_say(text, "a=msid:%s-%s %s\r\n", cname, name, name);
+    sl_sdp_say(text, "a=msid:sightline-%s %s\r\n", name, name);
     if (media->ssrc && media->rtx_ssrc)
         sl_sdp_say(text, "a=ssrc-group:FID %" PRIu32 " %" PRIu32 "\r\n", media->ssrc,
                    media->rtx_ssrc);
@@ -124,6 +124,6 @@ void sl_sdp_say_sources(struct sl_sdp_text *text, const struct sl_sdp_media *med
         if (!sources[i])
             continue;
         sl_sdp_say(text, "a=ssrc:%" PRIu32 " cname:%s\r\n", sources[i], cname);
-        sl_sdp_say(text, "a=ssrc:%" PRIu32 " msid:%s-%s %s\r\n", sources[i], cname, name, name);
+        sl_sdp_say(text, "a=ssrc:%" PRIu32 " msid:sightline-%s %s\r\n", sources[i], name, name);
     }
 }
