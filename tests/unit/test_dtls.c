@@ -7,10 +7,12 @@
 
 #include <cmocka.h>
 #include <errno.h>
+#include <malloc.h>
 #include <openssl/evp.h>
 #include <openssl/pem.h>
 #include <openssl/ssl.h>
 #include <openssl/x509.h>
+#include <openssl/x509v3.h>
 #include <string.h>
 
 #include "base/bytes.h"
@@ -411,46 +413,115 @@ static void client_without_certificate_fails(void **state)
     close_link(link);
 }
 
+/* An identity of another make: `key`, and a comment that makes the certificate long. */
+static struct sl_dtls_identity *foreign_identity(EVP_PKEY *key, size_t comment_len)
+{
+    struct sl_dtls_identity *identity = NULL;
+    static char comment[16384], pem[2][32768];
+    X509 *certificate = X509_new();
+    BIO *texts[2] = {BIO_new(BIO_s_mem()), BIO_new(BIO_s_mem())};
+    memset(comment, 'x', comment_len);
+    comment[comment_len] = '\0';
+    assert_int_equal(X509_set_pubkey(certificate, key), 1);
+    assert_non_null(X509_gmtime_adj(X509_getm_notAfter(certificate), 0));
+    assert_non_null(X509_gmtime_adj(X509_getm_notBefore(certificate), 0));
+    if (comment_len > 0) {
+        X509_EXTENSION *extension = X509V3_EXT_conf_nid(NULL, NULL, NID_netscape_comment, comment);
+        assert_int_equal(X509_set_version(certificate, 2), 1);
+        assert_int_equal(X509_add_ext(certificate, extension, -1), 1);
+        X509_EXTENSION_free(extension);
+    }
+    assert_true(X509_sign(certificate, key, EVP_sha256()) > 0);
+    assert_int_equal(PEM_write_bio_X509(texts[0], certificate), 1);
+    assert_int_equal(PEM_write_bio_PrivateKey(texts[1], key, NULL, NULL, 0, NULL, NULL), 1);
+    for (int i = 0; i < 2; i++) {
+        memset(pem[i], 0, sizeof(pem[i]));
+        assert_true(BIO_read(texts[i], pem[i], sizeof(pem[i]) - 1) > 0);
+        BIO_free(texts[i]);
+    }
+    assert_int_equal(sl_dtls_identity_from_pem(&identity, pem[0], pem[1]), 0);
+    X509_free(certificate);
+    EVP_PKEY_free(key);
+    return identity;
+}
+
+/* A handshake with `other` at `side`, one datagram of it dropped. */
+static struct link *meet_stranger(struct sl_dtls_identity *other, int side, int drop)
+{
+    struct link *link = open_link();
+    struct sl_dtls_identity *client = side == 0 ? other : alice, *server = side == 1 ? other : bob;
+    sl_dtls_destroy(link->peers[0]);
+    sl_dtls_destroy(link->peers[1]);
+    link->peers[0] = make_peer(link, 0, client, sl_dtls_identity_fingerprint(server));
+    link->peers[1] = make_peer(link, 1, server, sl_dtls_identity_fingerprint(client));
+    link->fate = one_victim;
+    link->victim_side = side;
+    link->victim = drop;
+    link->victim_fate = DROP;
+    sl_dtls_start(link->peers[0], link->now);
+    run(link, SL_SEC);
+    return link;
+}
+
 /* Its flights do not fit one datagram, unlike ours. */
 static void long_flights_are_cut_to_datagrams(void **state)
 {
     (void)state;
-    struct sl_dtls_identity *rsa = NULL;
-    EVP_PKEY *key = EVP_RSA_gen(2048);
-    X509 *certificate = X509_new();
-    assert_int_equal(X509_set_pubkey(certificate, key), 1);
-    assert_non_null(X509_gmtime_adj(X509_getm_notAfter(certificate), 0));
-    assert_non_null(X509_gmtime_adj(X509_getm_notBefore(certificate), 0));
-    assert_true(X509_sign(certificate, key, EVP_sha256()) > 0);
-    BIO *texts[2] = {BIO_new(BIO_s_mem()), BIO_new(BIO_s_mem())};
-    char pem[2][4096] = {{0}};
-    assert_int_equal(PEM_write_bio_X509(texts[0], certificate), 1);
-    assert_int_equal(PEM_write_bio_PrivateKey(texts[1], key, NULL, NULL, 0, NULL, NULL), 1);
-    for (int i = 0; i < 2; i++) {
-        assert_true(BIO_read(texts[i], pem[i], sizeof(pem[i]) - 1) > 0);
-        BIO_free(texts[i]);
-    }
-    assert_int_equal(sl_dtls_identity_from_pem(&rsa, pem[0], pem[1]), 0);
-    X509_free(certificate);
-    EVP_PKEY_free(key);
-
+    struct sl_dtls_identity *rsa = foreign_identity(EVP_RSA_gen(2048), 0);
     for (int drop = -1; drop < 2; drop++) {
-        struct link *link = open_link();
-        sl_dtls_destroy(link->peers[0]);
-        sl_dtls_destroy(link->peers[1]);
-        link->peers[0] = make_peer(link, 0, alice, sl_dtls_identity_fingerprint(rsa));
-        link->peers[1] = make_peer(link, 1, rsa, sl_dtls_identity_fingerprint(alice));
-        link->fate = one_victim;
-        link->victim_side = 1;
-        link->victim = drop;
-        link->victim_fate = DROP;
-        sl_dtls_start(link->peers[0], link->now);
-        run(link, SL_SEC);
+        struct link *link = meet_stranger(rsa, 1, drop);
         check_keys(link, SL_SRTP_AEAD_AES_128_GCM);
         assert_true(link->longest > 1100);
         close_link(link);
     }
     sl_dtls_identity_destroy(rsa);
+}
+
+static void long_certificates_are_refused(void **state)
+{
+    (void)state;
+    struct sl_dtls_identity *fits = foreign_identity(EVP_EC_gen("P-256"), 7 * 1024);
+    struct sl_dtls_identity *longer = foreign_identity(EVP_EC_gen("P-256"), 8 * 1024);
+    for (int side = 0; side < 2; side++) {
+        struct link *link = meet_stranger(fits, side, -1);
+        check_keys(link, SL_SRTP_AEAD_AES_128_GCM);
+        close_link(link);
+        link = meet_stranger(longer, side, -1);
+        assert_int_equal(sl_dtls_state(link->peers[!side]), SL_DTLS_FAILED);
+        check_no_keys(link->peers[!side]);
+        close_link(link);
+    }
+    sl_dtls_identity_destroy(fits);
+    sl_dtls_identity_destroy(longer);
+}
+
+/* What OpenSSL keeps for later: records of the next epoch, fragments of coming messages. */
+static void hoarding_is_bounded(void **state)
+{
+    (void)state;
+    struct link *link = open_link();
+    sl_dtls_start(link->peers[0], link->now);
+    sl_dtls_receive(link->peers[1], link->now, link->log[0], link->log_len[0]);
+    link->queued = 0;
+    const size_t before = mallinfo2().uordblks;
+    uint8_t later[1400] = {22, 0xfe, 0xfd, 0, 1};
+    uint8_t fragment[35] = {22, 0xfe, 0xfd, 0, 0};
+    sl_put16(later + 11, sizeof(later) - 13);
+    sl_put16(fragment + 11, sizeof(fragment) - 13);
+    fragment[13] = 11;             /* of a Certificate ... */
+    sl_put24(fragment + 14, 8000); /* as long as they may be */
+    sl_put24(fragment + 22, 10);
+    for (uint32_t i = 0; i < 5000; i++) {
+        sl_put32(later + 7, i);
+        sl_dtls_receive(link->peers[1], link->now, later, sizeof(later));
+        sl_put32(fragment + 7, 100 + i);
+        sl_put16(fragment + 17, (uint16_t)(2 + i % 50)); /* messages to come */
+        sl_put24(fragment + 19, i * 10 % 7000);
+        sl_dtls_receive(link->peers[1], link->now, fragment, sizeof(fragment));
+    }
+    assert_true(mallinfo2().uordblks < before + 512 * 1024); /* under sanitizers: 0 < ... */
+    assert_int_equal(sl_dtls_state(link->peers[1]), SL_DTLS_HANDSHAKING);
+    close_link(link);
 }
 
 static void close_notify_ends_both(void **state)
@@ -605,6 +676,8 @@ int main(void)
         cmocka_unit_test(peer_without_our_profiles_fails),
         cmocka_unit_test(client_without_certificate_fails),
         cmocka_unit_test(long_flights_are_cut_to_datagrams),
+        cmocka_unit_test(long_certificates_are_refused),
+        cmocka_unit_test(hoarding_is_bounded),
         cmocka_unit_test(close_notify_ends_both),
         cmocka_unit_test(forged_records_change_nothing),
         cmocka_unit_test(garbage_before_the_handshake_changes_nothing),
