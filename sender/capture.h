@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Capture: where pictures come from, behind one face.
+ *
+ *     SOURCE ──▶ open ──▶ next, next, ... (blocks until there is a picture) ──▶ close
+ *
+ * A source is asked for one size and gives tightly packed I420 of exactly that, each picture with
+ * the moment it was captured. It keeps real time whether or not anybody watches. One thread calls
+ * next(); what next() waits for ends at once when the halt of the config is set.
+ *
+ * Kinds are const structs in a NULL-terminated list, found by the prefix of SOURCE.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/option.h"
+#include "base/types.h"
+#include "sender/halt.h"
+
+struct sl_audio;
+
+struct sl_capture_config {
+    struct sl_frame_size size; /* 0x0: the source's own */
+    int fps;                   /* 0: the source's own; the test source's default is 30 */
+    bool loop;
+    bool sound;                 /* give the source's own sound, where it has one */
+    const char *name;           /* shown by the test source */
+    sl_ns epoch;                /* of sl_time_epoch() */
+    const struct sl_halt *halt; /* outlives the capture */
+};
+
+struct sl_capture {
+    const struct sl_capture_kind *kind;
+    int width, height; /* of what next() gives: even */
+    int fps_num, fps_den;
+    bool full_range;
+    bool stored; /* plays from its beginning: worth starting only once somebody watches */
+    struct sl_audio *sound; /* its own sound, closed with it; NULL if it has none */
+};
+
+struct sl_capture_kind {
+    const char *prefix; /* "y4m:"; without the colon the whole SOURCE */
+    /* `rest` is SOURCE behind the prefix. 0 or -errno; `why` gets one sentence without SOURCE. */
+    int (*open)(struct sl_capture **ret, const char *rest, const struct sl_capture_config *config,
+                char *why, size_t why_len);
+    int (*next)(struct sl_capture *capture, uint8_t *pixels, sl_ns *captured);
+    void (*close)(struct sl_capture *capture);
+};
+
+extern const struct sl_capture_kind sl_capture_test, sl_capture_y4m, sl_capture_file;
+
+/* The kind for `source` and what follows its prefix, or NULL. */
+const struct sl_capture_kind *sl_capture_find(const char *source, const char **rest);
+
+/* 0 or -errno with one sentence in `why`; -ENOTSUP for a SOURCE of no known kind. */
+SL_MUST_CHECK int sl_capture_open(struct sl_capture **ret, const char *source,
+                                  const struct sl_capture_config *config, char *why,
+                                  size_t why_len);
+
+/* 1: a picture is in `pixels` (width * height * 3 / 2 bytes). 0: the source has ended.
+ * -ECANCELED: halted. Other -errno: it failed for good. */
+SL_MUST_CHECK int sl_capture_next(struct sl_capture *capture, uint8_t *pixels, sl_ns *captured);
+
+/* NULL is fine. */
+void sl_capture_close(struct sl_capture *capture);
+
+/* Bytes of one picture. */
+size_t sl_capture_bytes(const struct sl_capture *capture);

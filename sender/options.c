@@ -1,0 +1,227 @@
+/* SPDX-License-Identifier: MIT */
+#include "sender/options.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "net/resolve.h"
+#include "sender/capture.h"
+
+#define RETRIES_MAX 1000000
+
+static int parse_retries(void *options, const char *text, char *wanted, size_t wanted_len)
+{
+    struct sl_sender_options *sender = options;
+    int64_t value = -1;
+    if (strcmp(text, "forever") != 0 && sl_parse_int(text, 0, RETRIES_MAX, &value) != 0) {
+        snprintf(wanted, wanted_len, "forever, or a whole number from 0 to %d", RETRIES_MAX);
+        return -EINVAL;
+    }
+    sender->retries = (int)value;
+    return 0;
+}
+
+static int parse_burn(void *options, const char *text, char *wanted, size_t wanted_len)
+{
+    struct sl_sender_options *sender = options;
+    snprintf(wanted, wanted_len, "some of time,name,location,fps");
+    return sl_overlay_parse(&sender->overlay, text);
+}
+
+static int parse_video(void *options, const char *text, char *wanted, size_t wanted_len)
+{
+    struct sl_sender_options *sender = options;
+    const char *rest;
+    if (!sl_capture_find(text, &rest)) {
+        snprintf(wanted, wanted_len, "test, y4m:PATH, y4m:- or file:PATH");
+        return -EINVAL;
+    }
+    sender->video = text;
+    return 0;
+}
+
+static int parse_audio(void *options, const char *text, char *wanted, size_t wanted_len)
+{
+    struct sl_sender_options *sender = options;
+    sender->test_audio = strcmp(text, "test") == 0;
+    sender->source_audio = false;
+    if (sender->test_audio || strcmp(text, "none") == 0)
+        return 0;
+    snprintf(wanted, wanted_len, "test or none");
+    return -EINVAL;
+}
+
+#define FIELD(name) offsetof(struct sl_sender_options, name)
+
+static const struct sl_option options[] = {
+    {.name = "to",
+     .type = SL_OPTION_TEXT,
+     .offset = FIELD(to),
+     .value = "LINK|@FILE",
+     .help = "the camera's enrolment link, or the file that holds it"},
+    {.name = "video",
+     .type = SL_OPTION_CUSTOM,
+     .parse = parse_video,
+     .value = "SOURCE",
+     .help = "test, y4m:PATH, y4m:- (standard input) or file:PATH"},
+    {.name = "audio",
+     .type = SL_OPTION_CUSTOM,
+     .parse = parse_audio,
+     .value = "SOURCE",
+     .help = "test or none; without it a file's own sound"},
+    {.name = "loop",
+     .type = SL_OPTION_FLAG,
+     .offset = FIELD(loop),
+     .help = "play a file again and again"},
+    {.name = "size",
+     .type = SL_OPTION_FRAME,
+     .offset = FIELD(size),
+     .value = "WxH",
+     .help = "picture size; without it the source's own, for test 1280x720"},
+    {.name = "fps",
+     .type = SL_OPTION_INT,
+     .offset = FIELD(fps),
+     .value = "N",
+     .help = "frames per second at most; without it the source's own, for test 30",
+     .min = 1,
+     .max = 240},
+    {.name = "encoder",
+     .type = SL_OPTION_TEXT,
+     .offset = FIELD(encoder),
+     .value = "NAME",
+     .initial = "auto",
+     .help = "video encoder: auto or libx264"},
+    {.name = "preset",
+     .type = SL_OPTION_TEXT,
+     .offset = FIELD(preset),
+     .value = "NAME",
+     .initial = "auto",
+     .help = "of the encoder: auto, ultrafast, superfast, ..."},
+    {.name = "bitrate",
+     .type = SL_OPTION_RATE,
+     .offset = FIELD(bitrate_bps),
+     .value = "RATE",
+     .initial = "2M",
+     .help = "of the video, bits/s",
+     .min = 50000,
+     .max = 200000000},
+    {.name = "gop",
+     .type = SL_OPTION_DURATION,
+     .offset = FIELD(gop),
+     .value = "DURATION",
+     .initial = "2s",
+     .help = "time from key frame to key frame",
+     .min = 100 * SL_MS,
+     .max = 60 * SL_SEC},
+    {.name = "name",
+     .type = SL_OPTION_TEXT,
+     .offset = FIELD(name),
+     .value = "TEXT",
+     .help = "shown in the picture by --burn name and by test; without it the camera's"},
+    {.name = "location",
+     .type = SL_OPTION_TEXT,
+     .offset = FIELD(location),
+     .value = "TEXT",
+     .help = "shown in the picture by --burn location"},
+    {.name = "burn",
+     .type = SL_OPTION_CUSTOM,
+     .parse = parse_burn,
+     .value = "LIST",
+     .help = "write some of time,name,location,fps into the picture"},
+    {.name = "retries",
+     .type = SL_OPTION_CUSTOM,
+     .parse = parse_retries,
+     .value = "N|forever",
+     .initial = "forever",
+     .help = "tries in a row to (re)connect before giving up"},
+    {.name = "via",
+     .type = SL_OPTION_TEXT,
+     .offset = FIELD(via_text),
+     .value = "HOST:PORT",
+     .help = "send media there in place of the addresses told"},
+    {.name = "stats",
+     .type = SL_OPTION_DURATION,
+     .offset = FIELD(stats),
+     .value = "DURATION",
+     .help = "print a line of figures each DURATION",
+     .min = 100 * SL_MS,
+     .max = 3600 * SL_SEC},
+    {.name = "verbose",
+     .type = SL_OPTION_FLAG,
+     .offset = FIELD(verbose),
+     .help = "say more on stderr"},
+    {.name = NULL},
+};
+
+const struct sl_option_table sl_sender_option_table = {
+    .program = "sightline-sender",
+    .synopsis = "sightline-sender --to LINK|@FILE --video SOURCE [--audio SOURCE] [OPTIONS]",
+    .summary = "Publishes a camera to a Sightline receiver.",
+    .options = options,
+};
+
+static SL_PRINTF(2, 3) int wrong(FILE *err, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    fprintf(err, "%s: ", sl_sender_option_table.program);
+    vfprintf(err, format, args);
+    fputc('\n', err);
+    va_end(args);
+    return 2;
+}
+
+/* A link that is wrong is a wrong command line; a file that cannot be read is a failure. */
+static int read_link(struct sl_sender_options *sender, FILE *err)
+{
+    char why[256];
+    const int error = sl_link_parse(&sender->link, sender->to, why, sizeof(why));
+    if (error) {
+        wrong(err, "--to: %s", why);
+        return sender->to[0] == '@' && error != -EINVAL ? 1 : 2;
+    }
+    if (!sender->link.camera[0])
+        return wrong(err, "--to: got a viewer's link, wanted a camera's");
+    if (!sender->name)
+        sender->name = sender->link.camera;
+    return -1;
+}
+
+static int read_via(struct sl_sender_options *sender, FILE *err)
+{
+    if (!sender->via_text)
+        return -1;
+    const int error = sl_resolve_text(&sender->via, sender->via_text, 0);
+    if (error == -EINVAL)
+        return wrong(err, "--via: got '%s', wanted HOST:PORT", sender->via_text);
+    if (error) {
+        wrong(err, "--via: no address found for '%s'", sender->via_text);
+        return 1;
+    }
+    return -1;
+}
+
+int sl_sender_options_parse(struct sl_sender_options *ret, int argc, char **argv, FILE *out,
+                            FILE *err)
+{
+    struct sl_sender_options *sender = ret;
+    *sender = (struct sl_sender_options){.source_audio = true};
+    const struct sl_option_result result =
+        sl_option_parse(&sl_sender_option_table, sender, argc, argv, out, err);
+    if (result.status >= 0)
+        return result.status;
+    if (!sender->to)
+        return wrong(err, "--to is missing, wanted the camera's enrolment link or @FILE");
+    if (!sender->video)
+        return wrong(err, "--video is missing, wanted test, y4m:PATH, y4m:- or file:PATH");
+    if (sender->loop && (strcmp(sender->video, "test") == 0 || strcmp(sender->video, "y4m:-") == 0))
+        return wrong(err, "--loop: got --video %s, wanted y4m:PATH or file:PATH", sender->video);
+    int status = read_link(sender, err);
+    status = status >= 0 ? status : read_via(sender, err);
+    sender->overlay.name_text = sender->name;
+    sender->overlay.location_text = sender->location;
+    return status;
+}

@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Pipeline: the threads between the sources and the send loop.
+ *
+ *     capture ──▶ mailbox of 1 ──▶ encode ──▶ ring of access units ──▶ the loop
+ *     audio (+ Opus) ──────────────────────▶ ring of packets ────────▶
+ *                        live, key frame wanted ◀── one atomic word ── the loop
+ *
+ * The newest picture replaces one that the encoder has not begun. While nobody is connected the
+ * sources are drained and nothing is encoded; the first picture after that is a key frame. While
+ * the ring of access units is full, pictures are left out before they are encoded, so that nothing
+ * refers to them; a full ring of sound drops the newest packet. All of that is counted.
+ *
+ * create() to destroy() on the loop's thread; so are all other functions here.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/types.h"
+#include "base/wake.h"
+#include "codec/encoder.h"
+#include "sender/audio.h"
+#include "sender/capture.h"
+#include "sender/overlay.h"
+
+struct sl_pipeline;
+
+/* Everything stays the caller's, outlives the pipeline, and belongs to its threads meanwhile. */
+struct sl_pipeline_config {
+    struct sl_capture *capture;
+    struct sl_video_encoder *video;
+    struct sl_audio *audio; /* NULL: no sound */
+    struct sl_audio_encoder *audio_encoder;
+    struct sl_overlay *overlay;
+    struct sl_halt *halt; /* the one the sources were opened with; set by destroy */
+    int fps;              /* pictures beyond this rate are left out; 0: none are */
+};
+
+/* Starts the threads. 0 or -errno. */
+SL_MUST_CHECK int sl_pipeline_create(struct sl_pipeline **ret,
+                                     const struct sl_pipeline_config *config);
+/* Sets the halt, joins the threads. NULL is fine. */
+void sl_pipeline_destroy(struct sl_pipeline *pipeline);
+
+/* Signalled when there is something to take, or the end. */
+struct sl_wake *sl_pipeline_wake(struct sl_pipeline *pipeline);
+
+struct sl_access_unit {
+    uint8_t *data; /* Annex B */
+    size_t len;
+    bool key;
+    sl_ns captured;
+    sl_ns encode_time; /* what the encoder took */
+};
+
+/* The oldest access unit, until it is given back; false if there is none. */
+bool sl_pipeline_take_video(struct sl_pipeline *pipeline, struct sl_access_unit *ret);
+void sl_pipeline_give_back(struct sl_pipeline *pipeline, const struct sl_access_unit *unit);
+
+#define SL_OPUS_PACKET_MAX 1100 /* 20 ms at 440 kb/s; fits a datagram */
+
+struct sl_audio_packet {
+    sl_ns captured;
+    size_t len;
+    uint8_t data[SL_OPUS_PACKET_MAX];
+};
+
+bool sl_pipeline_take_audio(struct sl_pipeline *pipeline, struct sl_audio_packet *ret);
+
+/* Whether somebody receives. Becoming live asks for a key frame. */
+void sl_pipeline_set_live(struct sl_pipeline *pipeline, bool live);
+void sl_pipeline_request_key(struct sl_pipeline *pipeline);
+
+/* True once the video source has ended and all that was made of it has been taken. *error: 0 at
+ * the end of input, or the -errno it failed with. */
+bool sl_pipeline_ended(const struct sl_pipeline *pipeline, int *error);
+
+/*
+ * captured == skipped + replaced + idle + stalled + failed + encoded + in mailbox or encoder
+ * encoded == taken + in the ring
+ */
+struct sl_pipeline_stats {
+    uint64_t captured;
+    uint64_t skipped;  /* beyond the rate asked for */
+    uint64_t replaced; /* by a newer one in the mailbox */
+    uint64_t idle;     /* nobody received */
+    uint64_t stalled;  /* the loop has not taken the units before */
+    uint64_t failed;   /* the encoder refused */
+    uint64_t encoded;
+    uint64_t taken;
+    uint64_t audio_packets, audio_dropped;
+};
+
+void sl_pipeline_stats(const struct sl_pipeline *pipeline, struct sl_pipeline_stats *ret);

@@ -1,0 +1,267 @@
+/* SPDX-License-Identifier: MIT */
+#include "sender/uplink.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/epoll.h>
+
+#include "base/time.h"
+#include "media/h264_pack.h"
+#include "rtp/history.h"
+
+#define VIDEO_CLOCK_HZ 90000
+/* 500 ms of repair at 40 Mb/s. */
+#define VIDEO_HISTORY 2048
+#define AUDIO_HISTORY 64
+/* What the header and our extensions take of a packet at most: mid, abs-capture-time with offset
+ * and playout-delay in one-byte form are 4 + 2 + 17 + 4 bytes, padded to 28. All packets of a
+ * frame carry the same. */
+#define EXTENSION_BYTES 32
+#define PAYLOAD_MAX (SL_RTP_PLAIN_MAX - SL_RTP_HEADER_BYTES - EXTENSION_BYTES)
+
+_Static_assert(SL_OPUS_PACKET_MAX <= PAYLOAD_MAX, "an Opus packet fits a datagram");
+
+/* One RTP stream of ours. */
+struct stream {
+    struct sl_history *history;
+    int64_t seq; /* of the next packet */
+    uint32_t clock_hz, timestamp_base;
+};
+
+struct sl_uplink {
+    struct sl_uplink_config config;
+    struct sl_endpoint *endpoint;
+    struct sl_watch watch;
+    struct stream streams[SL_MEDIA_KINDS];
+    bool live, key_first, end_told;
+    struct sl_uplink_stats stats;
+};
+
+static uint32_t timestamp(const struct stream *stream, sl_ns captured)
+{
+    const sl_ns seconds = captured / SL_SEC, rest = captured % SL_SEC;
+    return stream->timestamp_base + (uint32_t)(seconds * stream->clock_hz) +
+           (uint32_t)(rest * stream->clock_hz / SL_SEC);
+}
+
+/* ---- Sending ---- */
+
+/* A frame on its way through the packer. */
+struct frame {
+    struct sl_uplink *uplink;
+    enum sl_media_kind kind;
+    uint32_t timestamp;
+    uint64_t capture_ntp;
+    sl_ns now;
+};
+
+static void emit(void *ctx, const uint8_t *payload, size_t len, bool last)
+{
+    const struct frame *frame = ctx;
+    struct sl_uplink *uplink = frame->uplink;
+    struct stream *stream = &uplink->streams[frame->kind];
+    const struct sl_rtp_packet packet = {
+        .seq = stream->seq++,
+        .timestamp = frame->timestamp,
+        .marker = last,
+        .has_capture = true,
+        .capture_ntp = frame->capture_ntp,
+        .payload = payload,
+        .payload_len = len,
+    };
+    sl_history_put(stream->history, &packet, frame->now);
+    if (sl_endpoint_send(uplink->endpoint, frame->kind, &packet, frame->now))
+        uplink->stats.refused++;
+    if (frame->kind == SL_VIDEO) {
+        uplink->stats.packets++;
+        uplink->stats.bytes += len;
+    } else {
+        uplink->stats.audio_packets++;
+    }
+}
+
+static struct frame begin_frame(struct sl_uplink *uplink, enum sl_media_kind kind, sl_ns captured)
+{
+    return (struct frame){
+        .uplink = uplink,
+        .kind = kind,
+        .timestamp = timestamp(&uplink->streams[kind], captured),
+        .capture_ntp = sl_ntp_from_ns(captured, uplink->config.endpoint.epoch),
+        .now = sl_loop_refresh(uplink->config.endpoint.loop),
+    };
+}
+
+static void time_unit(struct sl_uplink *uplink, const struct sl_access_unit *unit, sl_ns now)
+{
+    struct sl_uplink_stats *stats = &uplink->stats;
+    const sl_ns age = now - unit->captured;
+    stats->timed++;
+    stats->encode_sum += unit->encode_time;
+    stats->age_sum += age;
+    if (unit->encode_time > stats->encode_max)
+        stats->encode_max = unit->encode_time;
+    if (age > stats->age_max)
+        stats->age_max = age;
+}
+
+static void send_unit(struct sl_uplink *uplink, const struct sl_access_unit *unit)
+{
+    uplink->stats.units++;
+    if (!uplink->live || (uplink->key_first && !unit->key)) {
+        uplink->stats.dropped++;
+        return;
+    }
+    struct frame frame = begin_frame(uplink, SL_VIDEO, unit->captured);
+    if (sl_h264_pack(unit->data, unit->len, PAYLOAD_MAX, emit, &frame) < 0) {
+        uplink->stats.dropped++;
+        return;
+    }
+    uplink->key_first = false;
+    uplink->stats.sent++;
+    uplink->stats.keys += unit->key;
+    time_unit(uplink, unit, frame.now);
+}
+
+static void send_sound(struct sl_uplink *uplink, const struct sl_audio_packet *sound)
+{
+    if (!uplink->live)
+        return;
+    struct frame frame = begin_frame(uplink, SL_AUDIO, sound->captured);
+    emit(&frame, sound->data, sound->len, false);
+}
+
+static void pipeline_ready(void *ctx, uint32_t events)
+{
+    (void)events;
+    struct sl_uplink *uplink = ctx;
+    struct sl_pipeline *pipeline = uplink->config.pipeline;
+    struct sl_access_unit unit;
+    struct sl_audio_packet sound;
+    int error;
+    sl_wake_clear(sl_pipeline_wake(pipeline));
+    while (sl_pipeline_take_video(pipeline, &unit)) {
+        send_unit(uplink, &unit);
+        sl_pipeline_give_back(pipeline, &unit);
+    }
+    while (sl_pipeline_take_audio(pipeline, &sound))
+        send_sound(uplink, &sound);
+    if (!uplink->end_told && sl_pipeline_ended(pipeline, &error)) {
+        uplink->end_told = true;
+        uplink->config.handler->ended(uplink->config.ctx, error);
+    }
+}
+
+/* ---- What the endpoint says ---- */
+
+static void on_state(void *ctx, enum sl_endpoint_state state, const char *reason)
+{
+    struct sl_uplink *uplink = ctx;
+    const bool live = state == SL_ENDPOINT_LIVE;
+    if (live != uplink->live) {
+        uplink->live = uplink->key_first = live;
+        sl_pipeline_set_live(uplink->config.pipeline, live);
+    }
+    uplink->config.handler->state(uplink->config.ctx, state, reason);
+}
+
+static void on_keyframe_wanted(void *ctx, sl_ns now)
+{
+    (void)now;
+    struct sl_uplink *uplink = ctx;
+    uplink->stats.key_requests++;
+    sl_pipeline_request_key(uplink->config.pipeline);
+}
+
+static const struct sl_rtp_packet *on_resend(void *ctx, enum sl_media_kind kind, int64_t seq)
+{
+    const struct sl_uplink *uplink = ctx;
+    return sl_history_get(uplink->streams[kind].history, seq, NULL);
+}
+
+static void on_packet(void *ctx, enum sl_media_kind kind, const struct sl_rtp_packet *packet,
+                      bool repaired, sl_ns now)
+{
+    (void)ctx; /* a receiver sends no media to a publisher */
+    (void)kind;
+    (void)packet;
+    (void)repaired;
+    (void)now;
+}
+
+static const struct sl_endpoint_handler endpoint_handler = {
+    .state = on_state,
+    .packet = on_packet,
+    .keyframe_wanted = on_keyframe_wanted,
+    .resend = on_resend,
+};
+
+/* ---- Life ---- */
+
+static int set_up(struct sl_uplink *uplink)
+{
+    static const uint32_t clocks[] = {[SL_VIDEO] = VIDEO_CLOCK_HZ, [SL_AUDIO] = SL_AUDIO_RATE_HZ};
+    static const size_t slots[] = {[SL_VIDEO] = VIDEO_HISTORY, [SL_AUDIO] = AUDIO_HISTORY};
+    struct sl_endpoint_config *endpoint = &uplink->config.endpoint;
+    for (int kind = 0; kind < SL_MEDIA_KINDS; kind++) {
+        uplink->streams[kind].clock_hz = clocks[kind];
+        uplink->streams[kind].timestamp_base = sl_random_u32(endpoint->random);
+        const int error = sl_history_create(&uplink->streams[kind].history, slots[kind]);
+        if (error)
+            return error;
+    }
+    endpoint->publish = true;
+    endpoint->handler = &endpoint_handler;
+    endpoint->ctx = uplink;
+    const int error = sl_endpoint_create(&uplink->endpoint, endpoint);
+    return error ? error
+                 : sl_loop_watch(endpoint->loop, &uplink->watch,
+                                 sl_pipeline_wake(uplink->config.pipeline)->fd, EPOLLIN,
+                                 pipeline_ready, uplink);
+}
+
+int sl_uplink_create(struct sl_uplink **ret, const struct sl_uplink_config *config)
+{
+    struct sl_uplink *uplink = calloc(1, sizeof(*uplink));
+    if (!uplink)
+        return -ENOMEM;
+    uplink->config = *config;
+    const int error = set_up(uplink);
+    if (error) {
+        sl_uplink_destroy(uplink);
+        return error;
+    }
+    *ret = uplink;
+    return 0;
+}
+
+void sl_uplink_start(struct sl_uplink *uplink)
+{
+    sl_endpoint_start(uplink->endpoint);
+}
+
+void sl_uplink_stop(struct sl_uplink *uplink)
+{
+    uplink->live = false;
+    sl_pipeline_set_live(uplink->config.pipeline, false);
+    sl_endpoint_stop(uplink->endpoint);
+}
+
+void sl_uplink_destroy(struct sl_uplink *uplink)
+{
+    if (!uplink)
+        return;
+    sl_loop_unwatch(&uplink->watch);
+    sl_endpoint_destroy(uplink->endpoint);
+    for (int kind = 0; kind < SL_MEDIA_KINDS; kind++)
+        sl_history_destroy(uplink->streams[kind].history);
+    free(uplink);
+}
+
+void sl_uplink_stats(struct sl_uplink *uplink, struct sl_uplink_stats *ret)
+{
+    struct sl_uplink_stats *stats = &uplink->stats;
+    sl_endpoint_stats(uplink->endpoint, &stats->endpoint);
+    *ret = *stats;
+    stats->timed = 0;
+    stats->encode_sum = stats->encode_max = stats->age_sum = stats->age_max = 0;
+}

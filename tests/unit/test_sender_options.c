@@ -1,0 +1,159 @@
+/* SPDX-License-Identifier: MIT */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "sender/options.h"
+
+#define TOKEN "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"
+#define PIN "?pin=sha256//AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="
+#define CAMERA "sightline://" TOKEN "@127.0.0.1:8443/yard" PIN
+#define VIEWER "sightline://" TOKEN "@127.0.0.1:8443/" PIN
+
+/* Exit status (-1: go on); what was written to stderr is in `said`. */
+static int parse(struct sl_sender_options *options, char said[1024], const char *const *args)
+{
+    char *argv[32] = {(char *)(uintptr_t) "sightline-sender"};
+    int argc = 1;
+    while (args[argc - 1]) {
+        argv[argc] = (char *)(uintptr_t)args[argc - 1];
+        argc++;
+    }
+    char *text = NULL;
+    size_t len = 0;
+    FILE *err = open_memstream(&text, &len), *out = fopen("/dev/null", "w");
+    const int status = sl_sender_options_parse(options, argc, argv, out, err);
+    fclose(err);
+    fclose(out);
+    snprintf(said, 1024, "%s", text);
+    free(text);
+    return status;
+}
+
+#define ARGS(...) ((const char *const[]){__VA_ARGS__, NULL})
+
+static void defaults(void **state)
+{
+    (void)state;
+    struct sl_sender_options options;
+    char said[1024];
+    assert_int_equal(parse(&options, said, ARGS("--to", CAMERA, "--video", "test")), -1);
+    assert_string_equal(said, "");
+    assert_string_equal(options.link.camera, "yard");
+    assert_string_equal(options.name, "yard");
+    assert_string_equal(options.encoder, "auto");
+    assert_string_equal(options.preset, "auto");
+    assert_int_equal(options.bitrate_bps, 2000000);
+    assert_true(options.gop == 2 * SL_SEC);
+    assert_int_equal(options.retries, -1);
+    assert_int_equal(options.fps, 0);
+    assert_int_equal(options.size.width, 0);
+    assert_true(options.source_audio);
+    assert_false(options.test_audio);
+    assert_false(sl_addr_is_set(&options.via));
+    assert_false(sl_overlay_wanted(&options.overlay));
+}
+
+static void all_of_them(void **state)
+{
+    (void)state;
+    struct sl_sender_options options;
+    char said[1024];
+    assert_int_equal(
+        parse(&options, said,
+              ARGS("--to", CAMERA, "--video", "file:a.mp4", "--loop", "--audio", "none", "--size",
+                   "640x360", "--fps", "15", "--encoder", "libx264", "--preset", "superfast",
+                   "--bitrate", "700k", "--gop", "4s", "--name", "Gate", "--location", "North",
+                   "--burn", "time,fps", "--retries", "5", "--via", "127.0.0.1:99", "--stats=1s")),
+        -1);
+    assert_true(options.loop);
+    assert_false(options.source_audio);
+    assert_int_equal(options.size.width, 640);
+    assert_int_equal(options.size.height, 360);
+    assert_int_equal(options.fps, 15);
+    assert_int_equal(options.bitrate_bps, 700000);
+    assert_int_equal(options.retries, 5);
+    assert_int_equal(sl_addr_port(&options.via), 99);
+    assert_true(options.stats == SL_SEC);
+    assert_true(options.overlay.time && options.overlay.fps);
+    assert_false(options.overlay.name || options.overlay.location);
+    assert_string_equal(options.overlay.location_text, "North");
+}
+
+static void wrong_command_lines(void **state)
+{
+    (void)state;
+    const struct {
+        const char *args[8];
+        int status;
+        const char *said;
+    } cases[] = {
+        {{"--video", "test"}, 2, "--to is missing"},
+        {{"--to", CAMERA}, 2, "--video is missing"},
+        {{"--to", "http://x", "--video", "test"}, 2, "--to: "},
+        {{"--to", VIEWER, "--video", "test"}, 2, "--to: "},
+        {{"--to", "@/no/such/file", "--video", "test"}, 1, "/no/such/file"},
+        {{"--to", CAMERA, "--video", "v4l2:/dev/video0"}, 2, "got 'v4l2:/dev/video0', wanted test"},
+        {{"--to", CAMERA, "--video", "testing"}, 2, "got 'testing', wanted test"},
+        {{"--to", CAMERA, "--video", "file:"}, 2, "got 'file:', wanted test"},
+        {{"--to", CAMERA, "--video", "test", "--audio", "alsa:x"}, 2, "wanted test or none"},
+        {{"--to", CAMERA, "--video", "test", "--fps", "0"}, 2, "--fps: got '0'"},
+        {{"--to", CAMERA, "--video", "test", "--fps", "241"}, 2, "--fps: got '241'"},
+        {{"--to", CAMERA, "--video", "test", "--bitrate", "1k"}, 2, "--bitrate: got '1k'"},
+        {{"--to", CAMERA, "--video", "test", "--gop", "0"}, 2, "--gop: got '0'"},
+        {{"--to", CAMERA, "--video", "test", "--size", "7x7"}, 2, "--size: got '7x7'"},
+        {{"--to", CAMERA, "--video", "test", "--burn", "time,mood"}, 2, "--burn: got 'time,mood'"},
+        {{"--to", CAMERA, "--video", "test", "--burn", "time,"}, 2, "--burn: got 'time,'"},
+        {{"--to", CAMERA, "--video", "test", "--retries", "-1"}, 2, "wanted forever, or"},
+        {{"--to", CAMERA, "--video", "test", "--retries", "often"}, 2, "wanted forever, or"},
+        {{"--to", CAMERA, "--video", "test", "--via", "nowhere"}, 2, "wanted HOST:PORT"},
+        {{"--to", CAMERA, "--video", "test", "--loop"}, 2, "--loop: got --video test"},
+        {{"--to", CAMERA, "--video", "test", "extra"}, 2, "unexpected argument 'extra'"},
+        {{"--to", CAMERA, "--video", "test", "--fec", "auto"}, 2, "unknown option --fec"},
+    };
+    for (size_t i = 0; i < SL_COUNT(cases); i++) {
+        struct sl_sender_options options;
+        char said[1024];
+        const int status = parse(&options, said, cases[i].args);
+        const char *newline = strchr(said, '\n');
+        if (status != cases[i].status || !strstr(said, cases[i].said))
+            fail_msg("case %zu: status %d, said '%s', wanted %d and '%s'", i, status, said,
+                     cases[i].status, cases[i].said);
+        assert_true(newline && !newline[1]); /* one line */
+        assert_null(strstr(said, TOKEN));
+    }
+}
+
+static void link_from_a_file(void **state)
+{
+    (void)state;
+    char path[] = "/tmp/sightline-test-XXXXXX", arg[64];
+    const int fd = mkstemp(path);
+    assert_int_equal(write(fd, CAMERA "\n", strlen(CAMERA) + 1), (ssize_t)strlen(CAMERA) + 1);
+    close(fd);
+    snprintf(arg, sizeof(arg), "@%s", path);
+    struct sl_sender_options options;
+    char said[1024];
+    assert_int_equal(parse(&options, said, ARGS("--to", arg, "--video", "test", "--name", "Gate")),
+                     -1);
+    unlink(path);
+    assert_string_equal(options.link.camera, "yard");
+    assert_string_equal(options.overlay.name_text, "Gate");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(defaults),
+        cmocka_unit_test(all_of_them),
+        cmocka_unit_test(wrong_command_lines),
+        cmocka_unit_test(link_from_a_file),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

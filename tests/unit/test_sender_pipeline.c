@@ -1,0 +1,403 @@
+/* SPDX-License-Identifier: MIT */
+#include <dirent.h>
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+#include <libavutil/log.h>
+
+#include "base/time.h"
+#include "sender/pipeline.h"
+
+#define SIDE 64
+#define PATIENCE (10 * SL_SEC) /* a machine under load; nothing here judges speed */
+
+/* A source that the test paces: one picture per permit, then the end. */
+struct script {
+    struct sl_capture base;
+    const struct sl_halt *halt;
+    struct sl_wake permit;
+    _Atomic int pictures; /* still to give; negative: an -errno, once they are used up */
+    int end;              /* what follows the last: 0 or -errno */
+    sl_ns next, step;
+};
+
+static int script_next(struct sl_capture *capture, uint8_t *pixels, sl_ns *captured)
+{
+    struct script *script = (struct script *)capture;
+    while (atomic_load(&script->pictures) == 0) {
+        if (sl_halt_or_readable(script->halt, script->permit.fd))
+            return -ECANCELED;
+        sl_wake_clear(&script->permit);
+    }
+    if (atomic_load(&script->pictures) < 0)
+        return script->end;
+    atomic_fetch_sub(&script->pictures, 1);
+    memset(pixels, (int)(script->next / SL_MS), sl_capture_bytes(capture));
+    *captured = script->next;
+    script->next += script->step;
+    return 1;
+}
+
+static void script_close(struct sl_capture *capture)
+{
+    sl_wake_fini(&((struct script *)capture)->permit);
+}
+
+static const struct sl_capture_kind script_kind = {.next = script_next, .close = script_close};
+
+/* All that a pipeline stands on. */
+struct bench {
+    struct sl_halt halt;
+    struct script script;
+    struct sl_video_encoder *video;
+    struct sl_audio *audio;
+    struct sl_audio_encoder *audio_encoder;
+    struct sl_overlay overlay;
+    struct sl_pipeline *pipeline;
+};
+
+static void make_encoders(struct bench *bench, bool sound)
+{
+    const struct sl_video_encoder_config config = {.preset = "ultrafast",
+                                                   .width = SIDE,
+                                                   .height = SIDE,
+                                                   .fps_num = 50,
+                                                   .fps_den = 1,
+                                                   .bitrate_bps = 300000,
+                                                   .gop = 60 * SL_SEC,
+                                                   .threads = 1};
+    char why[256];
+    assert_int_equal(sl_video_encoder_create(&bench->video, &config, why, sizeof(why)), 0);
+    if (!sound)
+        return;
+    assert_int_equal(sl_audio_encoder_create(&bench->audio_encoder, 64000, why, sizeof(why)), 0);
+    assert_int_equal(sl_audio_test_open(&bench->audio, &bench->halt, 0), 0);
+}
+
+static void make_pipeline(struct bench *bench, struct sl_capture *capture, int fps)
+{
+    const struct sl_pipeline_config config = {
+        .capture = capture,
+        .video = bench->video,
+        .audio = bench->audio,
+        .audio_encoder = bench->audio_encoder,
+        .overlay = &bench->overlay,
+        .halt = &bench->halt,
+        .fps = fps,
+    };
+    assert_int_equal(sl_pipeline_create(&bench->pipeline, &config), 0);
+}
+
+static void make(struct bench *bench, bool stored, int fps)
+{
+    *bench = (struct bench){0};
+    assert_int_equal(sl_halt_init(&bench->halt), 0);
+    bench->script.base = (struct sl_capture){.kind = &script_kind,
+                                             .width = SIDE,
+                                             .height = SIDE,
+                                             .fps_num = 50,
+                                             .fps_den = 1,
+                                             .stored = stored};
+    bench->script.halt = &bench->halt;
+    bench->script.next = SL_SEC;
+    bench->script.step = 20 * SL_MS;
+    assert_int_equal(sl_wake_init(&bench->script.permit), 0);
+    make_encoders(bench, false);
+    make_pipeline(bench, &bench->script.base, fps);
+}
+
+static void unmake(struct bench *bench)
+{
+    sl_pipeline_destroy(bench->pipeline);
+    sl_video_encoder_destroy(bench->video);
+    sl_audio_encoder_destroy(bench->audio_encoder);
+    sl_audio_close(bench->audio);
+    if (bench->script.base.kind)
+        sl_capture_close(&bench->script.base);
+    sl_halt_fini(&bench->halt);
+}
+
+static void permit(struct bench *bench, int pictures)
+{
+    atomic_fetch_add(&bench->script.pictures, pictures);
+    sl_wake_signal(&bench->script.permit);
+}
+
+static void end_with(struct bench *bench, int end)
+{
+    bench->script.end = end;
+    atomic_store(&bench->script.pictures, -1);
+    sl_wake_signal(&bench->script.permit);
+}
+
+static struct sl_pipeline_stats balance(const struct bench *bench)
+{
+    struct sl_pipeline_stats s;
+    sl_pipeline_stats(bench->pipeline, &s);
+    const uint64_t done = s.skipped + s.replaced + s.idle + s.stalled + s.failed + s.encoded;
+    assert_in_range(s.captured - done, 0, 2); /* in the mailbox, in the encoder */
+    assert_in_range(s.encoded - s.taken, 0, 8);
+    return s;
+}
+
+/* Waits for a counter, looked at again whenever a thread had its turn. */
+static void wait_count(const struct bench *bench, size_t offset, uint64_t wanted)
+{
+    const sl_ns give_up = sl_time_now() + PATIENCE;
+    for (;;) {
+        struct sl_pipeline_stats stats;
+        sl_pipeline_stats(bench->pipeline, &stats);
+        if (*(uint64_t *)((char *)&stats + offset) >= wanted)
+            return;
+        if (sl_time_now() > give_up)
+            fail_msg("counter at %zu did not reach %llu", offset, (unsigned long long)wanted);
+        const bool halted = sl_halt_sleep(&bench->halt, sl_time_now() + SL_MS);
+        assert_false(halted);
+    }
+}
+
+#define WAIT(bench, counter, wanted)                                                               \
+    wait_count(bench, offsetof(struct sl_pipeline_stats, counter), wanted)
+
+/* One picture in, its access unit out. */
+static struct sl_access_unit pass_one(struct bench *bench)
+{
+    struct sl_access_unit unit;
+    permit(bench, 1);
+    while (!sl_pipeline_take_video(bench->pipeline, &unit))
+        assert_true(sl_wake_wait(sl_pipeline_wake(bench->pipeline), PATIENCE));
+    return unit;
+}
+
+static void first_is_key_and_on_request(void **state)
+{
+    (void)state;
+    struct bench bench;
+    make(&bench, false, 0);
+    sl_pipeline_set_live(bench.pipeline, true);
+    for (int i = 0; i < 40; i++) {
+        /* 200 ms after the last key frame; and again at once, which waits until 100 ms are over. */
+        if (i == 10 || i == 12)
+            sl_pipeline_request_key(bench.pipeline);
+        const struct sl_access_unit unit = pass_one(&bench);
+        assert_int_equal(unit.key, i == 0 || i == 10 || i == 15);
+        assert_true(unit.captured == SL_SEC + i * 20 * SL_MS);
+        assert_true(unit.encode_time > 0);
+        assert_memory_equal(unit.data, "\0\0\0\1", 4);
+        sl_pipeline_give_back(bench.pipeline, &unit);
+    }
+    const struct sl_pipeline_stats stats = balance(&bench);
+    assert_int_equal(stats.captured, 40);
+    assert_int_equal(stats.taken, 40);
+    unmake(&bench);
+}
+
+/* While nobody receives the source is drained; the first picture after that is a key frame. */
+static void idle_drains(void **state)
+{
+    (void)state;
+    struct bench bench;
+    make(&bench, false, 0);
+    permit(&bench, 5);
+    WAIT(&bench, captured, 5);
+    struct sl_access_unit unit;
+    assert_false(sl_pipeline_take_video(bench.pipeline, &unit));
+    sl_pipeline_set_live(bench.pipeline, true);
+    unit = pass_one(&bench);
+    assert_true(unit.key);
+    sl_pipeline_give_back(bench.pipeline, &unit);
+    sl_pipeline_set_live(bench.pipeline, false);
+    permit(&bench, 1);
+    WAIT(&bench, captured, 7);
+    WAIT(&bench, idle, 1);
+    sl_pipeline_set_live(bench.pipeline, true);
+    unit = pass_one(&bench);
+    assert_true(unit.key); /* though the last one was 40 ms ago */
+    sl_pipeline_give_back(bench.pipeline, &unit);
+    assert_int_equal(balance(&bench).encoded, 2);
+    unmake(&bench);
+}
+
+static void stored_sources_wait_for_an_audience(void **state)
+{
+    (void)state;
+    struct bench bench;
+    make(&bench, true, 0);
+    permit(&bench, 1);
+    assert_false(sl_wake_wait(sl_pipeline_wake(bench.pipeline), 20 * SL_MS));
+    assert_int_equal(balance(&bench).captured, 0);
+    sl_pipeline_set_live(bench.pipeline, true);
+    struct sl_access_unit unit;
+    while (!sl_pipeline_take_video(bench.pipeline, &unit))
+        assert_true(sl_wake_wait(sl_pipeline_wake(bench.pipeline), PATIENCE));
+    assert_true(unit.captured == SL_SEC); /* not one of its pictures is lost */
+    sl_pipeline_give_back(bench.pipeline, &unit);
+    unmake(&bench);
+}
+
+/* A loop that does not take: eight units are held, further pictures are left out, and what comes
+ * after them refers to the last one held, not to what nobody will get. */
+static void a_full_ring_leaves_pictures_out(void **state)
+{
+    (void)state;
+    struct bench bench;
+    make(&bench, false, 0);
+    sl_pipeline_set_live(bench.pipeline, true);
+    for (int i = 0; i < 12; i++) {
+        permit(&bench, 1);
+        if (i < 8)
+            WAIT(&bench, encoded, (uint64_t)i + 1);
+        else
+            WAIT(&bench, stalled, (uint64_t)i - 7);
+    }
+    balance(&bench);
+    struct sl_access_unit unit;
+    for (int i = 0; i < 8; i++) {
+        assert_true(sl_pipeline_take_video(bench.pipeline, &unit));
+        assert_int_equal(unit.key, i == 0);
+        sl_pipeline_give_back(bench.pipeline, &unit);
+    }
+    assert_false(sl_pipeline_take_video(bench.pipeline, &unit));
+    unit = pass_one(&bench);
+    assert_false(unit.key);
+    assert_true(unit.captured == SL_SEC + 12 * 20 * SL_MS);
+    sl_pipeline_give_back(bench.pipeline, &unit);
+    const struct sl_pipeline_stats stats = balance(&bench);
+    assert_int_equal(stats.encoded, 9);
+    assert_int_equal(stats.stalled, 4);
+    unmake(&bench);
+}
+
+static void rate_limit_spreads_evenly(void **state)
+{
+    (void)state;
+    struct bench bench;
+    make(&bench, false, 20); /* of 50 */
+    sl_pipeline_set_live(bench.pipeline, true);
+    sl_ns last = 0;
+    for (int i = 0; i < 100; i++) {
+        permit(&bench, 1);
+        WAIT(&bench, captured, (uint64_t)i + 1);
+        struct sl_pipeline_stats stats;
+        do
+            sl_pipeline_stats(bench.pipeline, &stats);
+        while (stats.skipped + stats.encoded < (uint64_t)i + 1);
+        struct sl_access_unit unit;
+        sl_wake_wait(sl_pipeline_wake(bench.pipeline), 0);
+        while (stats.encoded > stats.taken) {
+            if (sl_pipeline_take_video(bench.pipeline, &unit)) {
+                assert_true(!last || (unit.captured - last >= 40 * SL_MS &&
+                                      unit.captured - last <= 60 * SL_MS));
+                last = unit.captured;
+                sl_pipeline_give_back(bench.pipeline, &unit);
+            }
+            sl_pipeline_stats(bench.pipeline, &stats);
+        }
+    }
+    assert_in_range(balance(&bench).encoded, 39, 41); /* 2 s at 20 */
+    unmake(&bench);
+}
+
+static void wait_end(struct bench *bench, int wanted)
+{
+    int error = 77;
+    while (!sl_pipeline_ended(bench->pipeline, &error))
+        assert_true(sl_wake_wait(sl_pipeline_wake(bench->pipeline), PATIENCE));
+    assert_int_equal(error, wanted);
+}
+
+static void the_end_comes_after_the_last_picture(void **state)
+{
+    (void)state;
+    struct bench bench;
+    make(&bench, false, 0);
+    int error = 77;
+    sl_pipeline_set_live(bench.pipeline, true);
+    assert_false(sl_pipeline_ended(bench.pipeline, &error));
+    permit(&bench, 1);
+    WAIT(&bench, encoded, 1);
+    end_with(&bench, 0);
+    struct sl_access_unit unit;
+    for (int i = 0; i < 100; i++)
+        assert_false(sl_pipeline_ended(bench.pipeline, &error));
+    while (!sl_pipeline_take_video(bench.pipeline, &unit))
+        assert_true(sl_wake_wait(sl_pipeline_wake(bench.pipeline), PATIENCE));
+    sl_pipeline_give_back(bench.pipeline, &unit);
+    wait_end(&bench, 0);
+    unmake(&bench);
+
+    make(&bench, false, 0);
+    end_with(&bench, -EIO);
+    wait_end(&bench, -EIO);
+    unmake(&bench);
+}
+
+static int count_entries(const char *path)
+{
+    DIR *dir = opendir(path);
+    int count = 0;
+    assert_non_null(dir);
+    while (readdir(dir))
+        count++;
+    closedir(dir);
+    return count;
+}
+
+/* With the real synthetic sources, stopped at every stage of their life. */
+static void starting_and_stopping_leaves_nothing(void **state)
+{
+    (void)state;
+    int threads = 0, descriptors = 0;
+    for (int i = 0; i < 50; i++) {
+        struct bench bench = {0};
+        assert_int_equal(sl_halt_init(&bench.halt), 0);
+        make_encoders(&bench, true);
+        bench.overlay = (struct sl_overlay){.time = true, .fps = true};
+        struct sl_capture *capture = NULL;
+        char why[256];
+        const struct sl_capture_config config = {
+            .size = {SIDE, SIDE}, .fps = 200, .name = "yard", .halt = &bench.halt};
+        assert_int_equal(sl_capture_open(&capture, "test", &config, why, sizeof(why)), 0);
+        make_pipeline(&bench, capture, 0);
+        if (i % 3)
+            sl_pipeline_set_live(bench.pipeline, true);
+        if (i % 3 == 2) {
+            WAIT(&bench, encoded, 2);
+            WAIT(&bench, audio_packets, 1);
+            struct sl_audio_packet packet;
+            assert_true(sl_pipeline_take_audio(bench.pipeline, &packet));
+            assert_in_range(packet.len, 3, SL_OPUS_PACKET_MAX);
+            balance(&bench);
+        }
+        unmake(&bench);
+        sl_capture_close(capture);
+        if (i == 2) {
+            threads = count_entries("/proc/self/task");
+            descriptors = count_entries("/proc/self/fd");
+        }
+    }
+    assert_int_equal(count_entries("/proc/self/task"), threads);
+    assert_int_equal(count_entries("/proc/self/fd"), descriptors);
+    sl_pipeline_destroy(NULL);
+}
+
+int main(void)
+{
+    av_log_set_level(AV_LOG_QUIET);
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(first_is_key_and_on_request),
+        cmocka_unit_test(idle_drains),
+        cmocka_unit_test(stored_sources_wait_for_an_audience),
+        cmocka_unit_test(a_full_ring_leaves_pictures_out),
+        cmocka_unit_test(rate_limit_spreads_evenly),
+        cmocka_unit_test(the_end_comes_after_the_last_picture),
+        cmocka_unit_test(starting_and_stopping_leaves_nothing),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
