@@ -272,7 +272,7 @@ static void peer_packet(void *ctx, enum sl_media_kind kind, const struct sl_rtp_
 static void peer_keyframe_wanted(void *ctx, sl_ns now)
 {
     struct sl_peer *peer = ctx;
-    sl_relay_keyframe_wanted(peer->camera->relay, now);
+    sl_relay_keyframe_wanted(peer->camera->relay, &peer->feed, now);
     arm(&peer->camera->timer, camera_due(peer->camera));
 }
 

@@ -14,6 +14,9 @@
 
 #define REQUEST_EVERY (200 * SL_MS) /* key frame requests to one publisher */
 #define REQUEST_RETRY (500 * SL_MS) /* while somebody still waits for one  */
+#define STALE_REQUEST (200 * SL_MS) /* after a key frame: what repair cannot mend shows later */
+#define FEED_REQUEST_EVERY (1 * SL_SEC)
+#define FEED_REQUEST_BURST 5
 #define REPLAY_WITHIN (250 * SL_MS) /* a little more than REQUEST_EVERY: see the header */
 #define ELAPSED_MAX (3600 * SL_SEC) /* beyond, timestamps may as well start anywhere */
 
@@ -130,11 +133,37 @@ static void request_if_due(struct sl_relay *relay, sl_ns now)
     relay->sessions->request_keyframe(relay->publisher, now);
 }
 
-void sl_relay_keyframe_wanted(struct sl_relay *relay, sl_ns now)
+/* When the start of a key frame last left towards `feed`; long ago if none did. */
+static sl_ns key_sent_at(const struct sl_relay *relay, const struct sl_feed *feed)
 {
-    relay->stats.keyframes_wanted++;
+    if (!feed->started[SL_VIDEO])
+        return INT64_MIN / 2;
+    return relay->key.seen && relay->key.at > feed->key_at ? relay->key.at : feed->key_at;
+}
+
+static void want_key(struct sl_relay *relay, sl_ns now)
+{
     relay->wanted = true;
     request_if_due(relay, now);
+}
+
+/* A token bucket: `keys_due` is when it would be full again. */
+static bool may_ask(struct sl_feed *feed, sl_ns now)
+{
+    const sl_ns due = feed->keys_due > now ? feed->keys_due : now;
+    if (due + FEED_REQUEST_EVERY > now + FEED_REQUEST_BURST * FEED_REQUEST_EVERY)
+        return false;
+    feed->keys_due = due + FEED_REQUEST_EVERY;
+    return true;
+}
+
+void sl_relay_keyframe_wanted(struct sl_relay *relay, struct sl_feed *feed, sl_ns now)
+{
+    relay->stats.keyframes_wanted++;
+    if (feed->waiting || now - key_sent_at(relay, feed) < STALE_REQUEST || !may_ask(feed, now))
+        relay->stats.keyframes_ignored++;
+    else
+        want_key(relay, now);
 }
 
 sl_ns sl_relay_due(const struct sl_relay *relay)
@@ -239,9 +268,8 @@ static void begin_video(struct sl_relay *relay, struct sl_feed *feed, sl_ns now)
 {
     const struct track *video = &relay->tracks[SL_VIDEO];
     set_waiting(relay, feed, false);
-    if (!feed->started[SL_VIDEO])
-        feed->first_video = now;
     feed->started[SL_VIDEO] = true;
+    feed->key_at = now;
     feed->first[SL_VIDEO] = relay->key.seq;
     for (int64_t seq = relay->key.seq; seq <= video->highest; seq++) {
         const struct sl_rtp_packet *packet = sl_history_get(video->history, seq, NULL);
@@ -377,7 +405,7 @@ void sl_relay_connected(struct sl_relay *relay, struct sl_feed *feed, sl_ns now)
     if (key_is_fresh(relay, now))
         begin_video(relay, feed, now);
     else
-        sl_relay_keyframe_wanted(relay, now);
+        want_key(relay, now);
 }
 
 void sl_relay_leave(struct sl_relay *relay, struct sl_feed *feed)

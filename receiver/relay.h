@@ -47,7 +47,8 @@ struct sl_feed {
     bool waiting; /* for the start of a key frame */
     bool started[SL_MEDIA_KINDS];
     int64_t first[SL_MEDIA_KINDS]; /* number of the first packet it was sent */
-    sl_ns joined, first_video;     /* when it became live; when video began (0: not yet) */
+    sl_ns joined, key_at; /* when it became live; when it was given the start of a key frame */
+    sl_ns keys_due;       /* of its requests: see sl_relay_keyframe_wanted() */
     uint64_t sent, refused;
 };
 
@@ -76,8 +77,10 @@ const struct sl_rtp_packet *sl_relay_resend(const struct sl_relay *relay,
                                             const struct sl_feed *feed, enum sl_media_kind kind,
                                             int64_t seq);
 
-/* The subscriber asked for a key frame. */
-void sl_relay_keyframe_wanted(struct sl_relay *relay, sl_ns now);
+/* The subscriber asked for a key frame. Not passed on if it waits for one anyway, or if one was on
+ * its way when it asked: began towards it within the last 200 ms (peers that lack one ask again).
+ */
+void sl_relay_keyframe_wanted(struct sl_relay *relay, struct sl_feed *feed, sl_ns now);
 
 /* When to call tick next; SL_NEVER: no need. */
 sl_ns sl_relay_due(const struct sl_relay *relay);
@@ -93,6 +96,6 @@ struct sl_relay_stats {
     uint64_t repaired; /* of the kept */
     uint64_t fanned, sent, refused, withheld;
     uint64_t replayed; /* out of the history for joiners, besides */
-    uint64_t publishers, keyframes_wanted, keyframes_requested, keyframes_seen;
+    uint64_t publishers, keyframes_wanted, keyframes_ignored, keyframes_requested, keyframes_seen;
 };
 void sl_relay_stats(const struct sl_relay *relay, struct sl_relay_stats *ret);

@@ -95,7 +95,7 @@ static void wanted_by_viewer(void *ctx, struct sim_end *end, sl_ns now)
 {
     struct viewer *viewer = ctx;
     (void)end;
-    sl_relay_keyframe_wanted(viewer->world->relay, now);
+    sl_relay_keyframe_wanted(viewer->world->relay, &viewer->feed, now);
     settle(viewer->world);
 }
 
@@ -384,8 +384,8 @@ static void test_slow_viewer_hurts_nobody_else(void **state)
         assert_int_equal(whole_within(&world.viewers[v], 30, 900, 7 * SL_MS), 870);
     printf("slow viewer: %zu of 900 frames whole, camera was asked for %d key frames\n",
            whole_within(&world.viewers[0], 0, 900, 10 * SL_SEC), world.in.client.keyframes_wanted);
-    /* What it asks for is limited however much it lacks. */
-    assert_true(world.in.client.keyframes_wanted <= 30 * 5);
+    /* What it asks for is limited however much it lacks: everybody pays for a key frame. */
+    assert_true(world.in.client.keyframes_wanted <= 5 + 32);
     destroy(&world);
 }
 
@@ -406,7 +406,8 @@ static void test_requests_of_all_viewers_are_put_together(void **state)
             sim_end_request_keyframe(&world.viewers[v].hop.client);
         sim_run_for(world.sim, 50 * SL_MS);
     }
-    assert_in_range(world.in.client.keyframes_wanted - before, 4, 6);
+    /* One per 200 ms, and none for 200 ms after a key frame: those crossed it. */
+    assert_in_range(world.in.client.keyframes_wanted - before, 3, 6);
     destroy(&world);
 }
 

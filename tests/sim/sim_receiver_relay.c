@@ -89,7 +89,7 @@ static void viewer_wants_key(void *ctx, struct sim_end *end, sl_ns now)
 {
     (void)end;
     struct viewer *viewer = ctx;
-    sl_relay_keyframe_wanted(viewer->scene->relay, now);
+    sl_relay_keyframe_wanted(viewer->scene->relay, &viewer->feed, now);
 }
 
 static const struct sl_rtp_packet *viewer_resend(void *ctx, struct sim_end *end,

@@ -279,12 +279,22 @@ static void test_joiner_starts_when_the_end_of_the_frame_before_is_repaired(void
 
 /* ---- key frame requests ---- */
 
+/* Both viewers have had a key frame, a second ago. */
+static void watch_for_a_while(struct bench *bench)
+{
+    join(bench, &bench->a);
+    join(bench, &bench->b);
+    offer(bench, 1, 3000, SPS);
+    bench->now += SL_SEC;
+}
+
 static void test_requests_are_put_together(void **state)
 {
     struct bench *bench = *state;
-    bench->now += SL_SEC;
+    watch_for_a_while(bench);
     for (int i = 0; i < 10; i++)
-        sl_relay_keyframe_wanted(bench->relay, bench->now + i * SL_MS);
+        sl_relay_keyframe_wanted(bench->relay, i % 2 ? &bench->a.feed : &bench->b.feed,
+                                 bench->now + i * SL_MS);
     assert_int_equal(bench->publisher.requests, 1);
     assert_int_equal(sl_relay_due(bench->relay), bench->now + 200 * SL_MS);
     sl_relay_tick(bench->relay, bench->now + 199 * SL_MS);
@@ -297,12 +307,55 @@ static void test_requests_are_put_together(void **state)
 static void test_a_request_is_forgotten_once_a_key_frame_begins(void **state)
 {
     struct bench *bench = *state;
-    bench->now += SL_SEC;
-    sl_relay_keyframe_wanted(bench->relay, bench->now);
-    sl_relay_keyframe_wanted(bench->relay, bench->now + SL_MS);
-    offer(bench, 1, 3000, SPS);
+    watch_for_a_while(bench);
+    sl_relay_keyframe_wanted(bench->relay, &bench->a.feed, bench->now);
+    sl_relay_keyframe_wanted(bench->relay, &bench->b.feed, bench->now + SL_MS);
+    offer(bench, 2, 6000, SPS);
     sl_relay_tick(bench->relay, bench->now + SL_SEC);
     assert_int_equal(bench->publisher.requests, 1);
+}
+
+static void test_requests_that_a_key_frame_crossed_are_not_passed_on(void **state)
+{
+    struct bench *bench = *state;
+    watch_for_a_while(bench);
+    offer(bench, 2, 6000, SPS);
+    sl_relay_keyframe_wanted(bench->relay, &bench->a.feed, bench->now + 199 * SL_MS);
+    assert_int_equal(bench->publisher.requests, 0);
+    sl_relay_keyframe_wanted(bench->relay, &bench->a.feed, bench->now + 200 * SL_MS);
+    assert_int_equal(bench->publisher.requests, 1);
+    /* A joiner that is given one out of the history asks for nothing more. */
+    bench->now += SL_SEC;
+    offer(bench, 3, 9000, SPS);
+    bench->now += 150 * SL_MS;
+    sl_relay_leave(bench->relay, &bench->a.feed);
+    join(bench, &bench->a);
+    assert_false(bench->a.feed.waiting);
+    bench->now += 100 * SL_MS;
+    sl_relay_keyframe_wanted(bench->relay, &bench->a.feed, bench->now);
+    assert_int_equal(bench->publisher.requests, 1);
+    sl_relay_keyframe_wanted(bench->relay, &bench->b.feed, bench->now);
+    assert_int_equal(bench->publisher.requests, 2); /* it had its own 250 ms ago */
+}
+
+static void test_one_feed_cannot_make_everybody_pay_for_key_frames(void **state)
+{
+    struct bench *bench = *state;
+    watch_for_a_while(bench);
+    for (int ms = 0; ms < 30000; ms += 10) {
+        bench->now += 10 * SL_MS;
+        sl_relay_keyframe_wanted(bench->relay, &bench->a.feed, bench->now);
+        sl_relay_tick(bench->relay, bench->now);
+    }
+    assert_in_range(bench->publisher.requests, 30, 35);
+    bench->now += 300 * SL_MS;
+    sl_relay_tick(bench->relay, bench->now);
+    const int requests = bench->publisher.requests;
+    bench->now += 300 * SL_MS;
+    sl_relay_keyframe_wanted(bench->relay, &bench->a.feed, bench->now);
+    assert_int_equal(bench->publisher.requests, requests);
+    sl_relay_keyframe_wanted(bench->relay, &bench->b.feed, bench->now); /* the other still may */
+    assert_int_equal(bench->publisher.requests, requests + 1);
 }
 
 static void test_asks_again_while_somebody_waits(void **state)
@@ -418,6 +471,8 @@ int main(void)
         CASE(test_joiner_starts_when_the_end_of_the_frame_before_is_repaired),
         CASE(test_requests_are_put_together),
         CASE(test_a_request_is_forgotten_once_a_key_frame_begins),
+        CASE(test_requests_that_a_key_frame_crossed_are_not_passed_on),
+        CASE(test_one_feed_cannot_make_everybody_pay_for_key_frames),
         CASE(test_asks_again_while_somebody_waits),
         CASE(test_a_new_publisher_goes_on_after_the_old),
         CASE(test_a_new_ssrc_is_a_new_publisher),
