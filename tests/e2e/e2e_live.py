@@ -1,0 +1,137 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""Camera to wall with the real programs: pictures, sound, the list of cameras, what happens when one leaves."""
+import os
+import re
+import struct
+import time
+import zlib
+
+from sightline import SOURCE, Site, check, run_tests
+
+SHOWN = r"^stats {} live shown (?!0\.0)([0-9.]+)/s"
+
+
+def read_png(path):
+    """(width, height, rows of RGB bytes) of an 8-bit RGB or RGBA PNG."""
+    data = open(path, "rb").read()
+    check(data[:8] == b"\x89PNG\r\n\x1a\n", f"{path} is no PNG")
+    at, idat, header = 8, b"", None
+    while at < len(data):
+        length, kind = struct.unpack(">I4s", data[at:at + 8])
+        body = data[at + 8:at + 8 + length]
+        if kind == b"IHDR":
+            header = struct.unpack(">IIBBBBB", body)
+        elif kind == b"IDAT":
+            idat += body
+        at += 12 + length
+    width, height, depth, colour = header[:4]
+    check(depth == 8 and colour in (2, 6), "wanted 8-bit RGB")
+    step = 3 if colour == 2 else 4
+    raw, rows, last = zlib.decompress(idat), [], bytes(width * step)
+    for y in range(height):
+        start = y * (width * step + 1)
+        kind, line = raw[start], bytearray(raw[start + 1:start + 1 + width * step])
+        for i in range(len(line)):
+            left = line[i - step] if i >= step else 0
+            up = last[i]
+            corner = last[i - step] if i >= step else 0
+            if kind == 1:
+                line[i] = (line[i] + left) & 255
+            elif kind == 2:
+                line[i] = (line[i] + up) & 255
+            elif kind == 3:
+                line[i] = (line[i] + (left + up) // 2) & 255
+            elif kind == 4:
+                guess = left + up - corner
+                pa, pb, pc = abs(guess - left), abs(guess - up), abs(guess - corner)
+                line[i] = (line[i] + (left if pa <= pb and pa <= pc else up if pb <= pc else corner)) & 255
+        last = bytes(line)
+        rows.append(b"".join(last[x * step:x * step + 3] for x in range(width)))
+    return width, height, rows
+
+
+def colours(rows, left, top, width, height):
+    """How many different colours a part of the picture has."""
+    return len({bytes(rows[y][3 * x:3 * x + 3]) for y in range(top, top + height, 3)
+                for x in range(left, left + width, 3)})
+
+
+def test_four_cameras():
+    """Four cameras, two of them files with sound, on one wall; each tile has a picture."""
+    media = os.path.join(SOURCE, "tests", "media")
+    with Site() as site:
+        sources = {"a-test": ["--video", "test", "--audio", "test", "--size", "640x360"],
+                   "b-people": ["--video", f"file:{media}/people.mp4", "--loop"],
+                   "c-street": ["--video", f"file:{media}/street.mp4", "--loop"],
+                   "d-slow": ["--video", "test", "--audio", "none", "--size", "320x240", "--fps", "10"]}
+        for name, arguments in sources.items():
+            site.sender(site.add_camera(name), *arguments).wait_line(f"^live {name}$")
+        picture = os.path.join(site.dir, "wall.png")
+        viewer = site.viewer("--size", "640x480", "--stats", "500ms", "--screenshot", picture)
+        for name in sources:
+            viewer.wait_line(SHOWN.format(name))
+        check(viewer.stop() == 0, "the viewer did not leave with 0")
+        width, height, rows = read_png(picture)
+        check((width, height) == (640, 480), f"the picture is {width}x{height}")
+        for column in range(2):
+            for row in range(2):
+                seen = colours(rows, 320 * column + 60, 240 * row + 60, 200, 120)
+                check(seen > 50, f"tile {row},{column} has only {seen} colours")
+
+
+def test_cameras_come_and_go():
+    """A camera added later appears, a removed one leaves, without a restart."""
+    with Site() as site:
+        site.sender(site.add_camera("first"), "--video", "test", "--audio", "none", "--size", "320x240").wait_line("live")
+        viewer = site.viewer("--stats", "200ms")
+        viewer.wait_line(SHOWN.format("first"))
+        second = site.sender(site.add_camera("second"), "--video", "test", "--audio", "none", "--size", "320x240")
+        viewer.wait_line(SHOWN.format("second"))
+        mark = viewer.mark()
+        site.admin("camera", "remove", "second")
+        check(second.wait() == 1, "the sender of a removed camera must give up")
+        end = time.monotonic() + 10
+        while True:
+            since = viewer.mark()
+            viewer.wait_line("^stats first", since=since)
+            viewer.wait_line("^stats first", since=since + 1)
+            if not any(" second " in line for _, _, line in viewer.lines[since:]):
+                break
+            check(time.monotonic() < end, "the removed camera is still on the wall")
+        viewer.wait_line(SHOWN.format("first"), since=mark)
+
+
+def test_dead_camera_goes_stale():
+    """A camera that dies never looks live: stale after a second, live again when it is back."""
+    with Site() as site:
+        link = site.add_camera("yard")
+        arguments = ["--video", "test", "--audio", "none", "--size", "320x240"]
+        sender = site.sender(link, *arguments)
+        sender.wait_line("live yard")
+        viewer = site.viewer("--stats", "200ms")
+        viewer.wait_line(SHOWN.format("yard"))
+        mark = viewer.mark()
+        sender.kill()
+        viewer.wait_line(r"^stats yard (stale|reconnecting) shown 0\.0/s", since=mark)
+        mark = viewer.mark()
+        site.sender(link, *arguments)
+        viewer.wait_line(SHOWN.format("yard"), since=mark)
+
+
+def test_all_frames_arrive():
+    """On a clean network every frame that is sent is decoded and shown, and none is repaired."""
+    with Site() as site:
+        sender = site.sender(site.add_camera("yard"), "--video", "test", "--audio", "none", "--size", "640x360",
+                             "--stats", "1s")
+        sender.wait_line("live yard")
+        viewer = site.viewer("--size", "640x360", "--hud", "off", "--stats", "1s", "--exit-after", "8s")
+        check(viewer.wait(20) == 0, "the viewer did not leave with 0")
+        rates = [float(m[1]) for line in viewer.out() if (m := re.match(r"^stats yard live shown .* decoded ([0-9.]+)/s", line))]
+        check(len(rates) >= 5, f"too few lines of figures: {viewer.out()}")
+        steady = rates[1:]
+        check(sum(steady) / len(steady) >= 29, f"decoded per second: {steady}")
+        check(" lost 0 repaired 0 " in viewer.out()[-1], viewer.out()[-1])
+
+
+run_tests([test_four_cameras, test_cameras_come_and_go, test_dead_camera_goes_stale, test_all_frames_arrive])

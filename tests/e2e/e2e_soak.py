@@ -1,0 +1,64 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""Four cameras and two viewers, others joining and leaving all the while: memory, threads and descriptors of each
+program end where they were. SL_SOAK_SECONDS (default 20) is the time between the two looks; by hand 600 is asked."""
+import os
+import time
+
+from sightline import Site, check, run_tests
+
+SECONDS = float(os.environ.get("SL_SOAK_SECONDS", "20"))
+WARM_UP = min(60.0, max(8.0, SECONDS / 10))
+GROWTH_KIB = 5 * 1024  # promise 22: 5 MB a day; what a heap may wobble in a minute is of that size
+
+
+def look(programs):
+    return {name: (item.rss_kib(), item.threads(), item.descriptors()) for name, item in programs.items()}
+
+
+def churn(site, link, wall):
+    """A viewer and a sender that come and go."""
+    visitor = site.viewer("--exit-after", "2s", "--stats", "1s", link=wall)
+    sender = site.sender(link, "--video", "test", "--audio", "test", "--size", "320x240")
+    check(visitor.wait(20) == 0, "a visiting viewer did not leave with 0")
+    check(sender.stop() == 0, "a visiting sender did not leave with 0")
+    for item in (visitor, sender):
+        site.programs.remove(item)
+
+
+def test_soak():
+    with Site() as site:
+        programs = {"receiver": site.receiver}
+        for number in range(4):
+            name = f"cam{number}"
+            programs[name] = site.sender(site.add_camera(name), "--video", "test", "--audio", "test",
+                                         "--size", "640x360", "--fps", "15")
+            programs[name].wait_line(f"live {name}")
+        guest, wall = site.add_camera("guest"), site.add_viewer("visitor")
+        for number in range(2):
+            programs[f"wall{number}"] = site.viewer("--size", "640x480", "--stats", "1s")
+            programs[f"wall{number}"].wait_line(r"^stats cam3 live shown [1-9]", timeout=30)
+        churn(site, guest, wall)
+        time.sleep(WARM_UP)
+        before = look(programs)
+        end = time.monotonic() + SECONDS
+        rounds = 0
+        while time.monotonic() < end:
+            churn(site, guest, wall)
+            rounds += 1
+        time.sleep(4)  # what lingers on purpose (a closed session's last words) is over by then
+        after = look(programs)
+        for name in programs:
+            print(f"        {name:9} KiB {before[name][0]} -> {after[name][0]}, threads {before[name][1]} -> "
+                  f"{after[name][1]}, descriptors {before[name][2]} -> {after[name][2]}", flush=True)
+        check(rounds > 0, "nobody came and went")
+        for name in programs:
+            check(after[name][1] == before[name][1], f"{name}: threads")
+            check(after[name][2] <= before[name][2], f"{name}: descriptors")
+            check(after[name][0] - before[name][0] <= GROWTH_KIB, f"{name}: memory")
+        for number in range(2):
+            last = [line for line in programs[f"wall{number}"].out() if line.startswith("stats cam")][-4:]
+            check(all(" live shown 1" in line for line in last), f"not all live at the end: {last}")
+
+
+run_tests([test_soak])
