@@ -228,8 +228,8 @@ class Site:
                                                stdout=subprocess.DEVNULL)
             os.close(write)
             self.programs.insert(0, process)
-            self.display = ":" + os.read(read, 16).decode().strip()
-            os.close(read)
+            with os.fdopen(read) as told:  # up to the newline: it is a write of its own, which must not fail
+                self.display = ":" + told.readline().strip()
         return self.display
 
     def viewer(self, *args, link=None):
