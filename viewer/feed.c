@@ -5,12 +5,15 @@
 #include <stdlib.h>
 
 #include "base/time.h"
+#include "jitter/audio.h"
 #include "jitter/jitter.h"
 #include "viewer/decode.h"
 #include "viewer/lane.h"
+#include "viewer/sound.h"
 
 #define DECODE_AHEAD (10 * SL_MS) /* a held frame goes to its worker this long before it is due */
 #define ASK_AGAIN (250 * SL_MS)   /* a key frame, or the wish for it, may be lost */
+#define SOUND_DELAY (10 * SL_MS)  /* for packets that overtake, or are sent again */
 #define HELD_MAX 128              /* a power of two; two seconds at 60/s */
 
 /* A counter of the session's, over all sessions. */
@@ -22,6 +25,8 @@ struct sl_feed {
     struct sl_feed_config config;
     struct sl_endpoint *endpoint;
     struct sl_jitter *jitter;
+    struct sl_audio_jitter *sound; /* NULL: not listened to */
+    uint32_t sound_ssrc;
     struct sl_lane *lane;
     int slot; /* in decode; -1: none */
     struct sl_timer timer;
@@ -47,6 +52,8 @@ static void set_timer(struct sl_feed *feed)
     sl_ns due = sl_jitter_due(feed->jitter);
     if (feed->held_first != feed->held_end)
         due = sooner(due, feed->held[feed->held_first % HELD_MAX]);
+    if (feed->sound)
+        due = sooner(due, sl_audio_jitter_due(feed->sound));
     (void)sl_timer_set(&feed->timer, due);
 }
 
@@ -112,9 +119,56 @@ static void pump(struct sl_feed *feed, sl_ns now)
     set_timer(feed);
 }
 
+/* ---- sound ---- */
+
+static void pump_sound(struct sl_feed *feed, sl_ns now)
+{
+    struct sl_audio_packet packet;
+    for (;;) {
+        const enum sl_audio_pop got = sl_audio_jitter_pop(feed->sound, now, &packet);
+        if (got == SL_AUDIO_WAIT)
+            return;
+        const struct sl_sound_packet out = {
+            .data = packet.data,
+            .len = packet.len,
+            .lost = got == SL_AUDIO_LOST,
+            .samples = packet.samples,
+            .has_capture = packet.has_capture,
+            .captured = sl_ntp_to_ns(packet.capture_ntp, feed->config.epoch),
+        };
+        (void)sl_sound_offer(feed->config.sound, &out); /* a full ring counts it */
+    }
+}
+
+static void take_sound(struct sl_feed *feed, const struct sl_rtp_packet *packet, sl_ns now)
+{
+    if (!feed->sound)
+        return;
+    if (packet->ssrc != feed->sound_ssrc) {
+        feed->sound_ssrc = packet->ssrc;
+        sl_audio_jitter_reset(feed->sound);
+    }
+    (void)sl_audio_jitter_put(feed->sound, packet, now);
+    pump_sound(feed, now);
+    set_timer(feed);
+}
+
+void sl_feed_listen(struct sl_feed *feed, bool on)
+{
+    sl_audio_jitter_destroy(feed->sound);
+    feed->sound = NULL;
+    const struct sl_audio_jitter_config config = {
+        .delay = feed->config.latency > SOUND_DELAY ? feed->config.latency : SOUND_DELAY};
+    if (on && sl_audio_jitter_create(&feed->sound, &config))
+        feed->sound = NULL; /* no memory: no sound */
+}
+
 static void on_timer(void *ctx, sl_ns now)
 {
-    pump(ctx, now);
+    struct sl_feed *feed = ctx;
+    if (feed->sound)
+        pump_sound(feed, now);
+    pump(feed, now);
 }
 
 static void on_packet(void *ctx, enum sl_media_kind kind, const struct sl_rtp_packet *packet,
@@ -122,8 +176,10 @@ static void on_packet(void *ctx, enum sl_media_kind kind, const struct sl_rtp_pa
 {
     struct sl_feed *feed = ctx;
     (void)repaired;
-    if (kind != SL_VIDEO)
+    if (kind == SL_AUDIO) {
+        take_sound(feed, packet, now);
         return;
+    }
     (void)sl_jitter_put(feed->jitter, packet, now);
     pump(feed, now);
 }
@@ -134,6 +190,8 @@ static void on_packet(void *ctx, enum sl_media_kind kind, const struct sl_rtp_pa
 static void begin_session(struct sl_feed *feed)
 {
     sl_jitter_reset(feed->jitter);
+    if (feed->sound)
+        sl_audio_jitter_reset(feed->sound);
     feed->broken = false;
     sl_lane_break(feed->lane);
 }
@@ -282,6 +340,7 @@ bool sl_feed_destroy(struct sl_feed *feed)
         return false;
     sl_endpoint_destroy(feed->endpoint);
     sl_jitter_destroy(feed->jitter);
+    sl_audio_jitter_destroy(feed->sound);
     sl_lane_destroy(feed->lane);
     free(feed);
     return true;

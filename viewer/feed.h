@@ -3,6 +3,7 @@
  * Feed: one camera as the net thread knows it.
  *
  *     endpoint (WHEP) ──▶ jitter buffer ──▶ lane ──▶ decode workers
+ *                    └──▶ jitter buffer of sound ──▶ sound, while it is listened to
  *
  * Keeps the endpoint alive, asks for key frames when the chain of references is broken, and holds
  * frames back when a fixed latency is wanted. Net thread only.
@@ -15,6 +16,7 @@
 
 struct sl_decode;
 struct sl_feed;
+struct sl_sound;
 struct sl_wake;
 
 struct sl_feed_handler {
@@ -41,6 +43,7 @@ struct sl_feed_config {
     struct sl_wake *shown;  /* signalled for each picture */
     struct sl_wake *wanted; /* signalled when a key frame is wanted: then call sl_feed_attend() */
     struct sl_feed_gauges *gauges;
+    struct sl_sound *sound;
     const struct sl_feed_handler *handler;
     void *ctx;
 };
@@ -54,6 +57,8 @@ struct sl_lane *sl_feed_lane(const struct sl_feed *feed);
 void sl_feed_nudge(struct sl_feed *feed);
 /* Asks for a key frame if somebody wants one. */
 void sl_feed_attend(struct sl_feed *feed, sl_ns now);
+/* Its sound goes to the sound card from now on, or not any more. */
+void sl_feed_listen(struct sl_feed *feed, bool on);
 /* Brings the gauges up to date. */
 void sl_feed_measure(struct sl_feed *feed);
 

@@ -16,10 +16,11 @@
 #include "dtls/dtls.h"
 #include "net/resolve.h"
 #include "srtp/srtp.h"
-#include "viewer/cameras.h"
+#include "viewer/audio_out.h"
 #include "viewer/decode.h"
 #include "viewer/options.h"
 #include "viewer/screen.h"
+#include "viewer/sound.h"
 #include "viewer/subscriber.h"
 
 #define LOOK_FOR_INPUT_EVERY (10 * SL_MS) /* where there is no descriptor to wait for */
@@ -32,6 +33,8 @@ struct viewer {
     int signals;
     struct sl_wake wake;
     struct sl_dtls_identity *identity;
+    struct sl_sound *sound;
+    struct sl_audio_out *audio_out; /* NULL: there is no sound card */
     struct sl_screen *screen;
     struct sl_decode *decode;
     struct sl_subscriber *subscriber;
@@ -77,8 +80,12 @@ static int take_signals(struct viewer *v)
 
 static void listen_to(void *ctx, int feed)
 {
-    (void)ctx;
-    (void)feed;
+    sl_subscriber_listen(((struct viewer *)ctx)->subscriber, feed);
+}
+
+static void tell_age(void *ctx, sl_ns age)
+{
+    sl_sound_picture_age(((struct viewer *)ctx)->sound, age);
 }
 
 static void release(void *ctx, int feed)
@@ -103,10 +110,21 @@ static int open_screen(struct viewer *v)
         .snapshot_dir = options->snapshot_dir,
         .receiver = v->receiver,
         .listen = listen_to,
+        .age = tell_age,
         .release = release,
         .ctx = v,
     };
     return sl_screen_create(&v->screen, &config, why, sizeof(why)) ? fail(1, why) : 0;
+}
+
+/* A wall without a sound card is still a wall. */
+static int open_sound(struct viewer *v)
+{
+    char why[256];
+    const int error = sl_sound_create(&v->sound);
+    if (!error && sl_audio_out_create(&v->audio_out, v->sound, why, sizeof(why)))
+        sl_warn("%s", why);
+    return error;
 }
 
 static int create_parts(struct viewer *v)
@@ -120,8 +138,10 @@ static int create_parts(struct viewer *v)
         return fail(1, strerror(-error));
     if (open_screen(v))
         return 1;
+    error = open_sound(v);
     const long cores = sysconf(_SC_NPROCESSORS_ONLN);
-    error = sl_decode_create(&v->decode, cores < 1 ? 1 : cores > 16 ? 16 : (int)cores);
+    if (!error)
+        error = sl_decode_create(&v->decode, cores < 1 ? 1 : cores > 16 ? 16 : (int)cores);
     const struct sl_subscriber_config config = {
         .link = v->link,
         .via = v->via,
@@ -129,6 +149,7 @@ static int create_parts(struct viewer *v)
         .latency = v->options.latency == SL_LATENCY_AUTO ? 0 : v->options.latency,
         .identity = v->identity,
         .decode = v->decode,
+        .sound = v->sound,
         .main = &v->wake,
     };
     if (!error)
@@ -216,6 +237,8 @@ static void destroy(struct viewer *v)
     sl_screen_destroy(v->screen);
     sl_subscriber_destroy(v->subscriber);
     sl_decode_destroy(v->decode);
+    sl_audio_out_destroy(v->audio_out);
+    sl_sound_destroy(v->sound);
     sl_dtls_identity_destroy(v->identity);
     sl_srtp_library_fini();
     sl_wake_fini(&v->wake);

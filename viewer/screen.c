@@ -129,6 +129,10 @@ static void remove_place(struct sl_screen *screen, int at)
     if (screen->wall.selected > at || screen->wall.selected == screen->wall.tiles)
         screen->wall.selected -= screen->wall.selected > 0;
     screen->laid_out = false;
+    if (screen->listening == feed) {
+        screen->listening = -1;
+        screen->config.listen(screen->config.ctx, -1);
+    }
     screen->config.release(screen->config.ctx, feed);
 }
 
@@ -280,7 +284,7 @@ static bool look_at(struct sl_screen *screen, int at, sl_ns now, struct sl_hud_c
     return shown || place->redraw || sl_hud_changed(screen->hud, place->label, content);
 }
 
-static void note_presented(struct place *place, sl_ns now)
+static void note_presented(struct sl_screen *screen, struct place *place, sl_ns now)
 {
     if (!place->fresh)
         return;
@@ -288,6 +292,8 @@ static void note_presented(struct place *place, sl_ns now)
     const sl_ns age = place->shown->has_capture ? now - place->shown->picture.captured : SL_NEVER;
     sl_tile_aged(&place->tile, now, age);
     sl_figures_add(&place->figures, age);
+    if (place->feed == screen->listening)
+        screen->config.age(screen->config.ctx, age);
 }
 
 static void draw_notice(struct sl_screen *screen, const struct sl_canvas *canvas)
@@ -339,7 +345,7 @@ void sl_screen_draw(struct sl_screen *screen)
     screen->config.kind->present(screen->render, rects, count);
     const sl_ns visible = sl_time_now();
     for (int i = 0; i < screen->wall.tiles; i++)
-        note_presented(screen->places[i], visible);
+        note_presented(screen, screen->places[i], visible);
 }
 
 static sl_ns sooner(sl_ns a, sl_ns b)

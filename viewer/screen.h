@@ -29,6 +29,8 @@ struct sl_screen_config {
     const char *receiver;     /* HOST:PORT, written where there is no camera */
     /* The feed whose sound is to be heard, -1: none. */
     void (*listen)(void *ctx, int feed);
+    /* How old that feed's picture is, each time one is shown; SL_NEVER: not known. */
+    void (*age)(void *ctx, sl_ns age);
     /* The main thread is done with a feed that was removed. */
     void (*release)(void *ctx, int feed);
     void *ctx;

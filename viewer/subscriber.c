@@ -18,6 +18,7 @@
 #include "net/loop.h"
 #include "viewer/cameras.h"
 #include "viewer/feed.h"
+#include "viewer/sound.h"
 #include "whip/http.h"
 
 #define EVENTS 256
@@ -57,6 +58,8 @@ struct sl_subscriber {
     struct sl_ring *events;   /* to main */
     struct sl_ring *releases; /* from main: feeds */
     atomic_bool stop;
+    atomic_int listen; /* the feed main wants to hear; -1: none */
+    int listening;     /* the one that is heard */
     bool stopping;
 
     struct sl_timer list_timer, measure_timer, stop_timer;
@@ -146,8 +149,11 @@ static void reap(struct sl_subscriber *s, struct entry *entry)
 {
     if (!entry->feed || !entry->leaving || !entry->stopped || !entry->released)
         return;
-    if (sl_feed_destroy(entry->feed))
-        *entry = (struct entry){.subscriber = s};
+    if (!sl_feed_destroy(entry->feed))
+        return;
+    if (s->listening == (int)(entry - s->entries))
+        s->listening = -1;
+    *entry = (struct entry){.subscriber = s};
 }
 
 static bool all_stopped(const struct sl_subscriber *s)
@@ -200,6 +206,7 @@ static void add_feed(struct sl_subscriber *s, const struct sl_camera_info *info)
         .shown = s->config.main,
         .wanted = &s->wake,
         .gauges = &entry->gauges,
+        .sound = s->config.sound,
         .handler = &feed_handler,
         .ctx = entry,
     };
@@ -385,6 +392,19 @@ static void on_stop_timer(void *ctx, sl_ns now)
     sl_loop_stop(((struct sl_subscriber *)ctx)->loop);
 }
 
+static void follow_sound(struct sl_subscriber *s)
+{
+    const int feed = atomic_load(&s->listen);
+    if (feed == s->listening)
+        return;
+    if (s->listening >= 0 && s->entries[s->listening].feed)
+        sl_feed_listen(s->entries[s->listening].feed, false);
+    sl_sound_switch(s->config.sound);
+    if (feed >= 0 && s->entries[feed].feed)
+        sl_feed_listen(s->entries[feed].feed, true);
+    s->listening = feed;
+}
+
 static void on_wake(void *ctx, uint32_t events)
 {
     struct sl_subscriber *s = ctx;
@@ -393,6 +413,7 @@ static void on_wake(void *ctx, uint32_t events)
     int feed;
     while (sl_ring_pop(s->releases, &feed))
         s->entries[feed].released = true;
+    follow_sound(s);
     const sl_ns now = sl_loop_now(s->loop);
     for (int i = 0; i < SL_FEEDS_MAX; i++) {
         if (s->entries[i].feed && !s->entries[i].leaving)
@@ -462,6 +483,8 @@ int sl_subscriber_create(struct sl_subscriber **ret, const struct sl_subscriber_
         return -ENOMEM;
     s->config = *config;
     s->epoch = sl_time_epoch();
+    atomic_init(&s->listen, -1);
+    s->listening = -1;
     sl_random_init_system(&s->random);
     for (int i = 0; i < SL_FEEDS_MAX; i++)
         s->entries[i].subscriber = s;
@@ -496,6 +519,12 @@ void sl_subscriber_release(struct sl_subscriber *s, int feed)
 {
     if (sl_ring_push(s->releases, &feed)) /* there is room for all feeds */
         sl_wake_signal(&s->wake);
+}
+
+void sl_subscriber_listen(struct sl_subscriber *s, int feed)
+{
+    atomic_store(&s->listen, feed);
+    sl_wake_signal(&s->wake);
 }
 
 void sl_subscriber_stop(struct sl_subscriber *s)

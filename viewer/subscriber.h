@@ -17,6 +17,7 @@
 
 struct sl_decode;
 struct sl_dtls_identity;
+struct sl_sound;
 struct sl_subscriber;
 struct sl_wake;
 
@@ -27,6 +28,7 @@ struct sl_subscriber_config {
     sl_ns latency;       /* 0: the newest picture at once */
     const struct sl_dtls_identity *identity;
     struct sl_decode *decode;
+    struct sl_sound *sound;
     struct sl_wake *main; /* signalled for pictures and for events */
 };
 
@@ -39,6 +41,9 @@ SL_MUST_CHECK int sl_subscriber_start(struct sl_subscriber *subscriber);
 SL_MUST_CHECK bool sl_subscriber_event(struct sl_subscriber *subscriber, struct sl_event *ret);
 /* Main is done with a feed whose REMOVED it got. */
 void sl_subscriber_release(struct sl_subscriber *subscriber, int feed);
+
+/* The feed whose sound is to be heard; -1: none. */
+void sl_subscriber_listen(struct sl_subscriber *subscriber, int feed);
 
 /* Ends all sessions in good order (1 s at most) and joins the thread. */
 void sl_subscriber_stop(struct sl_subscriber *subscriber);
