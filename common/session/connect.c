@@ -5,11 +5,6 @@
 #include "session/internal.h"
 #include "stun/stun.h"
 
-static sl_ns min_ns(sl_ns a, sl_ns b)
-{
-    return a < b ? a : b;
-}
-
 int sl_connect_init(struct sl_session *session)
 {
     const struct sl_sdp_agreed *agreed = &session->config.agreed;
@@ -209,9 +204,9 @@ sl_ns sl_connect_due(const struct sl_session *session)
 {
     sl_ns due = deadline(session);
     if (!session->lite)
-        due = min_ns(due, sl_ice_client_due(&session->ice.client, session->heard));
+        due = sl_min_ns(due, sl_ice_client_due(&session->ice.client, session->heard));
     if (session->dtls)
-        due = min_ns(due, sl_dtls_due(session->dtls));
+        due = sl_min_ns(due, sl_dtls_due(session->dtls));
     return due;
 }
 

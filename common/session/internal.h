@@ -58,7 +58,13 @@ struct sl_session {
     struct sl_session_stats stats; /* the counters of it that have no better home */
 };
 
+static inline sl_ns sl_min_ns(sl_ns a, sl_ns b)
+{
+    return a < b ? a : b;
+}
+
 /* session.c */
+void sl_session_count_refused(struct sl_session *session, int error); /* of sl_srtp_unprotect */
 void sl_session_enter(struct sl_session *session, enum sl_session_state state, const char *reason);
 void sl_session_output(struct sl_session *session, const struct sl_path *path, const uint8_t *data,
                        size_t len);

@@ -10,11 +10,6 @@
 #define KEYFRAME_GAP (200 * SL_MS)
 #define NACK_BATCH 128 /* numbers a NACK; at worst 4 bytes each */
 
-static sl_ns min_ns(sl_ns a, sl_ns b)
-{
-    return a < b ? a : b;
-}
-
 /* ------------------------------------------------------------------ life */
 
 static int init_receive(struct sl_session *session, const struct sl_sdp_media *media)
@@ -154,16 +149,6 @@ static const struct sl_source *learn(struct sl_session *session, const uint8_t *
     return NULL;
 }
 
-static void count_refused(struct sl_session *session, int error)
-{
-    if (error == -EALREADY)
-        session->stats.srtp_replayed++;
-    else if (error == -EACCES)
-        session->stats.srtp_refused++;
-    else
-        session->stats.malformed++;
-}
-
 static void hand_on(struct sl_session *session, enum sl_media_kind kind,
                     struct sl_rtp_packet *packet, bool repaired, sl_ns now)
 {
@@ -197,7 +182,7 @@ void sl_media_rtp(struct sl_session *session, sl_ns now, uint8_t *data, size_t l
     }
     const int n = sl_srtp_unprotect(session->srtp, data, len);
     if (n < 0) {
-        count_refused(session, n);
+        sl_session_count_refused(session, n);
         return;
     }
     session->heard = now;
@@ -275,9 +260,9 @@ sl_ns sl_media_due(const struct sl_session *session)
     sl_ns due = SL_NEVER;
     for (int kind = 0; kind < SL_MEDIA_KINDS; kind++)
         if (session->receive[kind])
-            due = min_ns(due, sl_nack_due(session->receive[kind]->nack));
+            due = sl_min_ns(due, sl_nack_due(session->receive[kind]->nack));
     if (session->keyframe_due && session->receive[SL_VIDEO]->ssrc)
-        due = min_ns(due, keyframe_allowed(session));
+        due = sl_min_ns(due, keyframe_allowed(session));
     return due;
 }
 

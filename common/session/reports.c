@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: MIT */
 /* RTCP of a session, both ways: reports, clocks, and what the peer asks for. */
-#include <errno.h>
-
 #include "base/time.h"
 #include "session/internal.h"
 
@@ -281,21 +279,11 @@ static void learn_clock(struct sl_session *session, const struct reading *readin
         session->clock_span = sl_ntp_span_from_ns(offset);
 }
 
-static void count_refused(struct sl_session *session, int error)
-{
-    if (error == -EALREADY)
-        session->stats.srtp_replayed++;
-    else if (error == -EACCES)
-        session->stats.srtp_refused++;
-    else
-        session->stats.malformed++;
-}
-
 void sl_reports_rtcp(struct sl_session *session, sl_ns now, uint8_t *data, size_t len)
 {
     const int n = sl_srtp_unprotect_rtcp(session->srtp, data, len);
     if (n < 0) {
-        count_refused(session, n);
+        sl_session_count_refused(session, n);
         return;
     }
     session->heard = now;

@@ -76,6 +76,16 @@ void sl_session_output(struct sl_session *session, const struct sl_path *path, c
     session->config.handler->send(session->config.ctx, path, data, len);
 }
 
+void sl_session_count_refused(struct sl_session *session, int error)
+{
+    if (error == -EALREADY)
+        session->stats.srtp_replayed++;
+    else if (error == -EACCES)
+        session->stats.srtp_refused++;
+    else
+        session->stats.malformed++;
+}
+
 void sl_session_start(struct sl_session *session, sl_ns now)
 {
     sl_connect_start(session, now);
@@ -105,18 +115,13 @@ void sl_session_receive(struct sl_session *session, sl_ns now, const struct sl_p
     }
 }
 
-static sl_ns min_ns(sl_ns a, sl_ns b)
-{
-    return a < b ? a : b;
-}
-
 sl_ns sl_session_due(const struct sl_session *session)
 {
     if (is_over(session))
         return SL_NEVER;
     sl_ns due = sl_connect_due(session);
     if (session->state == SL_SESSION_CONNECTED)
-        due = min_ns(due, min_ns(sl_media_due(session), sl_reports_due(session)));
+        due = sl_min_ns(due, sl_min_ns(sl_media_due(session), sl_reports_due(session)));
     return due;
 }
 
