@@ -498,6 +498,38 @@ static void test_consent_expires(void **state)
     sim_destroy(sim);
 }
 
+static bool drop_stun(void *ctx, const uint8_t *data, size_t len)
+{
+    (void)ctx;
+    (void)len;
+    return data[0] <= 3;
+}
+
+/* Only an answer to a check is consent: media may come from a peer that cannot stop it. */
+static void test_media_is_not_consent(void **state)
+{
+    (void)state;
+    struct sim *sim = sim_create(34);
+    struct sim_hop hop;
+    struct sim_hop_config config = hop_of(10 * SL_MS, 0);
+    config.client_sends = false;
+    open_connected(&hop, sim, &config);
+    struct sim_flow flow;
+    const struct sim_flow_config media = {.packets = 30 * 40 * 8};
+    sim_flow_init(&flow, &media, &hop.lite, &hop.client);
+    sim_flow_start(&flow);
+    sim_run_for(sim, SL_SEC);
+    hop.down.filter = drop_stun;
+    sim_run_for(sim, 23 * SL_SEC);
+    assert_int_equal(hop.client.state, SL_SESSION_CONNECTED);
+    sim_run_for(sim, 8 * SL_SEC);
+    assert_int_equal(hop.client.state, SL_SESSION_FAILED);
+    flow.stopped = true;
+    sim_flow_fini(&flow);
+    close_hop(&hop);
+    sim_destroy(sim);
+}
+
 static void test_silence_is_noticed_and_a_paused_camera_is_not_silence(void **state)
 {
     (void)state;
@@ -752,6 +784,7 @@ int main(void)
         cmocka_unit_test(test_both_ends_know_the_round_trip),
         cmocka_unit_test(test_sender_hears_of_raw_loss),
         cmocka_unit_test(test_consent_expires),
+        cmocka_unit_test(test_media_is_not_consent),
         cmocka_unit_test(test_silence_is_noticed_and_a_paused_camera_is_not_silence),
         cmocka_unit_test(test_client_that_moves_is_followed),
         cmocka_unit_test(test_setup_times_out),

@@ -238,7 +238,8 @@ static void test_ninth_address_is_refused_until_one_is_idle(void **state)
     assert_path(&lite, 0);
     /* A phone that roams comes from one new address after another. */
     for (int i = 1; i < SL_ICE_LITE_ADDRESSES; i++)
-        check(&lite, &good, i == 5 ? 0 : i, START + 31 * SL_SEC);
+        if (i != 5) /* and 0, but that is where the media goes */
+            check(&lite, &good, i, START + 31 * SL_SEC);
     assert_int_equal(check(&lite, &nominate, 8, START + 31 * SL_SEC), SL_ICE_VALIDATED);
     const struct sl_path fifth = path_of(5), first = path_of(0);
     assert_false(sl_ice_lite_is_validated(&lite, &fifth));

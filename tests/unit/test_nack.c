@@ -275,6 +275,10 @@ static void test_tail_shown_by_the_next_frame_keeps_its_tries(void **state)
     struct sl_nack_stats s;
     sl_nack_stats(nack, &s);
     assert_int_equal(s.missing, 2);
+    for (int i = 2; i < 5; i++)
+        assert_int_equal(asks(nack, RTT, 8, 2), at + i * RTT);
+    asks(nack, RTT, 0, 0); /* five tries in all */
+    assert_int_equal(sl_nack_given_up(nack), 2);
     sl_nack_destroy(nack);
 }
 
