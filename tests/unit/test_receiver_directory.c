@@ -40,7 +40,8 @@ static void test_text_and_version(void **state)
     assert_string_equal(
         sl_directory_json(directory),
         "{\"version\":2,\"cameras\":[{\"name\":\"gate\",\"location\":\"\",\"state\":\"offline\","
-        "\"since\":\"2026-11-20T17:00:00.123Z\"},{\"name\":\"yard\",\"location\":\"a \\\"b\\\"\\\\\","
+        "\"since\":\"2026-11-20T17:00:00.123Z\"},"
+        "{\"name\":\"yard\",\"location\":\"a \\\"b\\\"\\\\\","
         "\"state\":\"offline\",\"since\":\"2026-11-20T17:00:00.123Z\"}]}");
     /* The same again is no news. */
     assert_false(sl_directory_apply(directory, &snapshot, NOON + 5));
