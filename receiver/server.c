@@ -367,6 +367,10 @@ static void say_options(struct request *request)
 /* Everything is here and the caller may. Afterwards: suspended, or something was said. */
 static void act(struct request *request)
 {
+    if (request->server->stopping) { /* libmicrohttpd cannot stop while a request is suspended */
+        problem(request, 503, "the receiver stops");
+        return;
+    }
     switch (request->route->action) {
     case SL_ROUTE_PUBLISH:
         open_media(request, true);
