@@ -111,28 +111,37 @@ static void ipv6_response_reads_and_verifies(void **state)
     assert_memory_equal(&message.mapped.in6.sin6_addr, &wanted, 16);
 }
 
-/* Any one bit changed anywhere: not accepted. */
+static void flip_each_bit(const struct vector *vector, bool with_fingerprint)
+{
+    const size_t len = with_fingerprint ? vector->len : vector->len - 8;
+    uint8_t *copy = malloc(len);
+    assert_non_null(copy);
+    memcpy(copy, vector->bytes, len);
+    copy[3] = (uint8_t)(len - 20); /* the integrity does not cover what comes after it */
+    struct sl_stun_message message;
+    assert_int_equal(sl_stun_read(&message, copy, len), 0);
+    assert_true(sl_stun_verify(&message, copy, len, PASSWORD));
+    for (size_t bit = 0; bit < 8 * len; bit++) {
+        copy[bit / 8] ^= (uint8_t)(1 << (bit % 8));
+        const bool right =
+            sl_stun_read(&message, copy, len) == 0 && sl_stun_verify(&message, copy, len, PASSWORD);
+        /* FINGERPRINT's type turned into another's: an attribute after the integrity, ignored. */
+        const bool in_type = with_fingerprint && (bit / 8 == len - 8 || bit / 8 == len - 7);
+        if (right && !in_type)
+            fail_msg("bit %zu of %zu bytes", bit, len);
+        copy[bit / 8] ^= (uint8_t)(1 << (bit % 8));
+    }
+    free(copy);
+}
+
+/* Any one bit changed anywhere: not accepted. Without FINGERPRINT too, which else would hide a
+ * comparison of less than the whole integrity. */
 static void a_changed_bit_is_refused(void **state)
 {
     (void)state;
     for (size_t v = 0; v < SL_COUNT(vectors); v++) {
-        const size_t len = vectors[v].len;
-        for (size_t bit = 0; bit < 8 * len; bit++) {
-            uint8_t *copy = malloc(len);
-            assert_non_null(copy);
-            memcpy(copy, vectors[v].bytes, len);
-            copy[bit / 8] ^= (uint8_t)(1 << (bit % 8));
-            struct sl_stun_message message;
-            if (sl_stun_read(&message, copy, len) == 0) {
-                const bool right = sl_stun_verify(&message, copy, len, PASSWORD);
-                if (right)
-                    print_error("vector %zu bit %zu\n", v, bit);
-                /* FINGERPRINT's own type field: it then is an attribute that nobody looks at. */
-                const bool in_fingerprint_type = bit / 8 == len - 8 || bit / 8 == len - 7;
-                assert_true(!right || in_fingerprint_type);
-            }
-            free(copy);
-        }
+        flip_each_bit(&vectors[v], true);
+        flip_each_bit(&vectors[v], false);
     }
 }
 
