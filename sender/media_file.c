@@ -14,7 +14,7 @@
 #include <libavutil/pixdesc.h>
 #include <libswresample/swresample.h>
 
-#define HELD_PACKETS 512                         /* video packets read while looking for sound */
+#define HELD_PACKETS 128                         /* video packets read while looking for sound */
 #define FIFO_SAMPLES_MAX (10 * SL_AUDIO_RATE_HZ) /* sound read while looking for video */
 #define SOUND_SEAM (40 * SL_MS)                  /* timestamps that differ by less are rounding */
 
@@ -121,12 +121,13 @@ static int mend_seam(struct sl_media_file *file, sl_ns at)
     const sl_ns gap = at - fifo_end(file);
     if (gap < -SOUND_SEAM)
         return (int)(-gap * SL_AUDIO_RATE_HZ / SL_SEC);
-    if (gap > SOUND_SEAM)
-        for (int64_t left = gap * SL_AUDIO_RATE_HZ / SL_SEC;
-             left > 0 && av_audio_fifo_size(file->fifo) < FIFO_SAMPLES_MAX;
-             left -= SL_AUDIO_FRAME_SAMPLES)
-            if (av_audio_fifo_write(file->fifo, silence, SL_AUDIO_FRAME_SAMPLES) < 0)
-                break;
+    int64_t left = gap > SOUND_SEAM ? gap * SL_AUDIO_RATE_HZ / SL_SEC : 0;
+    while (left > 0 && av_audio_fifo_size(file->fifo) < FIFO_SAMPLES_MAX) {
+        const int part = left < SL_AUDIO_FRAME_SAMPLES ? (int)left : SL_AUDIO_FRAME_SAMPLES;
+        if (av_audio_fifo_write(file->fifo, silence, part) < 0)
+            break;
+        left -= part;
+    }
     return 0;
 }
 

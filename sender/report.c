@@ -73,8 +73,7 @@ void sl_report_figures(struct sl_report *report, const struct sl_uplink_stats *u
             video->remote_fraction_lost * 100.0 / 256, ms(session->rtt),
             (unsigned long long)pipeline->replaced,
             (unsigned long long)(pipeline->stalled + pipeline->failed + uplink->dropped),
-            (unsigned long long)uplink->audio_packets,
-            (unsigned long long)uplink->endpoint.losses);
+            (unsigned long long)uplink->audio_packets, (unsigned long long)uplink->endpoint.losses);
     fflush(report->out);
     report->uplink = *uplink;
     report->stats_at = now;
