@@ -13,7 +13,7 @@
 #define ALARM 0xffb020u  /* stale, loss */
 #define SELECT 0x3fa7ffu /* the selected tile's frame */
 #define UNDER_TEXT 96    /* of 256: what is left of the picture under a label */
-#define LINE_MAX_CHARS 160
+#define LINE_MAX_CHARS 256
 
 static const char *const font_paths[] = {
     "/usr/share/fonts/truetype/dejavu/DejaVuSans.ttf", /* Debian, Ubuntu: fonts-dejavu-core */
@@ -123,28 +123,20 @@ static void render(struct sl_hud *hud, struct text *text, const char *words, int
     SDL_FreeSurface(surface);
 }
 
-/* Writes a text on a darkened box, its box's corner at x, y. Returns the box's width. */
-static int put(const struct sl_canvas *canvas, struct sl_rect cell, const struct text *text, int x,
-               int y, uint32_t colour)
+/* Width of a text on its box. */
+static int boxed(const struct text *text)
 {
-    const int margin = text->size / 3;
-    struct sl_bitmap bitmap = text->bitmap;
-    struct sl_rect box = {x, y, bitmap.width + 2 * margin, bitmap.height + 2};
-    if (!bitmap.width)
+    return text->bitmap.width + 2 * (text->size / 3);
+}
+
+/* Writes a text on a darkened box, its box's corner at x, y. Returns the box's width. */
+static int put(const struct sl_canvas *cell, const struct text *text, int x, int y, uint32_t colour)
+{
+    if (!text->bitmap.width)
         return 0;
-    if (box.x < cell.x)
-        box.x = cell.x;
-    if (box.x + box.width > cell.x + cell.width)
-        box.width = cell.x + cell.width - box.x;
-    sl_canvas_shade(canvas, box, UNDER_TEXT);
-    const struct sl_canvas inside = {
-        /* clips a text that is longer than its tile is wide */
-        .pixels = canvas->pixels,
-        .width = cell.x + cell.width < canvas->width ? cell.x + cell.width : canvas->width,
-        .height = canvas->height,
-        .stride = canvas->stride,
-    };
-    sl_canvas_blend(&inside, box.x + margin, box.y + 1, &bitmap, colour);
+    const struct sl_rect box = {x < 0 ? 0 : x, y, boxed(text), text->bitmap.height + 2};
+    sl_canvas_shade(cell, box, UNDER_TEXT);
+    sl_canvas_blend(cell, box.x + text->size / 3, y + 1, &text->bitmap, colour);
     return box.width;
 }
 
@@ -154,51 +146,52 @@ static int within(int value, int least, int most)
 }
 
 static void draw_labels(struct sl_hud *hud, struct sl_hud_label *label,
-                        const struct sl_canvas *canvas, struct sl_rect cell,
-                        const struct sl_hud_content *content)
+                        const struct sl_canvas *cell, const struct sl_hud_content *content)
 {
-    const int size = within(cell.height / 24, 11, 18), gap = size / 3;
+    const int size = within(cell->height / 24, 11, 18), gap = size / 3;
     char words[LINE_MAX_CHARS], age[SL_HUD_TEXT];
     const bool place = hud->level == SL_HUD_FULL && *content->location;
     snprintf(words, sizeof(words), "%s%s%s%s", content->sound ? "\u266a " : "", content->name,
              place ? " \u00b7 " : "", place ? content->location : "");
     render(hud, &label->name, words, size);
-    put(canvas, cell, &label->name, cell.x + gap, cell.y + gap, WHITE);
+    /* At the bottom: cameras burn their clocks and names in at the top. */
+    const int line = cell->height - gap - size * 3 / 2;
+    put(cell, &label->name, gap, line, WHITE);
     if (hud->level < SL_HUD_FULL)
         return;
     render(hud, &label->age, sl_hud_age_text(content->view.age, age), size);
     render(hud, &label->loss, content->view.loss ? "LOSS" : "", size);
-    const int line = cell.y + cell.height - gap - size * 3 / 2;
-    const int used = put(canvas, cell, &label->age, cell.x + gap, line, SOFT);
-    put(canvas, cell, &label->loss, cell.x + gap + used + (used ? gap : 0), line, ALARM);
+    int right = cell->width - gap;
+    right -= put(cell, &label->age, right - boxed(&label->age), line, SOFT);
+    put(cell, &label->loss, right - gap - boxed(&label->loss), line, ALARM);
 }
 
-static int middle(struct sl_rect cell, const struct text *text)
-{
-    return cell.x + (cell.width - text->bitmap.width) / 2 - text->size / 3;
-}
-
-static void draw_state(struct sl_hud *hud, struct sl_hud_label *label,
-                       const struct sl_canvas *canvas, struct sl_rect cell,
+static void draw_state(struct sl_hud *hud, struct sl_hud_label *label, const struct sl_canvas *cell,
                        const struct sl_hud_content *content)
 {
-    const int size = within(cell.width / 16, 12, 34), small = within(size / 2, 10, 18);
+    const int size = within(cell->width / 16, 12, 34), small = within(size / 2, 10, 18);
     char words[SL_HUD_TEXT];
     render(hud, &label->state, sl_hud_state_text(&content->view, words), size);
     render(hud, &label->reason, content->reason, small);
     const uint32_t colour = content->view.state == SL_TILE_CONNECTING ? SOFT : ALARM;
-    const int y = cell.y + cell.height / 2 - size;
-    put(canvas, cell, &label->state, middle(cell, &label->state), y, colour);
-    put(canvas, cell, &label->reason, middle(cell, &label->reason), y + size * 2, SOFT);
+    const int y = cell->height / 2 - size;
+    put(cell, &label->state, (cell->width - boxed(&label->state)) / 2, y, colour);
+    put(cell, &label->reason, (cell->width - boxed(&label->reason)) / 2, y + size * 2, SOFT);
 }
 
 void sl_hud_draw(struct sl_hud *hud, struct sl_hud_label *label, const struct sl_canvas *canvas,
                  struct sl_rect cell, const struct sl_hud_content *content)
 {
+    const struct sl_canvas inside = {
+        .pixels = canvas->pixels + (ptrdiff_t)cell.y * canvas->stride + (ptrdiff_t)cell.x * 4,
+        .width = cell.width,
+        .height = cell.height,
+        .stride = canvas->stride,
+    };
     if (hud->level != SL_HUD_OFF)
-        draw_labels(hud, label, canvas, cell, content);
+        draw_labels(hud, label, &inside, content);
     if (content->view.state != SL_TILE_LIVE)
-        draw_state(hud, label, canvas, cell, content);
+        draw_state(hud, label, &inside, content);
     if (content->selected && hud->level != SL_HUD_OFF)
         sl_canvas_outline(canvas, cell, 2, SELECT);
     label->drawn = *content;

@@ -40,7 +40,7 @@ struct sl_hud_content {
 /* True if drawing `content` would differ from what was drawn last. */
 bool sl_hud_changed(const struct sl_hud *hud, const struct sl_hud_label *label,
                     const struct sl_hud_content *content);
-/* Draws over `cell`. */
+/* Draws over `cell`, which lies within the canvas, and nowhere else. */
 void sl_hud_draw(struct sl_hud *hud, struct sl_hud_label *label, const struct sl_canvas *canvas,
                  struct sl_rect cell, const struct sl_hud_content *content);
 

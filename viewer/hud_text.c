@@ -5,10 +5,10 @@
 
 const char *sl_hud_age_text(sl_ns age, char out[SL_HUD_TEXT])
 {
-    const sl_ns ms = (age + SL_MS / 2) / SL_MS;
     out[0] = '\0';
     if (age == SL_NEVER)
         return out;
+    const sl_ns ms = (age + SL_MS / 2) / SL_MS;
     if (ms < 1000)
         snprintf(out, SL_HUD_TEXT, "%lld ms", (long long)ms);
     else if (ms < 100 * 1000)

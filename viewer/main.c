@@ -109,6 +109,7 @@ static int open_screen(struct viewer *v)
         .mute = options->mute,
         .snapshot_dir = options->snapshot_dir,
         .receiver = v->receiver,
+        .clock = sl_time_now,
         .listen = listen_to,
         .age = tell_age,
         .release = release,
@@ -204,7 +205,7 @@ static int show(struct viewer *v)
 {
     const sl_ns begun = sl_time_now();
     const sl_ns leave = v->options.exit_after ? begun + v->options.exit_after : SL_NEVER;
-    sl_ns report = v->options.stats ? begun : SL_NEVER;
+    sl_ns report = v->options.stats ? begun + v->options.stats : SL_NEVER;
     for (;;) {
         sl_wake_clear(&v->wake);
         const sl_ns now = sl_time_now();

@@ -7,7 +7,6 @@
 #include <time.h>
 
 #include "base/log.h"
-#include "base/time.h"
 #include "viewer/convert.h"
 #include "viewer/figures.h"
 #include "viewer/lane.h"
@@ -328,7 +327,7 @@ void sl_screen_draw(struct sl_screen *screen)
         draw_notice(screen, &canvas);
     struct sl_rect rects[SL_FEEDS_MAX];
     int count = 0;
-    const sl_ns now = sl_time_now();
+    const sl_ns now = screen->config.clock();
     for (int i = 0; i < screen->wall.tiles; i++) {
         struct sl_hud_content content;
         if (!look_at(screen, i, now, &content))
@@ -343,7 +342,7 @@ void sl_screen_draw(struct sl_screen *screen)
         count = 1;
     }
     screen->config.kind->present(screen->render, rects, count);
-    const sl_ns visible = sl_time_now();
+    const sl_ns visible = screen->config.clock();
     for (int i = 0; i < screen->wall.tiles; i++)
         note_presented(screen, screen->places[i], visible);
 }
@@ -506,7 +505,7 @@ static void report_place(const struct sl_screen *screen, struct place *place, FI
 
 void sl_screen_report(struct sl_screen *screen, FILE *out, sl_ns now)
 {
-    if (screen->reported_at)
+    if (now > screen->reported_at)
         for (int i = 0; i < screen->wall.tiles; i++)
             report_place(screen, screen->places[i], out, now);
     screen->reported_at = now;
@@ -532,6 +531,7 @@ int sl_screen_create(struct sl_screen **ret, const struct sl_screen_config *conf
     screen->config = *config;
     screen->mute = config->mute;
     screen->listening = -1;
+    screen->reported_at = config->clock();
     screen->wall.rows = config->rows;
     screen->wall.columns = config->columns;
     int error = config->kind->open(&screen->render, &config->window, why, why_len);

@@ -27,6 +27,7 @@ struct sl_screen_config {
     bool mute;
     const char *snapshot_dir; /* NULL: no snapshots */
     const char *receiver;     /* HOST:PORT, written where there is no camera */
+    sl_ns (*clock)(void);     /* read before drawing, and when it is visible */
     /* The feed whose sound is to be heard, -1: none. */
     void (*listen)(void *ctx, int feed);
     /* How old that feed's picture is, each time one is shown; SL_NEVER: not known. */

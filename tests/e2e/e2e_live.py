@@ -3,58 +3,12 @@
 """Camera to wall with the real programs: pictures, sound, the list of cameras, what happens when one leaves."""
 import os
 import re
-import struct
 import time
-import zlib
 
+from png import Picture
 from sightline import SOURCE, Site, check, run_tests
 
 SHOWN = r"^stats {} live shown (?!0\.0)([0-9.]+)/s"
-
-
-def read_png(path):
-    """(width, height, rows of RGB bytes) of an 8-bit RGB or RGBA PNG."""
-    data = open(path, "rb").read()
-    check(data[:8] == b"\x89PNG\r\n\x1a\n", f"{path} is no PNG")
-    at, idat, header = 8, b"", None
-    while at < len(data):
-        length, kind = struct.unpack(">I4s", data[at:at + 8])
-        body = data[at + 8:at + 8 + length]
-        if kind == b"IHDR":
-            header = struct.unpack(">IIBBBBB", body)
-        elif kind == b"IDAT":
-            idat += body
-        at += 12 + length
-    width, height, depth, colour = header[:4]
-    check(depth == 8 and colour in (2, 6), "wanted 8-bit RGB")
-    step = 3 if colour == 2 else 4
-    raw, rows, last = zlib.decompress(idat), [], bytes(width * step)
-    for y in range(height):
-        start = y * (width * step + 1)
-        kind, line = raw[start], bytearray(raw[start + 1:start + 1 + width * step])
-        for i in range(len(line)):
-            left = line[i - step] if i >= step else 0
-            up = last[i]
-            corner = last[i - step] if i >= step else 0
-            if kind == 1:
-                line[i] = (line[i] + left) & 255
-            elif kind == 2:
-                line[i] = (line[i] + up) & 255
-            elif kind == 3:
-                line[i] = (line[i] + (left + up) // 2) & 255
-            elif kind == 4:
-                guess = left + up - corner
-                pa, pb, pc = abs(guess - left), abs(guess - up), abs(guess - corner)
-                line[i] = (line[i] + (left if pa <= pb and pa <= pc else up if pb <= pc else corner)) & 255
-        last = bytes(line)
-        rows.append(b"".join(last[x * step:x * step + 3] for x in range(width)))
-    return width, height, rows
-
-
-def colours(rows, left, top, width, height):
-    """How many different colours a part of the picture has."""
-    return len({bytes(rows[y][3 * x:3 * x + 3]) for y in range(top, top + height, 3)
-                for x in range(left, left + width, 3)})
 
 
 def test_four_cameras():
@@ -72,11 +26,11 @@ def test_four_cameras():
         for name in sources:
             viewer.wait_line(SHOWN.format(name))
         check(viewer.stop() == 0, "the viewer did not leave with 0")
-        width, height, rows = read_png(picture)
-        check((width, height) == (640, 480), f"the picture is {width}x{height}")
+        wall = Picture(picture)
+        check((wall.width, wall.height) == (640, 480), f"the picture is {wall.width}x{wall.height}")
         for column in range(2):
             for row in range(2):
-                seen = colours(rows, 320 * column + 60, 240 * row + 60, 200, 120)
+                seen = wall.colours(320 * column + 60, 240 * row + 60, 200, 120)
                 check(seen > 50, f"tile {row},{column} has only {seen} colours")
 
 
