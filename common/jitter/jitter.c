@@ -324,11 +324,15 @@ static enum sl_jitter_pop deliver(struct sl_jitter *jitter, const struct sl_wind
         .due = due_of(jitter, frame->timestamp, frame->arrived),
     };
     memset(jitter->out + len, 0, TAIL_BYTES);
-    /* Two access units under one timestamp: what is left counts as a frame of its own. */
-    if (frame->last > end)
-        stats->frames_begun++;
-    stats->released += sl_window_advance(jitter->window, end + 1).packets;
+    const struct sl_window_gone gone = sl_window_advance(jitter->window, end + 1);
+    stats->released += gone.packets;
     stats->delivered++;
+    /* Where a sender gives one timestamp to two access units, frames and groups are not the same.
+     */
+    if (gone.frames == 0)
+        stats->frames_begun++;
+    else
+        stats->frames_dropped += gone.frames - 1;
     stats->keyframes += out.key;
     jitter->running = true;
     jitter->told = false;
