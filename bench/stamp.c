@@ -25,7 +25,8 @@ int sl_stamp_place(struct sl_stamp_place *ret, int width, int height)
     int block = width / (SL_STAMP_BLOCKS + 2) / 16 * 16;
     if (block < 16 || height < 4 * block)
         return -EINVAL;
-    *ret = (struct sl_stamp_place){.x = block, .y = block, .block = block};
+    /* Low in the picture: it must not count as shown while its lower part still is not. */
+    *ret = (struct sl_stamp_place){.x = block, .y = height / 16 * 16 - 2 * block, .block = block};
     return 0;
 }
 

@@ -55,6 +55,11 @@ uint32_t sl_tally_handed_count(const struct sl_tally *tally)
     return atomic_load_explicit(&tally->handed_count, memory_order_acquire);
 }
 
+sl_ns sl_tally_handed_at(const struct sl_tally *tally, uint32_t number)
+{
+    return tally->handed[number];
+}
+
 bool sl_tally_seen(struct sl_tally *tally, uint32_t number, sl_ns now)
 {
     if (number >= sl_tally_handed_count(tally)) {

@@ -24,6 +24,9 @@ void sl_tally_handed(struct sl_tally *tally, uint32_t number, sl_ns now);
 /* Frames handed over until now. */
 uint32_t sl_tally_handed_count(const struct sl_tally *tally);
 
+/* When frame `number`, one of these, was. */
+sl_ns sl_tally_handed_at(const struct sl_tally *tally, uint32_t number);
+
 /* Frame `number` is on the screen. True if it is newer than all before. Numbers that were never
  * handed over are misread and ignored (counted). */
 bool sl_tally_seen(struct sl_tally *tally, uint32_t number, sl_ns now);
