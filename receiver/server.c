@@ -6,6 +6,7 @@
 #include <microhttpd.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <poll.h>
 #include <pthread.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -188,10 +189,22 @@ static void tell_waiting(struct sl_server *server)
     }
 }
 
+/* A suspended connection is not looked at by libmicrohttpd. */
+static bool has_gone(const struct request *request)
+{
+    const union MHD_ConnectionInfo *info =
+        MHD_get_connection_info(request->connection, MHD_CONNECTION_INFO_CONNECTION_FD);
+    struct pollfd poll_fd = {.fd = info ? info->connect_fd : -1, .events = POLLRDHUP};
+    return poll(&poll_fd, 1, 0) == 1;
+}
+
+/* Those whose time is over, or whose caller left. */
 static void time_out_waiting(struct sl_server *server, sl_ns now)
 {
     for (struct request *request = server->requests; request; request = request->next) {
-        if (request->state != WAITING_FOR_NEWS || now < request->wait_until)
+        if (request->state != WAITING_FOR_NEWS)
+            continue;
+        if (now < request->wait_until && !has_gone(request))
             continue;
         server->waiting--;
         say_not_modified(request);

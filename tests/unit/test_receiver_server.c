@@ -397,6 +397,30 @@ static void test_only_so_many_may_wait(void **state)
     }
 }
 
+static void test_callers_that_left_do_not_wait(void **state)
+{
+    struct site *site = *state;
+    const struct sl_link wall = add(site, SL_ROLE_VIEWER, "wall");
+    struct got first, waiting[3], more = {.status = 503};
+    struct sl_http *own = site->http, *other;
+    assert_int_equal(sl_http_create(&other, site->loop), 0);
+    get(site, &wall, "/api/v1/cameras", NULL, &first);
+    run_until(site, is_done, &first);
+    site->http = other;
+    for (int i = 0; i < 3; i++)
+        get(site, &wall, "/api/v1/cameras?wait=60", first.etag, &waiting[i]);
+    run_until(site, any_is_done, waiting); /* one too many, so the other two wait */
+    sl_http_destroy(other);
+    site->http = own;
+    const sl_ns left = sl_loop_refresh(site->loop);
+    while (more.status == 503) {
+        get(site, &wall, "/api/v1/cameras?wait=1", first.etag, &more);
+        run_until(site, is_done, &more);
+        assert_true(sl_loop_refresh(site->loop) - left < PATIENCE);
+    }
+    assert_int_equal(more.status, 304);
+}
+
 /* True if the server hangs up within `ms`. */
 static bool is_hung_up(int fd, int ms)
 {
@@ -440,6 +464,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         CASE(test_camera_to_viewer_through_the_whole_receiver),
         CASE(test_only_so_many_may_wait),
+        CASE(test_callers_that_left_do_not_wait),
         CASE(test_one_address_has_only_so_many_connections),
         CASE(test_stops_while_requests_are_open),
     };
