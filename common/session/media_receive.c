@@ -8,8 +8,9 @@ int sl_media_receive_init(struct sl_media_receive *receive, const struct sl_sdp_
 {
     *receive = (struct sl_media_receive){.media = media, .ssrc = media->ssrc};
     sl_reception_init(&receive->reception, media->clock_hz);
+    const bool video = media->kind == SL_VIDEO;
     const struct sl_nack_config config = {
-        .tail = media->kind == SL_VIDEO, .relayed = relayed, .patience = patience};
+        .head = video, .tail = video, .relayed = relayed, .patience = patience};
     return sl_nack_create(&receive->nack, &config);
 }
 

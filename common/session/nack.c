@@ -14,7 +14,9 @@
 #define GUARD_HALF_LIFE (5 * SL_SEC)
 #define TAIL_QUIET (5 * SL_MS)
 #define TAIL_AHEAD 4 /* numbers past the highest asked for at once */
-#define BACKWARD 64  /* the first packets ever may come in the wrong order, by so much ... */
+#define HEAD_AHEAD 4 /* numbers before the first asked for at once */
+#define HEAD_TRIES 3
+#define BACKWARD 64 /* the first packets ever may come in the wrong order, by so much ... */
 #define BACKWARD_TIME (500 * SL_MS) /* ... and for so long */
 
 struct missing {
@@ -35,6 +37,12 @@ struct tail {
     int64_t until; /* the last number asked for so far */
 };
 
+/* The same before the first number. */
+struct head {
+    sl_ns next;
+    int tries;
+};
+
 struct sl_nack {
     struct sl_nack_config config;
     bool started;
@@ -44,6 +52,7 @@ struct sl_nack {
     struct missing missing[SL_NACK_MAX]; /* ascending */
     size_t count;
     struct tail tail;
+    struct head head;
     sl_ns guard, guard_raised;
     sl_ns rtt; /* as last told */
     sl_ns due;
@@ -81,7 +90,7 @@ static sl_ns min_ns(sl_ns a, sl_ns b)
 
 static void find_due(struct sl_nack *nack)
 {
-    nack->due = nack->tail.next;
+    nack->due = min_ns(nack->tail.next, nack->head.next);
     for (size_t i = 0; i < nack->count; i++)
         nack->due = min_ns(nack->due, nack->missing[i].next);
 }
@@ -192,6 +201,12 @@ static void advance(struct sl_nack *nack, int64_t seq, bool marker, bool resend,
     find_due(nack);
 }
 
+static void arm_head(struct sl_nack *nack, sl_ns now)
+{
+    const bool room = nack->started_at + BACKWARD_TIME > now && nack->first > 0;
+    nack->head = (struct head){.next = nack->config.head && room ? now + nack->guard : SL_NEVER};
+}
+
 static void start(struct sl_nack *nack, int64_t seq, bool marker, sl_ns now)
 {
     nack->started = true;
@@ -199,6 +214,7 @@ static void start(struct sl_nack *nack, int64_t seq, bool marker, sl_ns now)
     nack->started_at = now;
     nack->stats.expected++;
     arm_tail(nack, marker, false, now);
+    arm_head(nack, now);
     find_due(nack);
 }
 
@@ -232,8 +248,9 @@ static enum sl_nack_arrival count_arrival(struct sl_nack *nack, int64_t seq, boo
     return mended ? SL_NACK_MENDED : SL_NACK_NEW;
 }
 
-/* Reordered at the very start: the stream began earlier than it seemed. */
-static enum sl_nack_arrival arrived_before_first(struct sl_nack *nack, int64_t seq, sl_ns now)
+/* The stream began earlier than it seemed. */
+static enum sl_nack_arrival arrived_before_first(struct sl_nack *nack, int64_t seq, bool resend,
+                                                 sl_ns now)
 {
     if (nack->first - seq > BACKWARD || now - nack->started_at > BACKWARD_TIME ||
         nack->highest - seq >= WINDOW / 2) {
@@ -247,7 +264,10 @@ static enum sl_nack_arrival arrived_before_first(struct sl_nack *nack, int64_t s
     nack->stats.expected++;
     if (seq + 1 < first)
         add_gap(nack, seq + 1, first - 1, now);
-    return count_arrival(nack, seq, false);
+    const bool mended = resend && nack->head.tries > 0;
+    arm_head(nack, now);
+    find_due(nack);
+    return count_arrival(nack, seq, mended);
 }
 
 static enum sl_nack_arrival arrived_late(struct sl_nack *nack, int64_t seq, bool resend, sl_ns now)
@@ -281,7 +301,7 @@ enum sl_nack_arrival sl_nack_arrived(struct sl_nack *nack, int64_t seq, bool mar
         return count_arrival(nack, seq, false);
     }
     if (seq < nack->first)
-        return arrived_before_first(nack, seq, now);
+        return arrived_before_first(nack, seq, resend, now);
     if (seq <= nack->highest)
         return arrived_late(nack, seq, resend, now);
     const bool mended = resend && seq <= nack->tail.until;
@@ -307,6 +327,22 @@ static bool ask(struct sl_nack *nack, struct missing *missing, sl_ns now, int64_
     return true;
 }
 
+static void ask_head(struct sl_nack *nack, sl_ns now, int64_t *seqs, size_t max, size_t *count)
+{
+    struct head *head = &nack->head;
+    if (head->next > now || *count + HEAD_AHEAD > max)
+        return;
+    if (head->tries == HEAD_TRIES) {
+        head->next = SL_NEVER;
+        return;
+    }
+    const int64_t from = nack->first > HEAD_AHEAD ? nack->first - HEAD_AHEAD : 0;
+    for (int64_t seq = from; seq < nack->first; seq++)
+        seqs[(*count)++] = seq;
+    head->tries++;
+    head->next = now + retry_after(nack, 1);
+}
+
 static void ask_tail(struct sl_nack *nack, sl_ns now, int64_t *seqs, size_t max, size_t *count)
 {
     struct tail *tail = &nack->tail;
@@ -330,6 +366,7 @@ size_t sl_nack_take(struct sl_nack *nack, sl_ns now, sl_ns rtt, int64_t *seqs, s
     nack->rtt = rtt;
     if (now < nack->due)
         return 0;
+    ask_head(nack, now, seqs, max, &count);
     for (size_t i = 0; i < nack->count; i++) {
         struct missing *missing = &nack->missing[i];
         const bool held =
@@ -366,7 +403,7 @@ int sl_nack_create(struct sl_nack **ret, const struct sl_nack_config *config)
         return -ENOMEM;
     nack->config = *config;
     nack->guard = GUARD_BASE;
-    nack->due = nack->tail.next = SL_NEVER;
+    nack->due = nack->tail.next = nack->head.next = SL_NEVER;
     *ret = nack;
     return 0;
 }
@@ -384,6 +421,7 @@ void sl_nack_reset(struct sl_nack *nack)
     nack->count = 0;
     nack->started = false;
     nack->tail = (struct tail){.next = SL_NEVER};
+    nack->head = (struct head){.next = SL_NEVER};
     nack->due = SL_NEVER;
     memset(nack->arrived, 0, sizeof(nack->arrived));
 }

@@ -11,6 +11,10 @@
  * highest+1 .. highest+4. Those numbers may not exist, so they are neither expected nor missing,
  * and never given up, until a later packet proves them; then they keep the tries spent.
  *
+ * The head rule likewise: the first packet to arrive need not be the first that was sent, and a key
+ * frame without its first packet is no picture. So the 4 numbers before the first are asked for,
+ * 3 times; what comes moves the beginning back, by 64 at most.
+ *
  * Behind a relay (`relayed`) a number may be late because the relay itself is waiting for it, by a
  * round trip that we do not know. So the tries are spread (0, 1, 3, 7, 15 intervals), only time
  * gives up, and lateness beyond 4 ms is not taken for reordering.
@@ -30,6 +34,7 @@
 struct sl_nack;
 
 struct sl_nack_config {
+    bool head;    /* ask for what may have been sent before the first that came */
     bool tail;    /* video: frames end with a marker */
     bool relayed; /* the peer may be waiting for it as well */
     sl_ns patience;

@@ -291,6 +291,51 @@ static void test_audio_has_no_tail(void **state)
     sl_nack_destroy(nack);
 }
 
+static void test_head_is_asked_for(void **state)
+{
+    (void)state;
+    struct sl_nack *nack = NULL;
+    const struct sl_nack_config config = {.head = true, .patience = PATIENCE};
+    assert_int_equal(sl_nack_create(&nack, &config), 0);
+    plain(nack, 100, false, START, SL_NACK_NEW);
+    const sl_ns at = asks(nack, RTT, 96, 4);
+    assert_true(at <= START + 2 * SL_MS);
+    /* 98 comes: 97 and before may exist, 99 does. */
+    assert_int_equal(sl_nack_arrived(nack, 98, false, true, at + RTT), SL_NACK_MENDED);
+    assert_balanced(nack);
+    int64_t seqs[16];
+    const sl_ns due = sl_nack_due(nack);
+    assert_int_equal(sl_nack_take(nack, due, RTT, seqs, SL_COUNT(seqs)), 5);
+    assert_int_equal(seqs[0], 94);
+    assert_int_equal(seqs[3], 97);
+    assert_int_equal(seqs[4], 99);
+    assert_int_equal(sl_nack_arrived(nack, 99, false, true, due + RTT), SL_NACK_MENDED);
+    /* Nothing more comes: twice more, and that is that. */
+    assert_int_equal(asks(nack, RTT, 94, 4), due + RTT);
+    assert_int_equal(asks(nack, RTT, 94, 4), due + 2 * RTT);
+    asks(nack, RTT, 0, 0);
+    assert_int_equal(sl_nack_due(nack), SL_NEVER);
+    assert_int_equal(sl_nack_given_up(nack), 0);
+    struct sl_nack_stats s;
+    sl_nack_stats(nack, &s);
+    assert_int_equal(s.expected, 3);
+    sl_nack_destroy(nack);
+}
+
+static void test_head_does_not_go_below_zero(void **state)
+{
+    (void)state;
+    struct sl_nack *nack = NULL;
+    const struct sl_nack_config config = {.head = true, .patience = PATIENCE};
+    assert_int_equal(sl_nack_create(&nack, &config), 0);
+    plain(nack, 2, false, START, SL_NACK_NEW);
+    asks(nack, RTT, 0, 2);
+    sl_nack_reset(nack);
+    plain(nack, 0, false, START, SL_NACK_NEW);
+    assert_int_equal(sl_nack_due(nack), SL_NEVER);
+    sl_nack_destroy(nack);
+}
+
 static void test_jump_is_given_up_whole(void **state)
 {
     (void)state;
@@ -415,7 +460,8 @@ static void play(uint64_t seed, bool relayed)
     const double loss = 0.3 * sl_random_unit(&net.random);
     const uint32_t jitter_us = sl_random_range(&net.random, 0, 30000);
     struct sl_nack *nack = NULL;
-    const struct sl_nack_config config = {.tail = true, .relayed = relayed, .patience = PATIENCE};
+    const struct sl_nack_config config = {
+        .head = seed % 3 == 0, .tail = true, .relayed = relayed, .patience = PATIENCE};
     assert_int_equal(sl_nack_create(&nack, &config), 0);
     int64_t sent = 0, highest = -1, first = -1;
     uint64_t duplicate = 0, distinct = 0;
@@ -450,7 +496,7 @@ static void play(uint64_t seed, bool relayed)
         const size_t n = sl_nack_take(nack, now, RTT, seqs, SL_COUNT(seqs));
         for (size_t i = 0; i < n; i++) {
             assert_true(i == 0 || seqs[i] > seqs[i - 1]);
-            assert_true(seqs[i] > first && seqs[i] <= highest + 4);
+            assert_true(seqs[i] >= first - 4 && seqs[i] <= highest + 4);
             if (seqs[i] >= sent)
                 continue;
             assert_false(arrived[seqs[i]]);
@@ -499,6 +545,8 @@ int main(void)
         cmocka_unit_test(test_mended_tail_goes_on_at_once),
         cmocka_unit_test(test_tail_shown_by_the_next_frame_keeps_its_tries),
         cmocka_unit_test(test_audio_has_no_tail),
+        cmocka_unit_test(test_head_is_asked_for),
+        cmocka_unit_test(test_head_does_not_go_below_zero),
         cmocka_unit_test(test_jump_is_given_up_whole),
         cmocka_unit_test(test_reset_starts_anew),
         cmocka_unit_test(test_asks_no_more_than_there_is_room_for),
