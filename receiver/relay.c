@@ -278,6 +278,13 @@ static void begin_video(struct sl_relay *relay, struct sl_feed *feed, sl_ns now)
     }
 }
 
+/* SEI, SPS, AUD or STAP-A: what a key frame begins with. */
+static bool begins_unit(const struct sl_rtp_packet *packet)
+{
+    const unsigned type = packet->payload_len ? packet->payload[0] & 0x1fu : 0;
+    return type == 6 || type == 7 || type == 9 || type == 24;
+}
+
 /* Walks back to the first packet of the key frame, as far as there is no hole. */
 static void find_start(struct sl_relay *relay)
 {
@@ -292,7 +299,10 @@ static void find_start(struct sl_relay *relay)
         }
         key->seq--;
     }
-    key->whole_start = key->seq <= video->first;
+    /* Nothing came before it. Then it must look like a beginning: the very first packet, with the
+     * parameter sets, may be lost and on its way again. */
+    const struct sl_rtp_packet *start = sl_history_get(video->history, key->seq, NULL);
+    key->whole_start = key->seq <= video->first && start && begins_unit(start);
 }
 
 /* Looks for the start of a key frame in `packet`, which the history holds. */
@@ -361,6 +371,8 @@ void sl_relay_packet(struct sl_relay *relay, enum sl_media_kind kind,
         relay->stats.stale++;
         return;
     }
+    if (own.seq < track->first)
+        track->first = own.seq; /* sent before the first that arrived */
     if (own.seq > track->highest) {
         track->highest = own.seq;
         track->last_timestamp = own.timestamp;

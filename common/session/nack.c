@@ -7,7 +7,9 @@
 
 #define WINDOW 1024 /* numbers remembered as arrived; srtp's replay window has the same size */
 #define MAX_TRIES 5
+#define MAX_TRIES_RELAYED 16 /* the first ones may find the relay without it: tries for nothing */
 #define RETRY_MIN (10 * SL_MS)
+#define RETRY_MAX_RELAYED (40 * SL_MS) /* unless the RTT is longer */
 #define GUARD_BASE (1500 * SL_US)
 #define GUARD_CAP (20 * SL_MS)
 #define GUARD_CAP_RELAYED (4 * SL_MS)
@@ -15,7 +17,7 @@
 #define TAIL_QUIET (5 * SL_MS)
 #define TAIL_AHEAD 4 /* numbers past the highest asked for at once */
 #define HEAD_AHEAD 4 /* numbers before the first asked for at once */
-#define HEAD_TRIES 3
+#define HEAD_TRIES 5
 #define BACKWARD 64 /* the first packets ever may come in the wrong order, by so much ... */
 #define BACKWARD_TIME (500 * SL_MS) /* ... and for so long */
 
@@ -76,16 +78,25 @@ static void mark(struct sl_nack *nack, int64_t seq, bool arrived)
         nack->arrived[slot / 64] &= ~bit;
 }
 
+static sl_ns min_ns(sl_ns a, sl_ns b)
+{
+    return a < b ? a : b;
+}
+
+static int max_tries(const struct sl_nack *nack)
+{
+    return nack->config.relayed ? MAX_TRIES_RELAYED : MAX_TRIES;
+}
+
 /* From try number `tries` to the next. */
 static sl_ns retry_after(const struct sl_nack *nack, int tries)
 {
     const sl_ns interval = nack->rtt > RETRY_MIN ? nack->rtt : RETRY_MIN;
-    return nack->config.relayed && tries > 1 ? interval << (tries - 1) : interval;
-}
-
-static sl_ns min_ns(sl_ns a, sl_ns b)
-{
-    return a < b ? a : b;
+    if (!nack->config.relayed || tries < 2)
+        return interval;
+    const sl_ns spread = interval << (tries < 8 ? tries - 1 : 7);
+    const sl_ns most = interval > RETRY_MAX_RELAYED ? interval : RETRY_MAX_RELAYED;
+    return min_ns(spread, most);
 }
 
 static void find_due(struct sl_nack *nack)
@@ -314,7 +325,7 @@ static bool ask(struct sl_nack *nack, struct missing *missing, sl_ns now, int64_
                 size_t *count)
 {
     const sl_ns end = missing->noticed + nack->config.patience;
-    const bool tired = missing->tries >= MAX_TRIES;
+    const bool tired = missing->tries >= max_tries(nack);
     if (now >= end || (tired && !nack->config.relayed))
         return false;
     if (tired || now + nack->rtt > end) { /* an answer to this would come too late */

@@ -13,11 +13,11 @@
  *
  * The head rule likewise: the first packet to arrive need not be the first that was sent, and a key
  * frame without its first packet is no picture. So the 4 numbers before the first are asked for,
- * 3 times; what comes moves the beginning back, by 64 at most.
+ * 5 times; what comes moves the beginning back, by 64 at most.
  *
  * Behind a relay (`relayed`) a number may be late because the relay itself is waiting for it, by a
- * round trip that we do not know. So the tries are spread (0, 1, 3, 7, 15 intervals), only time
- * gives up, and lateness beyond 4 ms is not taken for reordering.
+ * round trip that we do not know. So the tries are spread (the interval doubles, up to 40 ms), there
+ * may be 16, only time gives up, and lateness beyond 4 ms is not taken for reordering.
  *
  * Pure; fixed memory (1024 numbers).
  */

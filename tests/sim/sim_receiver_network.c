@@ -555,6 +555,39 @@ static void test_five_percent_on_the_way_in_is_hardly_seen(void **state)
     destroy(&world);
 }
 
+static bool drop_first_rtp(void *ctx, const uint8_t *data, size_t len)
+{
+    int *dropped = ctx;
+    if (len < 12 || data[0] >> 6 != 2 || (data[1] & 0x7f) != 108 || *dropped > 0)
+        return false;
+    ++*dropped;
+    return true;
+}
+
+/* The camera's very first packet holds the parameter sets: viewers wait until it is mended. */
+static void test_camera_that_begins_with_a_loss(void **state)
+{
+    (void)state;
+    struct world world;
+    int dropped = 0;
+    const struct sim_link_config up = link_of(5 * SL_MS, 0), down = link_of(2 * SL_MS, 0);
+    const struct sim_camera_config camera = {.frames = 60, .gop = 3000};
+    build(&world, 10, &up, &up, &camera);
+    for (int v = 0; v < VIEWERS; v++)
+        join(&world, &down, &down);
+    world.in.up.filter = drop_first_rtp;
+    world.in.up.filter_ctx = &dropped;
+    sim_run_for(world.sim, 20 * SL_MS); /* the request of the joiners has come */
+    sim_camera_start(&world.camera);
+    sim_run_for(world.sim, 3 * SL_SEC);
+    assert_int_equal(dropped, 1);
+    for (int v = 0; v < VIEWERS; v++) {
+        assert_int_equal(whole_within(&world.viewers[v], 0, 60, 30 * SL_MS), 60);
+        assert_int_equal(world.viewers[v].breaks, 0);
+    }
+    destroy(&world);
+}
+
 /* A joiner's first packets may be lost like any: the picture waits for a round trip, not for
  * another key frame. */
 static void test_lost_beginning_is_mended(void **state)
@@ -616,6 +649,7 @@ int main(void)
         cmocka_unit_test(test_requests_of_all_viewers_are_put_together),
         cmocka_unit_test(test_black_out_heals),
         cmocka_unit_test(test_five_percent_on_the_way_in_is_hardly_seen),
+        cmocka_unit_test(test_camera_that_begins_with_a_loss),
         cmocka_unit_test(test_lost_beginning_is_mended),
         cmocka_unit_test(test_relaying_allocates_nothing),
     };
