@@ -16,8 +16,8 @@
  * 5 times; what comes moves the beginning back, by 64 at most.
  *
  * Behind a relay (`relayed`) a number may be late because the relay itself is waiting for it, by a
- * round trip that we do not know. So the tries are spread (the interval doubles, up to 40 ms), there
- * may be 16, only time gives up, and lateness beyond 4 ms is not taken for reordering.
+ * round trip that we do not know. So there are up to 16 tries, spread (the interval doubles, up to
+ * 40 ms), only time gives up, and lateness beyond 4 ms is not taken for reordering.
  *
  * Pure; fixed memory (1024 numbers).
  */
