@@ -5,6 +5,7 @@
 #define BUCKETS_FOR_SKEW 8
 #define SKEW_MAX 500e-6 /* quartz is within 100 ppm; more is a change of path, not of clock */
 #define SKEW_GAIN 0.25
+#define JUMP (10 * SL_SEC) /* no network holds a frame for so long: the timestamps jumped */
 
 void sl_media_clock_init(struct sl_media_clock *clock, uint32_t hz)
 {
@@ -84,6 +85,11 @@ void sl_media_clock_observe(struct sl_media_clock *clock, uint32_t timestamp, sl
 {
     const sl_ns at = take_timestamp(clock, timestamp);
     const sl_ns transit = arrival - at;
+    const sl_ns behind = clock->count ? arrival - sl_media_clock_fastest(clock, timestamp) : 0;
+    if (behind > JUMP || behind < -JUMP) {
+        clock->count = 0;
+        clock->skew = 0;
+    }
     const int64_t number = arrival / BUCKET;
     if (clock->count == 0 || number > clock->bucket_number) {
         measure_skew(clock);

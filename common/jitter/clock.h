@@ -5,7 +5,8 @@
  * The transit time of a frame is its arrival minus its timestamp. The smallest of the last half
  * minute is the fastest way through; what a frame took beyond it is delay by queues and repair. A
  * sender's clock that runs fast or slow tilts the transits: the tilt is measured between the
- * minima of the older and of the newer half, and taken out. Pure; fixed memory.
+ * minima of the older and of the newer half, and taken out. Timestamps that jump by more than 10 s
+ * start it anew. Pure; fixed memory.
  */
 #pragma once
 

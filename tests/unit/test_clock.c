@@ -86,6 +86,18 @@ static void a_slower_path_is_believed_within_half_a_minute(void **state)
     }
 }
 
+static void starts_anew_when_timestamps_jump(void **state)
+{
+    (void)state;
+    for (int way = 0; way < 2; way++) {
+        struct sl_media_clock clock;
+        sl_media_clock_init(&clock, HZ);
+        assert_in_range(run(&clock, 60, 100, 0, 1000000000, 1), 0, SL_MS);
+        const uint32_t jumped = way ? 900000000 : 1100000000; /* 18 minutes */
+        assert_in_range(run(&clock, 60, 0, 0, jumped, 1), 0, SL_MS);
+    }
+}
+
 static void measures_jitter(void **state)
 {
     (void)state;
@@ -104,6 +116,7 @@ int main(void)
         cmocka_unit_test(follows_timestamps_across_their_wrap),
         cmocka_unit_test(takes_skew_out),
         cmocka_unit_test(a_slower_path_is_believed_within_half_a_minute),
+        cmocka_unit_test(starts_anew_when_timestamps_jump),
         cmocka_unit_test(measures_jitter),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -542,6 +542,36 @@ static void sets_in_a_unit_of_their_own_serve_the_next(void **state)
     teardown(&rig);
 }
 
+/* A key frame with an AUD and an SEI before its sets: whole for a start from the sets, but not for
+ * those who wait for all of it. */
+static void a_start_inside_a_frame_is_not_the_whole_frame(void **state)
+{
+    (void)state;
+    static const uint8_t aud[] = {0x09, 0xf0}, sei[] = {0x06, 5, 1, 7, 0x80};
+    struct rig rig;
+    setup_with(&rig, 100 * SL_MS, 0);
+    make(&rig, (struct sl_test_frame){.key = true});
+    put_all(&rig);
+    expect_frame(&rig, 0);
+    struct sl_rtp_packet front = {.seq = rig.video.seq,
+                                  .timestamp = rig.video.timestamp,
+                                  .payload = aud,
+                                  .payload_len = sizeof(aud)};
+    rig.video.seq += 2;
+    make(&rig, (struct sl_test_frame){.key = true});
+    put_all(&rig);
+    expect_wait(&rig);
+    sl_jitter_put(rig.jitter, &front, rig.now);
+    expect_wait(&rig);
+    front.seq++;
+    front.payload = sei;
+    front.payload_len = sizeof(sei);
+    sl_jitter_put(rig.jitter, &front, rig.now);
+    expect_frame(&rig, 1);
+    assert_int_equal(rig.frame.last_seq - rig.frame.first_seq, rig.video.count + 1);
+    teardown(&rig);
+}
+
 static void a_full_ring_breaks_and_recovers(void **state)
 {
     (void)state;
@@ -607,12 +637,15 @@ static void reset_forgets_the_stream_and_keeps_the_counters(void **state)
     assert_int_equal(stats(&rig).delivered, 1);
     assert_int_equal(stats(&rig).held, 0);
     sl_test_video_init(&rig.video, 7, 12345); /* far behind, as a new stream may be */
+    make(&rig, (struct sl_test_frame){0});
+    put_all(&rig);
+    expect_wait(&rig);
     make(&rig, (struct sl_test_frame){.key = true, .no_sets = true});
     put_all(&rig);
     expect_wait(&rig); /* the old stream's sets are not its own */
     make(&rig, (struct sl_test_frame){.key = true});
     put_all(&rig);
-    expect_frame(&rig, 1);
+    expect_frame(&rig, 2);
     teardown(&rig);
 }
 
@@ -673,6 +706,7 @@ int main(void)
         cmocka_unit_test(capture_time_is_moved_to_our_clock),
         cmocka_unit_test(a_key_frame_without_sets_gets_the_last_ones),
         cmocka_unit_test(sets_in_a_unit_of_their_own_serve_the_next),
+        cmocka_unit_test(a_start_inside_a_frame_is_not_the_whole_frame),
         cmocka_unit_test(a_full_ring_breaks_and_recovers),
         cmocka_unit_test(a_frame_too_large_breaks),
         cmocka_unit_test(reset_forgets_the_stream_and_keeps_the_counters),
