@@ -18,6 +18,8 @@
 #define FEED_REQUEST_EVERY (1 * SL_SEC)
 #define FEED_REQUEST_BURST 5
 #define REPLAY_WITHIN (250 * SL_MS) /* a little more than REQUEST_EVERY: see the header */
+#define EPOCH_GAP                                                                                  \
+    5 /* one that stays missing, and room for a head that is repaired (session/nack.h) */
 #define ELAPSED_MAX (3600 * SL_SEC) /* beyond, timestamps may as well start anywhere */
 
 /* One medium of the camera, in the camera's numbers. */
@@ -242,7 +244,7 @@ static void begin_epoch(struct track *track, const struct sl_rtp_packet *packet,
         track->highest = track->first - 1;
     } else {
         track->floor = track->highest;
-        track->first = track->highest + 2;
+        track->first = track->highest + 1 + EPOCH_GAP;
         const sl_ns span = elapsed(track, packet, now);
         const uint32_t ticks = (uint32_t)(span * (sl_ns)track->clock_hz / SL_SEC);
         track->timestamp_offset = track->last_timestamp + ticks - packet->timestamp;

@@ -9,8 +9,8 @@
  * Cut-through: a packet leaves in the call it came in, whatever is missing before it; what the
  * upstream session repairs follows when it comes, under the number it always had. Numbers and
  * timestamps of the camera only go up: a new publisher (restart, takeover) or SSRC gets an offset
- * that puts it one missing number behind the highest, so that nobody glues its first frame to the
- * last one of the old, and as many ticks later as time went by.
+ * that puts it a few missing numbers behind the highest, so that nobody glues its first frame to
+ * the last one of the old, and as many ticks later as time went by.
  *
  * A feed gets sound at once and video from the first packet of a key frame on: out of the history
  * if one began in the last 250 ms, else the publisher is asked for one. Requests of all feeds are

@@ -388,17 +388,36 @@ static void test_a_new_publisher_goes_on_after_the_old(void **state)
     bench->ssrc = 1234;
     offer(bench, 5, 700, SPS);
     assert_int_equal(bench->a.fake.sent, 4);
-    /* One number is missing between them, and the time that went by did so in timestamps too. */
-    assert_int_equal(bench->a.fake.seqs[3], last + 2);
+    /* Five numbers are missing between them, and the time that went by did so in timestamps too. */
+    assert_int_equal(bench->a.fake.seqs[3], last + 6);
     assert_int_equal(bench->a.fake.timestamps[3] - last_timestamp, 180000);
     offer(bench, 6, 700, IDR);
     offer(bench, 7, 3700, DELTA);
-    assert_int_equal(bench->a.fake.seqs[5], last + 4);
+    assert_int_equal(bench->a.fake.seqs[5], last + 8);
     assert_int_equal(bench->a.fake.timestamps[5] - bench->a.fake.timestamps[3], 3000);
-    /* What was sent before the first that arrived would collide with the old one's numbers. */
+    /* What was sent long before the first that arrived would collide with the old one's numbers. */
     const int sent = bench->a.fake.sent;
-    offer(bench, 3, 700, SPS);
+    offer(bench, -1, 700, SPS);
     assert_int_equal(bench->a.fake.sent, sent);
+}
+
+static void test_a_new_publishers_lost_beginning_is_mended(void **state)
+{
+    struct bench *bench = *state;
+    join(bench, &bench->a);
+    offer(bench, 100, 3000, SPS);
+    bench->now += SL_SEC;
+    sl_relay_publish(bench->relay, &bench->second_publisher, bench->now);
+    bench->ssrc = 88;
+    offer(bench, 14, 700, IDR); /* 10, the parameter sets, to 13 are lost */
+    assert_int_equal(bench->a.fake.sent, 1);
+    for (int64_t seq = 13; seq > 10; seq--)
+        offer(bench, seq, 700, IDR);
+    assert_int_equal(bench->a.fake.sent, 1);
+    offer(bench, 10, 700, SPS);
+    assert_int_equal(bench->a.fake.sent, 6);
+    assert_int_equal(bench->a.fake.first_bytes[1], 0x78);
+    assert_int_equal(bench->a.fake.seqs[1], bench->a.fake.seqs[0] + 2);
 }
 
 static void test_a_new_ssrc_is_a_new_publisher(void **state)
@@ -410,7 +429,7 @@ static void test_a_new_ssrc_is_a_new_publisher(void **state)
     bench->ssrc = 88;
     offer(bench, 40000, 99, SPS);
     assert_int_equal(bench->a.fake.sent, 2);
-    assert_int_equal(bench->a.fake.seqs[1], bench->a.fake.seqs[0] + 2);
+    assert_int_equal(bench->a.fake.seqs[1], bench->a.fake.seqs[0] + 6);
     assert_int_equal(bench->a.fake.timestamps[1] - bench->a.fake.timestamps[0], 9000);
 }
 
@@ -473,6 +492,7 @@ int main(void)
         CASE(test_one_feed_cannot_make_everybody_pay_for_key_frames),
         CASE(test_asks_again_while_somebody_waits),
         CASE(test_a_new_publisher_goes_on_after_the_old),
+        CASE(test_a_new_publishers_lost_beginning_is_mended),
         CASE(test_a_new_ssrc_is_a_new_publisher),
         CASE(test_feeds_wait_for_the_new_publishers_key_frame),
         CASE(test_timestamps_follow_capture_time_over_a_restart),
