@@ -223,14 +223,17 @@ const struct sl_rig_path *sl_rig_path(const char *name)
 int sl_rig_start(struct sl_rig *rig, const struct sl_rig_path *path,
                  const struct sl_rig_config *config, char *why, size_t why_len)
 {
-    char log[96];
+    char log[PATH_MAX + 8];
     *rig = (struct sl_rig){.log_fd = -1};
     for (int i = 0; i < SL_RIG_CHILDREN; i++)
         rig->children[i] = (struct sl_child){.pid = 0, .in = -1, .out = -1};
-    snprintf(rig->folder, sizeof(rig->folder), "/tmp/sightline-bench-XXXXXX");
+    const char *temporary = getenv("TMPDIR");
+    if (!temporary || !temporary[0])
+        temporary = "/tmp";
+    snprintf(rig->folder, sizeof(rig->folder), "%s/sightline-bench-XXXXXX", temporary);
     if (!mkdtemp(rig->folder)) {
         rig->folder[0] = '\0';
-        snprintf(why, why_len, "/tmp: %s", strerror(errno));
+        snprintf(why, why_len, "%s: %s", temporary, strerror(errno));
         return -EIO;
     }
     snprintf(log, sizeof(log), "%s/log", rig->folder);

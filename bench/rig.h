@@ -8,6 +8,7 @@
  */
 #pragma once
 
+#include <limits.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -30,7 +31,7 @@ struct sl_rig {
     struct sl_child children[SL_RIG_CHILDREN]; /* the first reads the y4m */
     const char *names[SL_RIG_CHILDREN];
     int count;
-    char folder[64]; /* temporary: data and logs; gone with the rig */
+    char folder[PATH_MAX]; /* temporary: data and logs; gone with the rig */
     int log_fd;
 };
 
