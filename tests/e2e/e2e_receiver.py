@@ -125,6 +125,37 @@ def links_come_before_the_first_run():
         check(status == 201, f"status {status}")
 
 
+def every_kind_of_address():
+    """Where it listens, what links and candidates then say."""
+    for listen, host in (("127.0.0.1:0", r"127\.0\.0\.1"), ("[::1]:0", r"\[::1\]"), ("0.0.0.0:0", r"[0-9.]+"),
+                         ("[::]:0", r"\S+")):
+        if listen.startswith("[") and not has_ipv6():
+            print("        no IPv6 here")
+            continue
+        with Site(receiver=False, receiver_args=["--advertise", "198.51.100.9", "--advertise", "cams.invalid:9",
+                                                 "--advertise", "[2001:db8::9]:7000"]) as site:
+            site.host = listen
+            site.start_receiver()
+            port = site.media.rsplit(":", 1)[1]
+            check(re.fullmatch(host + r":\d+", site.host) and site.host == site.media, f"{site.host} {site.media}")
+            link = site.add_camera("yard")
+            check(f"@{site.host}/yard?" in link, link)
+            status, _, answer = Client(site, token_of(link)).post("/whip/yard", OFFER.format("sendonly"))
+            check(status == 201, answer)
+            told = re.findall(r"a=candidate:\S+ 1 udp \d+ (\S+) (\d+) typ host", answer)
+            check((site.host.rsplit(":", 1)[0].strip("[]"), port) in told, f"{told}")
+            check(told[-2:] == [("198.51.100.9", port), ("2001:db8::9", "7000")], f"{told}")
+            check(any("cams.invalid" in line for line in site.receiver.err()), "a name left out is not mentioned")
+
+
+def has_ipv6():
+    try:
+        socket.socket(socket.AF_INET6, socket.SOCK_DGRAM).bind(("::1", 0))
+        return True
+    except OSError:
+        return False
+
+
 def two_first_commands_meet():
     with Site(receiver=False) as site:
         with concurrent.futures.ThreadPoolExecutor(8) as pool:
@@ -357,7 +388,8 @@ def connections_that_say_nothing_do_not_keep_others_out():
 
 if __name__ == "__main__":
     run_tests([first_run_makes_a_private_store, links_are_for_pasting, links_come_before_the_first_run,
-               two_first_commands_meet, wrong_command_lines, ports_and_places_that_cannot_be_had, signals_end_it,
+               every_kind_of_address, two_first_commands_meet, wrong_command_lines,
+               ports_and_places_that_cannot_be_had, signals_end_it,
                every_route_without_a_login, tokens_open_only_their_own, bodies_that_are_not_offers,
                camera_list_waits_for_news, changes_take_effect_at_once, one_publisher_at_a_time, answers_come_fast,
                connections_that_say_nothing_do_not_keep_others_out])
