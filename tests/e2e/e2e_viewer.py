@@ -142,25 +142,19 @@ def test_comes_and_goes_without_a_trace():
     """Cameras added and removed leave no thread and no descriptor behind."""
     with Site() as site:
         _, viewer, _ = live_wall(site)
-        before = None
-        for round_number in range(4):
+        seen = []
+        for _ in range(6):
             sender = site.sender(site.add_camera("guest"), *SMALL)
             viewer.wait_line(SHOWN.format("guest"), since=viewer.mark())
             mark = viewer.mark()
             site.admin("camera", "remove", "guest")
             viewer.wait_line("camera guest: removed", since=mark, tag="err")
             check(sender.wait() == 1, "the sender of a removed camera must give up")
-            end = time.monotonic() + 15
-            while True:  # until its session is closed and its feed is gone
-                now = (viewer.threads(), viewer.descriptors())
-                if before is None or now <= before or time.monotonic() > end:
-                    break
-                time.sleep(0.1)
-            if round_number == 0:
-                time.sleep(1.5)
-                before = (viewer.threads(), viewer.descriptors())
-            else:
-                check(now <= before, f"threads, descriptors: {before} before, {now} after")
+            time.sleep(1.2)  # the session is closed, or given up, within a second
+            seen.append((viewer.threads(), viewer.descriptors()))
+        check(seen[-1][0] == seen[0][0], f"threads: {seen}")
+        # HTTPS connections are kept for the next request: one or two more or less mean nothing.
+        check(seen[-1][1] <= seen[0][1] + 2, f"descriptors: {seen}")
 
 
 run_tests([test_plain_camera_fills_the_window, test_offline_cameras_are_dark, test_stale_is_grey,
