@@ -53,6 +53,7 @@ struct sl_hub_limits sl_hub_limits_default(void)
         .subscribers_per_camera = 256,
         .connecting = 512, /* two walls of 256 tiles coming back at once */
         .per_token = 1024, /* a wall, twice over while it reconnects */
+        .setup_timeout = 10 * SL_SEC,
         .stun_burst = 1000,
         .stun_per_sec = 500,
     };
@@ -379,6 +380,7 @@ static int peer_create(struct sl_hub *hub, struct sl_camera *camera, const struc
         .ctx = peer,
         .random = hub->config.random,
         .epoch = hub->config.epoch,
+        .setup_timeout = hub->config.limits.setup_timeout,
         /* Our own programs check every 5 s and come back by a new POST after 1 s of silence. */
         .consent_timeout = ask->agreed.sightline ? 15 * SL_SEC : 0,
     };

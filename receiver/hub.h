@@ -32,6 +32,7 @@ struct sl_hub_limits {
     int subscribers_per_camera;
     int connecting; /* ICE or DTLS under way */
     int per_token;
+    sl_ns setup_timeout;               /* a session that is not connected by then is ended */
     uint32_t stun_burst, stun_per_sec; /* requests from one unknown address */
 };
 

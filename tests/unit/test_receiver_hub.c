@@ -691,6 +691,85 @@ static void test_strangers_get_nothing(void **state)
     close_site(&site);
 }
 
+static bool has_no_sessions(void *ctx)
+{
+    return hub_stats(ctx).sessions == 0;
+}
+
+static void test_a_session_that_is_not_set_up_ends(void **state)
+{
+    (void)state;
+    struct site site;
+    struct client silent;
+    struct sl_hub_limits limits = sl_hub_limits_default();
+    const struct sl_token camera = token_of(SL_ROLE_CAMERA, "yard", 1);
+    limits.setup_timeout = 100 * SL_MS;
+    open_site(&site, &limits);
+    give(&site, yard_only, 1);
+    prepare(&silent, &site, true, "yard", &camera);
+    assert_int_equal(post(&silent), 201);
+    sl_loop_unwatch(&silent.watch);
+    sl_timer_clear(&silent.timer);
+    run_until(&site, has_no_sessions, &site);
+    assert_int_equal(hub_stats(&site).connecting, 0);
+    drop(&silent);
+    close_site(&site);
+}
+
+struct conflict {
+    struct site *site;
+    uint64_t count;
+};
+
+static bool has_conflict(void *ctx)
+{
+    const struct conflict *conflict = ctx;
+    return hub_stats(conflict->site).address_conflict > conflict->count;
+}
+
+/* Who holds a link of his own forges a check from a camera's address, to draw its packets away. */
+static void test_a_live_sessions_address_is_not_taken(void **state)
+{
+    (void)state;
+    struct site site;
+    struct client sender, viewer, thief;
+    static const char *const two[] = {"gate", "yard", NULL};
+    const struct sl_token camera = token_of(SL_ROLE_CAMERA, "yard", 1);
+    const struct sl_token other = token_of(SL_ROLE_CAMERA, "gate", 2);
+    open_site(&site, NULL);
+    give(&site, two, 2);
+    prepare(&sender, &site, true, "yard", &camera);
+    connect_client(&sender);
+    prepare(&viewer, &site, false, "yard", &camera);
+    connect_client(&viewer);
+    prepare(&thief, &site, true, "gate", &other);
+    connect_client(&thief);
+
+    const struct sl_sdp_agreed *agreed = &thief.ask.agreed; /* as the hub has it */
+    char username[600];
+    uint8_t check[SL_STUN_MESSAGE_MAX], transaction[12] = {7};
+    snprintf(username, sizeof(username), "%s:%s", agreed->local.ufrag, agreed->remote.ufrag);
+    const struct sl_stun_request request = {.transaction = transaction,
+                                            .username = username,
+                                            .password = agreed->local.pwd,
+                                            .priority = 1,
+                                            .controlling = true};
+    const int len = sl_stun_write_request(&request, check, sizeof(check));
+    assert_true(len > 0);
+    const struct sl_path path = {.remote = sl_udp_local(site.udp)};
+    struct conflict conflict = {.site = &site, .count = hub_stats(&site).address_conflict};
+    assert_int_equal(sl_udp_send(sender.udp, &path, check, (size_t)len), 0);
+    sl_udp_flush(sender.udp);
+    run_until(&site, has_conflict, &conflict);
+    viewer.packets = 0;
+    send_frame(&sender, true);
+    run_until(&site, has_packet, &viewer); /* it still belongs to the camera */
+    drop(&thief);
+    drop(&sender);
+    drop(&viewer);
+    close_site(&site);
+}
+
 static void test_silent_publisher_goes_offline(void **state)
 {
     (void)state;
@@ -729,6 +808,8 @@ int main(void)
         cmocka_unit_test(test_removal_ends_sessions),
         cmocka_unit_test(test_limits_hold_at_one_more),
         cmocka_unit_test(test_strangers_get_nothing),
+        cmocka_unit_test(test_a_session_that_is_not_set_up_ends),
+        cmocka_unit_test(test_a_live_sessions_address_is_not_taken),
         cmocka_unit_test(test_silent_publisher_goes_offline),
     };
     sl_log_init("test", SL_LOG_ERROR);

@@ -227,6 +227,32 @@ static void test_joiner_begins_with_the_next_key_frame(void **state)
     assert_int_equal(bench->publisher.requests, 1);
 }
 
+static void test_nothing_flows_before_the_session_is_connected(void **state)
+{
+    struct bench *bench = *state;
+    assert_int_equal(sl_relay_join(bench->relay, &bench->a.feed, &bench->a.fake), 0);
+    offer(bench, 1, 3000, SPS);
+    offer_sound(bench, 1);
+    assert_int_equal(bench->a.fake.sent, 0);
+    struct sl_relay_stats stats;
+    sl_relay_stats(bench->relay, &stats);
+    assert_int_equal(stats.fanned, 0);
+    sl_relay_connected(bench->relay, &bench->a.feed, bench->now);
+    assert_int_equal(bench->a.fake.sent, 1);
+}
+
+static void test_what_was_sent_before_a_joiners_first_packet_is_not_for_it(void **state)
+{
+    struct bench *bench = *state;
+    offer(bench, 1, 3000, DELTA);
+    offer(bench, 3, 3000, DELTA);
+    offer(bench, 4, 6000, SPS);
+    join(bench, &bench->a);
+    assert_int_equal(bench->a.fake.sent, 1);
+    offer(bench, 2, 3000, DELTA); /* repaired */
+    assert_int_equal(bench->a.fake.sent, 1);
+}
+
 static void test_joiner_is_given_a_fresh_key_frame_and_all_since(void **state)
 {
     struct bench *bench = *state;
@@ -397,8 +423,12 @@ static void test_a_new_publisher_goes_on_after_the_old(void **state)
     assert_int_equal(bench->a.fake.timestamps[5] - bench->a.fake.timestamps[3], 3000);
     /* What was sent long before the first that arrived would collide with the old one's numbers. */
     const int sent = bench->a.fake.sent;
+    struct sl_relay_stats before, after;
+    sl_relay_stats(bench->relay, &before);
     offer(bench, -1, 700, SPS);
+    sl_relay_stats(bench->relay, &after);
     assert_int_equal(bench->a.fake.sent, sent);
+    assert_int_equal(after.stale - before.stale, 1);
 }
 
 static void test_a_new_publishers_lost_beginning_is_mended(void **state)
@@ -483,6 +513,8 @@ int main(void)
         CASE(test_packets_older_than_the_history_are_dropped),
         CASE(test_the_packet_path_does_not_allocate),
         CASE(test_joiner_begins_with_the_next_key_frame),
+        CASE(test_nothing_flows_before_the_session_is_connected),
+        CASE(test_what_was_sent_before_a_joiners_first_packet_is_not_for_it),
         CASE(test_joiner_is_given_a_fresh_key_frame_and_all_since),
         CASE(test_joiner_waits_for_the_lost_start_of_a_key_frame),
         CASE(test_joiner_starts_when_the_end_of_the_frame_before_is_repaired),
