@@ -414,7 +414,6 @@ void sl_relay_connected(struct sl_relay *relay, struct sl_feed *feed, sl_ns now)
     if (feed->live)
         return;
     feed->live = true;
-    feed->joined = now;
     set_waiting(relay, feed, true);
     if (key_is_fresh(relay, now))
         begin_video(relay, feed, now);

@@ -47,8 +47,8 @@ struct sl_feed {
     bool waiting; /* for the start of a key frame */
     bool started[SL_MEDIA_KINDS];
     int64_t first[SL_MEDIA_KINDS]; /* number of the first packet it was sent */
-    sl_ns joined, key_at; /* when it became live; when it was given the start of a key frame */
-    sl_ns keys_due;       /* of its requests: see sl_relay_keyframe_wanted() */
+    sl_ns key_at;                  /* when it was given the start of a key frame */
+    sl_ns keys_due;                /* of its requests: see sl_relay_keyframe_wanted() */
     uint64_t sent, refused;
 };
 
