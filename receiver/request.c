@@ -10,11 +10,14 @@
 #include "base/log.h"
 #include "base/option.h"
 #include "receiver/answer.h"
+#include "receiver/table.h"
 #include "receiver/token.h"
+#include "whip/link.h"
 
 #define BODY_MAX SL_SDP_MAX_BYTES
 #define DISCARD_MAX (4 << 20) /* of a body that is too large, read to say so; then cut off */
 #define WAIT_MAX_S 60
+#define SAY_AGAIN (60 * SL_SEC) /* the same refusal in the log */
 
 /* ---- Asking the hub ---- */
 
@@ -64,7 +67,8 @@ static void open_media(struct sl_request *request, bool publish)
         MHD_lookup_connection_value(request->connection, MHD_HEADER_KIND, "Content-Type");
     const char *why = "";
     if (!camera) {
-        sl_reply_problem(request, 404, "there is no camera %s", request->argument);
+        sl_reply_problem(request, 404, "there is no camera %s",
+                         sl_name_valid(request->argument) ? request->argument : "of that name");
         return;
     }
     if (!type || strncasecmp(type, "application/sdp", 15) != 0) {
@@ -304,6 +308,20 @@ static enum MHD_Result keep_body(struct sl_request *request, const char *data, s
     return MHD_YES;
 }
 
+/* False for a line said within the last minute: a second sender asks again each second, for ever.
+ */
+static bool is_news(struct sl_server *server, const char *line)
+{
+    const uint32_t hash = sl_table_hash(line, strlen(line));
+    const size_t slot = hash % SL_COUNT(server->said);
+    const sl_ns now = sl_loop_now(server->loop);
+    if (server->said[slot].hash == hash && now < server->said[slot].until)
+        return false;
+    server->said[slot].hash = hash;
+    server->said[slot].until = now + SAY_AGAIN;
+    return true;
+}
+
 /* Refusals are news, but not what strangers can repeat at will, viewers asking again and again for
  * a camera that is not live, or a session that is over anyway. Ids of sessions are left out: they
  * are keys. */
@@ -314,15 +332,18 @@ static void log_refusal(const struct sl_request *request)
     const bool stranger = token->role == SL_ROLE_NONE && request->status != 401;
     const bool offline = request->status == 409 && request->ask.type == SL_ASK_SUBSCRIBE;
     const bool ended = request->status == 404 && route && route->access == SL_ACCESS_TOKEN;
-    char from[SL_ADDR_TEXT];
+    char from[SL_ADDR_TEXT], line[512];
     if (request->status < 400 || request->server->stopping)
         return;
-    sl_log(stranger || offline || ended ? SL_LOG_DEBUG : SL_LOG_WARN,
-           "refused %s %s%s from %s at %s: %u %s", route ? route->method : "a request",
-           route ? route->prefix : "",
-           route && route->access != SL_ACCESS_TOKEN ? request->argument : "",
-           token->role == SL_ROLE_NONE ? "a stranger" : token->subject,
-           sl_addr_host(&request->from, from), request->status, request->detail);
+    snprintf(line, sizeof(line), "refused %s %s%s from %s at %s: %u %s",
+             route ? route->method : "a request", route ? route->prefix : "",
+             route && route->access != SL_ACCESS_TOKEN ? request->argument : "",
+             token->role == SL_ROLE_NONE ? "a stranger" : token->subject,
+             sl_addr_host(&request->from, from), request->status, request->detail);
+    if (stranger || offline || ended || !is_news(request->server, line))
+        sl_debug("%s", line);
+    else
+        sl_warn("%s", line);
 }
 
 static enum MHD_Result reply(struct sl_request *request)

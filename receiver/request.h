@@ -62,6 +62,10 @@ struct sl_server {
     bool stale;        /* the hub does not know yet what the store says */
     bool store_broken; /* and that was logged */
     bool stopping;
+    struct {
+        uint32_t hash;
+        sl_ns until;
+    } said[64]; /* refusals in the log lately */
     pthread_t thread;
     bool started;
 };

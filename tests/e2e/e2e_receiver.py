@@ -254,6 +254,7 @@ def tokens_open_only_their_own():
         problem(Client(site, yard).ask("GET", "/api/v1/cameras"), 403)
         problem(Client(site, wall).post("/whip/yard", sends), 403)
         problem(Client(site, wall).post("/whep/none", receives), 404)
+        problem(Client(site, wall).post("/whep/%ff%0a%22", receives), 404)
         status, headers, answer = Client(site, yard).post("/whip/yard", sends)
         check(status == 201 and headers["Content-Type"] == "application/sdp", f"{status} {answer}")
         check(re.fullmatch(r"/s/[A-Za-z0-9_-]{22}", headers["Location"]), headers["Location"])
@@ -350,6 +351,8 @@ def one_publisher_at_a_time():
             check(time.monotonic() - begun < 3, "no takeover")
             time.sleep(0.02)
         check(time.monotonic() - begun > 0.45, f"takeover after {time.monotonic() - begun:.2f} s")
+        said = [line for line in site.receiver.err() if "already has a sender" in line]
+        check(len(said) == 1, f"the same refusal is in the log {len(said)} times")
 
 
 def answers_come_fast():
