@@ -24,9 +24,9 @@ struct sender {
     struct sl_random random;
     struct sl_capture *capture;
     struct sl_audio *test_audio;
+    struct sl_loop *loop;
     struct sl_video_encoder *video_encoder;
     struct sl_audio_encoder *audio_encoder;
-    struct sl_loop *loop;
     struct sl_http *http;
     struct sl_dtls_identity *identity;
     struct sl_pipeline *pipeline;
@@ -186,6 +186,7 @@ static int make_pipeline(struct sender *sender)
         .overlay = &sender->options.overlay,
         .halt = &halt,
         .fps = sender->options.fps,
+        .gop = sender->options.gop,
     };
     return sl_pipeline_create(&sender->pipeline, &config);
 }
@@ -215,11 +216,19 @@ static int make_uplink(struct sender *sender)
     return sl_uplink_create(&sender->uplink, &config);
 }
 
+/* Before any thread, those of an encoder included: they inherit that signals are the loop's. */
+static int make_loop(struct sender *sender)
+{
+    int error = sl_loop_create(&sender->loop);
+    error = error ? error : sl_loop_stop_on_signals(sender->loop);
+    if (error)
+        sl_error("event loop: %s", strerror(-error));
+    return error ? 1 : -1;
+}
+
 static int make_and_run(struct sender *sender)
 {
     int error = sl_srtp_library_init();
-    error = error ? error : sl_loop_create(&sender->loop);
-    error = error ? error : sl_loop_stop_on_signals(sender->loop);
     error = error ? error : sl_http_create(&sender->http, sender->loop);
     error = error ? error : sl_dtls_identity_generate(&sender->identity, "sightline-sender");
     error = error ? error : make_pipeline(sender);
@@ -236,9 +245,9 @@ static void unmake(struct sender *sender)
     sl_pipeline_destroy(sender->pipeline);
     sl_dtls_identity_destroy(sender->identity);
     sl_http_destroy(sender->http);
-    sl_loop_destroy(sender->loop);
     sl_audio_encoder_destroy(sender->audio_encoder);
     sl_video_encoder_destroy(sender->video_encoder);
+    sl_loop_destroy(sender->loop);
     sl_audio_close(sender->test_audio);
     sl_capture_close(sender->capture);
     sl_halt_fini(&halt);
@@ -259,6 +268,7 @@ int main(int argc, char **argv)
     if (error)
         sl_error("signals: %s", strerror(-error));
     status = error ? 1 : open_sources(&sender);
+    status = status >= 0 ? status : make_loop(&sender);
     status = status >= 0 ? status : open_encoders(&sender);
     status = status >= 0 ? status : make_and_run(&sender);
     unmake(&sender);

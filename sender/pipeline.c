@@ -150,15 +150,16 @@ static struct picture *wait_picture(struct sl_pipeline *pipeline)
     }
 }
 
-/* Whether this picture has to be a key frame. */
+/* Whether this picture has to be a key frame. The encoder counts frames; a source that gives fewer
+ * than it promised still gets its key frames in time. */
 static bool key_due(struct sl_pipeline *pipeline, sl_ns captured)
 {
-    if (atomic_fetch_and_explicit(&pipeline->requests, ~(unsigned)REQUEST_KEY,
-                                  memory_order_acq_rel) &
-        REQUEST_KEY)
+    const unsigned requests = atomic_fetch_and_explicit(&pipeline->requests, ~(unsigned)REQUEST_KEY,
+                                                        memory_order_acq_rel);
+    const sl_ns since = captured - pipeline->last_key, gop = pipeline->config.gop;
+    if ((requests & REQUEST_KEY) || (gop && since >= gop))
         pipeline->key_wanted = true;
-    return pipeline->key_wanted &&
-           (!pipeline->any_key || captured - pipeline->last_key >= KEY_SPACING);
+    return pipeline->key_wanted && (!pipeline->any_key || since >= KEY_SPACING);
 }
 
 /* Encodes into `unit`, whose memory is there already. 0 or -errno. */

@@ -37,6 +37,8 @@ struct sl_pipeline_config {
     struct sl_overlay *overlay;
     struct sl_halt *halt; /* the one the sources were opened with; set by destroy */
     int fps;              /* pictures beyond this rate are left out; 0: none are */
+    sl_ns
+        gop; /* a key frame at least this often, however slow the source; 0: as the encoder will */
 };
 
 /* Starts the threads. 0 or -errno. */

@@ -14,6 +14,7 @@
 
 #include "codec/encoder.h"
 #include "media/nal.h"
+#include "tests/support/alloc_count.h"
 
 #define WIDTH 320
 #define HEIGHT 240
@@ -88,6 +89,7 @@ static void one_in_one_out_and_key_on_request(void **state)
 {
     (void)state;
     struct sl_video_encoder *encoder = make(&base_config);
+    const uint64_t allocations = sl_alloc_count();
     for (int i = 0; i < 100; i++) {
         const struct sl_picture picture = draw(i);
         struct sl_encoded unit;
@@ -102,6 +104,7 @@ static void one_in_one_out_and_key_on_request(void **state)
         assert_int_equal(nals[SL_NAL_SPS], key); /* parameter sets with every IDR, and only there */
         assert_int_equal(nals[SL_NAL_PPS], key);
     }
+    assert_int_equal(sl_alloc_count(), allocations); /* libavcodec's own are not counted */
     sl_video_encoder_destroy(encoder);
 }
 

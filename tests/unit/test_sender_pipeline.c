@@ -13,6 +13,7 @@
 
 #include "base/time.h"
 #include "sender/pipeline.h"
+#include "tests/support/alloc_count.h"
 
 #define SIDE 64
 #define PATIENCE (10 * SL_SEC) /* a machine under load; nothing here judges speed */
@@ -25,6 +26,7 @@ struct script {
     _Atomic int pictures; /* still to give; negative: an -errno, once they are used up */
     int end;              /* what follows the last: 0 or -errno */
     sl_ns next, step;
+    uint64_t begun, allocations;
 };
 
 static int script_next(struct sl_capture *capture, uint8_t *pixels, sl_ns *captured)
@@ -37,6 +39,9 @@ static int script_next(struct sl_capture *capture, uint8_t *pixels, sl_ns *captu
     }
     if (atomic_load(&script->pictures) < 0)
         return script->end;
+    if (!script->begun++)
+        script->allocations = sl_alloc_count();
+    assert_int_equal(sl_alloc_count(), script->allocations); /* of the capture thread */
     atomic_fetch_sub(&script->pictures, 1);
     memset(pixels, (int)(script->next / SL_MS), sl_capture_bytes(capture));
     *captured = script->next;
@@ -59,6 +64,7 @@ struct bench {
     struct sl_audio *audio;
     struct sl_audio_encoder *audio_encoder;
     struct sl_overlay overlay;
+    sl_ns gop;
     struct sl_pipeline *pipeline;
 };
 
@@ -90,6 +96,7 @@ static void make_pipeline(struct bench *bench, struct sl_capture *capture, int f
         .overlay = &bench->overlay,
         .halt = &bench->halt,
         .fps = fps,
+        .gop = bench->gop,
     };
     assert_int_equal(sl_pipeline_create(&bench->pipeline, &config), 0);
 }
@@ -195,6 +202,26 @@ static void first_is_key_and_on_request(void **state)
     const struct sl_pipeline_stats stats = balance(&bench);
     assert_int_equal(stats.captured, 40);
     assert_int_equal(stats.taken, 40);
+    unmake(&bench);
+}
+
+static void a_slow_source_gets_its_key_frames(void **state)
+{
+    (void)state;
+    struct bench bench;
+    make(&bench, false, 0);
+    sl_pipeline_destroy(bench.pipeline); /* the halt of this one is used up */
+    sl_halt_fini(&bench.halt);
+    assert_int_equal(sl_halt_init(&bench.halt), 0);
+    bench.gop = SL_SEC;
+    bench.script.step = 300 * SL_MS;
+    make_pipeline(&bench, &bench.script.base, 0);
+    sl_pipeline_set_live(bench.pipeline, true);
+    for (int i = 0; i < 12; i++) {
+        const struct sl_access_unit unit = pass_one(&bench);
+        assert_int_equal(unit.key, i % 4 == 0);
+        sl_pipeline_give_back(bench.pipeline, &unit);
+    }
     unmake(&bench);
 }
 
@@ -392,6 +419,7 @@ int main(void)
     av_log_set_level(AV_LOG_QUIET);
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(first_is_key_and_on_request),
+        cmocka_unit_test(a_slow_source_gets_its_key_frames),
         cmocka_unit_test(idle_drains),
         cmocka_unit_test(stored_sources_wait_for_an_audience),
         cmocka_unit_test(a_full_ring_leaves_pictures_out),

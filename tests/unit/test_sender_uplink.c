@@ -17,6 +17,7 @@
 #include "base/time.h"
 #include "media/h264_unpack.h"
 #include "sender/uplink.h"
+#include "tests/support/alloc_count.h"
 
 #define SIDE 128
 #define FPS 100
@@ -298,6 +299,9 @@ static void streams_are_well_formed(void **state)
     assert_int_equal(bench.endpoint->count, 0); /* nobody is there */
     say(&bench, SL_ENDPOINT_LIVE);
     run_until(&bench, sent_reached, 30);
+    const uint64_t allocations = sl_alloc_count();
+    run_until(&bench, sent_reached, 60);
+    assert_int_equal(sl_alloc_count(), allocations);
     const struct sl_endpoint *endpoint = bench.endpoint;
     size_t video = 0, audio = 0, i = 0;
     check_stream(endpoint, SL_VIDEO, &video);
