@@ -75,7 +75,7 @@ void sl_overlay_draw(struct sl_overlay *overlay, const struct sl_canvas *canvas,
         scale--; /* a long location rather small than cut off */
     scale = scale < 1 ? 1 : scale;
     const int pad = 2 * scale, height = SL_FONT_HEIGHT * scale;
-    const int top = canvas->height - height - 2 * pad;
-    sl_canvas_shade(canvas, 0, top, sl_font_width(line, scale) + 3 * pad, height + 2 * pad);
-    sl_font_draw(canvas, pad, top + pad, scale, 235, line);
+    /* At the top: the wall writes its labels at the bottom. */
+    sl_canvas_shade(canvas, 0, 0, sl_font_width(line, scale) + 3 * pad, height + 2 * pad);
+    sl_font_draw(canvas, pad, pad, scale, 235, line);
 }

@@ -154,7 +154,7 @@ static void draw_ball(const struct sl_scene *scene, const struct sl_canvas *canv
 static void draw_texts(const struct sl_scene *scene, const struct sl_canvas *canvas, sl_ns wall,
                        uint64_t number)
 {
-    const int u = scene->unit, margin = 3 * u;
+    const int u = scene->unit, margin = 3 * u, top = 6 * u; /* --burn has the first line */
     const int big = scene->height / 120 > 0 ? scene->height / 120 : 1;
     const int small = scene->height / 200 > 0 ? scene->height / 200 : 1;
     const time_t seconds = (time_t)(wall / SL_SEC);
@@ -164,10 +164,10 @@ static void draw_texts(const struct sl_scene *scene, const struct sl_canvas *can
     snprintf(clock, sizeof(clock), "%02d:%02d:%02d.%03d", tm.tm_hour, tm.tm_min, tm.tm_sec,
              (int)(wall % SL_SEC / SL_MS));
     snprintf(count, sizeof(count), "frame %llu", (unsigned long long)number);
-    sl_font_draw(canvas, margin, margin, big, white.y, clock);
-    sl_font_draw(canvas, margin, margin + 9 * big, small + (small > 1), white.y, scene->name);
-    sl_font_draw(canvas, canvas->width - margin - sl_font_width(count, small), margin, small,
-                 white.y, count);
+    sl_font_draw(canvas, margin, top, big, white.y, clock);
+    sl_font_draw(canvas, margin, top + 9 * big, small + (small > 1), white.y, scene->name);
+    sl_font_draw(canvas, canvas->width - margin - sl_font_width(count, small), top, small, white.y,
+                 count);
 }
 
 void sl_scene_draw(const struct sl_scene *scene, uint8_t *pixels, sl_ns wall, uint64_t number)
