@@ -196,6 +196,16 @@ static void begin_session(struct sl_feed *feed)
     sl_lane_break(feed->lane);
 }
 
+/* For the main thread, which sees the first picture of this session. */
+static void note_joined(struct sl_feed *feed)
+{
+    struct sl_endpoint_stats stats;
+    sl_endpoint_stats(feed->endpoint, &stats);
+    atomic_store_explicit(&feed->config.gauges->asked,
+                          sl_loop_now(feed->config.loop) - stats.last_post_to_connected,
+                          memory_order_relaxed);
+}
+
 static void on_state(void *ctx, enum sl_endpoint_state state, const char *reason)
 {
     struct sl_feed *feed = ctx;
@@ -208,6 +218,7 @@ static void on_state(void *ctx, enum sl_endpoint_state state, const char *reason
         if (!feed->up)
             begin_session(feed);
         feed->up = true;
+        note_joined(feed);
         handler->link(feed->config.ctx, SL_TILE_LINK_UP, "");
         break;
     case SL_ENDPOINT_RECONNECTING:
@@ -256,7 +267,7 @@ void sl_feed_measure(struct sl_feed *feed)
 static int create_lane(struct sl_feed *feed)
 {
     const size_t units = feed->config.latency > 0 ? HELD_MAX : SL_LANE_UNITS;
-    int error = sl_lane_create(&feed->lane, units, 1, feed->config.shown, feed->config.wanted);
+    int error = sl_lane_create(&feed->lane, units, feed->config.shown, feed->config.wanted);
     if (error)
         return error;
     error = sl_decode_attach(feed->config.decode, feed->lane);

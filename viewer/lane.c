@@ -48,6 +48,7 @@ struct sl_lane {
 
     /* worker */
     struct sl_video_decoder *decoder;
+    int threads; /* of the decoder */
     struct sl_scaler *scaler;
     struct made *making;
     bool broken;
@@ -60,6 +61,7 @@ struct sl_lane {
     struct sl_ring *spare;   /* main to worker: pictures to be made anew */
     _Atomic sl_ns due;       /* of the picture in `ready` */
     _Atomic uint32_t cell;   /* width << 16 | height that main wants */
+    atomic_int threads_wanted;
     atomic_bool key_wanted;
     counter keys;
 
@@ -74,7 +76,7 @@ static void add(counter *c)
     atomic_fetch_add_explicit(c, 1, memory_order_relaxed);
 }
 
-static int create_parts(struct sl_lane *lane, size_t units, int threads)
+static int create_parts(struct sl_lane *lane, size_t units)
 {
     int error = sl_pool_create(&lane->blocks, units + 2, SL_LANE_UNIT_MAX + PADDING);
     if (!error)
@@ -82,7 +84,7 @@ static int create_parts(struct sl_lane *lane, size_t units, int threads)
     if (!error)
         error = sl_ring_create(&lane->spare, PICTURES, sizeof(struct made *));
     if (!error)
-        error = sl_video_decoder_create(&lane->decoder, threads);
+        error = sl_video_decoder_create(&lane->decoder, lane->threads);
     if (!error)
         error = sl_scaler_create(&lane->scaler);
     for (int i = 0; i < PICTURES && !error; i++)
@@ -97,13 +99,15 @@ static void give_back(struct sl_lane *lane, struct made *made)
         abort();
 }
 
-int sl_lane_create(struct sl_lane **ret, size_t units, int threads, struct sl_wake *shown,
+int sl_lane_create(struct sl_lane **ret, size_t units, struct sl_wake *shown,
                    struct sl_wake *wanted)
 {
     struct sl_lane *lane = calloc(1, sizeof(*lane));
     if (!lane)
         return -ENOMEM;
-    const int error = create_parts(lane, units, threads);
+    lane->threads = 1;
+    atomic_init(&lane->threads_wanted, 1);
+    const int error = create_parts(lane, units);
     if (error) {
         sl_lane_destroy(lane);
         return error;
@@ -310,6 +314,18 @@ static void decode(struct sl_lane *lane, const struct sl_unit *unit, sl_ns now)
         publish(lane, unit, &picture, now);
 }
 
+/* Before a key frame nothing is lost by a new decoder. Without memory the old one goes on. */
+static void fit_decoder(struct sl_lane *lane)
+{
+    const int threads = atomic_load_explicit(&lane->threads_wanted, memory_order_relaxed);
+    struct sl_video_decoder *decoder;
+    if (threads == lane->threads || sl_video_decoder_create(&decoder, threads))
+        return;
+    sl_video_decoder_destroy(lane->decoder);
+    lane->decoder = decoder;
+    lane->threads = threads;
+}
+
 bool sl_lane_run(struct sl_lane *lane, sl_ns now)
 {
     struct entry entry;
@@ -325,6 +341,8 @@ bool sl_lane_run(struct sl_lane *lane, sl_ns now)
     } else {
         if (entry.restart || lane->broken)
             sl_video_decoder_reset(lane->decoder);
+        if (unit->key)
+            fit_decoder(lane);
         lane->broken = false;
         decode(lane, unit, now);
     }
@@ -342,6 +360,11 @@ void sl_lane_want(struct sl_lane *lane, int width, int height)
     const uint32_t old = atomic_exchange_explicit(&lane->cell, cell, memory_order_relaxed);
     if (!old && cell)
         want_key(lane);
+}
+
+void sl_lane_share(struct sl_lane *lane, int threads)
+{
+    atomic_store_explicit(&lane->threads_wanted, threads, memory_order_relaxed);
 }
 
 sl_ns sl_lane_due(const struct sl_lane *lane)

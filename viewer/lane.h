@@ -29,11 +29,10 @@
 struct sl_lane;
 struct sl_wake;
 
-/* `units`: that may wait, a power of two. `threads`: of the decoder, by slices. `shown` is
- * signalled for each picture, `wanted` for each wish for a key frame. 0, -ENOMEM or what the
- * decoder says. */
-SL_MUST_CHECK int sl_lane_create(struct sl_lane **ret, size_t units, int threads,
-                                 struct sl_wake *shown, struct sl_wake *wanted);
+/* `units`: that may wait, a power of two. `shown` is signalled for each picture, `wanted` for each
+ * wish for a key frame. 0, -ENOMEM or what the decoder says. */
+SL_MUST_CHECK int sl_lane_create(struct sl_lane **ret, size_t units, struct sl_wake *shown,
+                                 struct sl_wake *wanted);
 void sl_lane_destroy(struct sl_lane *lane);
 
 /* ---- net thread ---- */
@@ -72,6 +71,9 @@ struct sl_shown {
 
 /* The size of the tile's cell; 0 x 0: hidden, nothing is decoded. */
 void sl_lane_want(struct sl_lane *lane, int width, int height);
+/* Threads that may decode one picture, by slices, from the next key frame on (1 at first). More
+ * than one pays only where no other tile wants the cores. */
+void sl_lane_share(struct sl_lane *lane, int threads);
 /* The newest picture since the last call if it is due at `now`, or NULL. Valid until the call after
  * it that gives one. */
 const struct sl_shown *sl_lane_take(struct sl_lane *lane, sl_ns now);

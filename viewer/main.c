@@ -106,6 +106,7 @@ static int open_screen(struct viewer *v)
         .hud = options->hud,
         .rows = options->rows,
         .columns = options->columns,
+        .cores = (int)sysconf(_SC_NPROCESSORS_ONLN),
         .mute = options->mute,
         .snapshot_dir = options->snapshot_dir,
         .receiver = v->receiver,

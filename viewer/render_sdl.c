@@ -10,6 +10,7 @@
 #include <X11/Xlib.h>
 #endif
 
+#include "base/types.h"
 #include "viewer/render.h"
 
 #define RECTS_MAX 64
@@ -45,6 +46,19 @@ static void close_window(void *render)
     free(w);
 }
 
+/* Where there is no display SDL goes on with a driver that shows nothing. Asked for by name it is
+ * meant. */
+static bool nobody_sees(const char *driver)
+{
+    static const char *const blind[] = {"dummy", "offscreen", "evdev"};
+    if (SDL_GetHint(SDL_HINT_VIDEODRIVER))
+        return false;
+    for (size_t i = 0; driver && i < SL_COUNT(blind); i++)
+        if (!strcmp(driver, blind[i]))
+            return true;
+    return false;
+}
+
 static int open_window(void **ret, const struct sl_render_config *config, char *why, size_t why_len)
 {
     SDL_SetHint(SDL_HINT_NO_SIGNAL_HANDLERS, "1");
@@ -56,6 +70,12 @@ static int open_window(void **ret, const struct sl_render_config *config, char *
     /* Left to itself SDL makes a window's surface a texture of a GPU renderer, which takes 3.5 ms
      * to present under llvmpipe; X11's own shared memory takes 0.4. */
     const char *driver = SDL_GetCurrentVideoDriver();
+    if (nobody_sees(driver)) {
+        snprintf(why, why_len, "no display: neither X11 nor Wayland is there (DISPLAY is %s)",
+                 getenv("DISPLAY") ? getenv("DISPLAY") : "not set");
+        SDL_QuitSubSystem(SDL_INIT_VIDEO);
+        return -ENODEV;
+    }
     if (driver && !strcmp(driver, "x11"))
         SDL_SetHint(SDL_HINT_FRAMEBUFFER_ACCELERATION, "0");
     struct window *w = calloc(1, sizeof(*w));

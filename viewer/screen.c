@@ -14,6 +14,7 @@
 #include "viewer/wall.h"
 
 #define DARK 0x14171au /* a tile without a picture */
+#define SLICES_MAX 4   /* of a picture: more gain nothing */
 #define STALE_KEEP 128 /* of 256: what is left of an old picture's brightness */
 #define RECONNECTING_KEEP 72
 
@@ -32,6 +33,7 @@ struct place {
     struct sl_rect cell; /* width 0: not on the page */
     bool redraw;         /* all of the cell */
     bool fresh;          /* a picture that has not been presented yet */
+    sl_ns asked;         /* when the session was asked for whose first picture has been seen */
     struct sl_figures figures;
     struct sl_lane_stats reported;
 };
@@ -50,6 +52,11 @@ struct sl_screen {
     char receiver_reason[SL_EVENT_TEXT];
     bool receiver_known; /* it has answered, ever */
 };
+
+static double ms(sl_ns span)
+{
+    return (double)span / (double)SL_MS;
+}
 
 /* ---- places ---- */
 
@@ -173,6 +180,18 @@ static void listen_to_selected(struct sl_screen *screen)
     screen->config.listen(screen->config.ctx, feed);
 }
 
+/* A picture alone on the wall may have all cores, as far as encoders make slices. */
+static void share_cores(struct sl_screen *screen)
+{
+    int visible = 0;
+    for (int i = 0; i < screen->wall.tiles; i++)
+        visible += screen->places[i]->cell.width > 0;
+    const int cores = screen->config.cores < SLICES_MAX ? screen->config.cores : SLICES_MAX;
+    const int threads = visible > 1 || cores < 1 ? 1 : cores;
+    for (int i = 0; i < screen->wall.tiles; i++)
+        sl_lane_share(screen->places[i]->lane, threads);
+}
+
 static void lay_out(struct sl_screen *screen, const struct sl_canvas *canvas)
 {
     screen->wall.width = canvas->width;
@@ -185,6 +204,7 @@ static void lay_out(struct sl_screen *screen, const struct sl_canvas *canvas)
         place->redraw = true;
         sl_lane_want(place->lane, place->cell.width, place->cell.height);
     }
+    share_cores(screen);
     sl_canvas_fill(canvas, (struct sl_rect){0, 0, canvas->width, canvas->height}, 0);
     listen_to_selected(screen);
 }
@@ -283,11 +303,22 @@ static bool look_at(struct sl_screen *screen, int at, sl_ns now, struct sl_hud_c
     return shown || place->redraw || sl_hud_changed(screen->hud, place->label, content);
 }
 
+/* How long a joiner waited, from the POST to the picture on the window. */
+static void note_first(struct place *place, sl_ns now)
+{
+    const sl_ns asked = atomic_load_explicit(&place->gauges->asked, memory_order_relaxed);
+    if (asked == place->asked)
+        return;
+    place->asked = asked;
+    sl_info("camera %s: first picture %.0f ms after asking for it", place->name, ms(now - asked));
+}
+
 static void note_presented(struct sl_screen *screen, struct place *place, sl_ns now)
 {
     if (!place->fresh)
         return;
     place->fresh = false;
+    note_first(place, now);
     const sl_ns age = place->shown->has_capture ? now - place->shown->picture.captured : SL_NEVER;
     sl_tile_aged(&place->tile, now, age);
     sl_figures_add(&place->figures, age);
@@ -472,11 +503,6 @@ int sl_screen_input_fd(const struct sl_screen *screen)
 }
 
 /* ---- reports ---- */
-
-static double ms(sl_ns span)
-{
-    return (double)span / (double)SL_MS;
-}
 
 static void report_place(const struct sl_screen *screen, struct place *place, FILE *out, sl_ns now)
 {

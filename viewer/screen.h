@@ -24,6 +24,7 @@ struct sl_screen_config {
     struct sl_render_config window;
     enum sl_hud_level hud;
     int rows, columns; /* 0: auto */
+    int cores;         /* that a picture alone on the wall may take */
     bool mute;
     const char *snapshot_dir; /* NULL: no snapshots */
     const char *receiver;     /* HOST:PORT, written where there is no camera */

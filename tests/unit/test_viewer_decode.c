@@ -80,7 +80,7 @@ static void test_lanes_run_in_order_by_any_worker(void **state)
     int slots[LANES], sent[LANES] = {0};
     sl_ns last[LANES];
     for (int i = 0; i < LANES; i++) {
-        assert_int_equal(sl_lane_create(&lanes[i], SL_LANE_UNITS, 1, &shown, &wanted), 0);
+        assert_int_equal(sl_lane_create(&lanes[i], SL_LANE_UNITS, &shown, &wanted), 0);
         sl_lane_want(lanes[i], i % 2 ? 80 : 160, i % 2 ? 60 : 120);
         slots[i] = sl_decode_attach(decode, lanes[i]);
         assert_true(slots[i] >= 0);
@@ -135,7 +135,7 @@ static void test_a_picture_wakes_the_main_thread(void **state)
     struct sl_decode *decode;
     assert_int_equal(sl_decode_create(&decode, 2), 0);
     struct sl_lane *lane;
-    assert_int_equal(sl_lane_create(&lane, SL_LANE_UNITS, 1, &shown, &wanted), 0);
+    assert_int_equal(sl_lane_create(&lane, SL_LANE_UNITS, &shown, &wanted), 0);
     sl_lane_want(lane, 160, 120);
     const int slot = sl_decode_attach(decode, lane);
     for (int frame = 0; frame < 40; frame++) {
@@ -186,7 +186,7 @@ static void test_destroyed_with_work_waiting(void **state)
         struct sl_decode *decode;
         assert_int_equal(sl_decode_create(&decode, 2), 0);
         struct sl_lane *lane;
-        assert_int_equal(sl_lane_create(&lane, SL_LANE_UNITS, 1, &shown, &wanted), 0);
+        assert_int_equal(sl_lane_create(&lane, SL_LANE_UNITS, &shown, &wanted), 0);
         sl_lane_want(lane, 160, 120);
         const int slot = sl_decode_attach(decode, lane);
         for (int frame = 0; frame < 10; frame++)

@@ -38,7 +38,7 @@ static int setup(void **state)
     f->at[20] = f->bytes + total;
     assert_int_equal(sl_wake_init(&f->shown), 0);
     assert_int_equal(sl_wake_init(&f->wanted), 0);
-    assert_int_equal(sl_lane_create(&f->lane, SL_LANE_UNITS, 1, &f->shown, &f->wanted), 0);
+    assert_int_equal(sl_lane_create(&f->lane, SL_LANE_UNITS, &f->shown, &f->wanted), 0);
     f->now = SL_SEC;
     *state = f;
     return 0;

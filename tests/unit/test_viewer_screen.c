@@ -150,7 +150,7 @@ static int setup_with(void **state, enum sl_hud_level hud)
     assert_int_equal(sl_wake_init(&f->shown), 0);
     assert_int_equal(sl_wake_init(&f->wanted), 0);
     for (int i = 0; i < LANES; i++)
-        assert_int_equal(sl_lane_create(&f->lanes[i], SL_LANE_UNITS, 1, &f->shown, &f->wanted), 0);
+        assert_int_equal(sl_lane_create(&f->lanes[i], SL_LANE_UNITS, &f->shown, &f->wanted), 0);
     f->listening = f->released = -2;
     now = 1000 * SL_SEC;
     const struct sl_screen_config config = {
