@@ -2,15 +2,14 @@
 #include "viewer/audio_out.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <unistd.h>
 
 #include <SDL.h>
 
 #include "base/time.h"
 #include "codec/encoder.h"
+#include "viewer/hush.h"
 #include "viewer/sound.h"
 
 #define DEVICE_SAMPLES 256 /* 5.3 ms asked for at a time */
@@ -28,27 +27,6 @@ static void fill(void *ctx, Uint8 *stream, int bytes)
                   bytes / (int)(sizeof(int16_t) * SL_AUDIO_CHANNELS));
 }
 
-/* Where there is no sound card ALSA's library writes ten lines of its own to stderr, and SDL has no
- * way to stop it; what matters of them is in SDL's error. No other thread runs yet. */
-static int hush_stderr(void)
-{
-    const int kept = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 3);
-    const int null = open("/dev/null", O_WRONLY | O_CLOEXEC);
-    if (kept >= 0 && null >= 0)
-        (void)dup2(null, STDERR_FILENO);
-    if (null >= 0)
-        (void)close(null);
-    return kept;
-}
-
-static void restore_stderr(int kept)
-{
-    if (kept < 0)
-        return;
-    (void)dup2(kept, STDERR_FILENO);
-    (void)close(kept);
-}
-
 int sl_audio_out_create(struct sl_audio_out **ret, struct sl_sound *sound, char *why,
                         size_t why_len)
 {
@@ -63,11 +41,11 @@ int sl_audio_out_create(struct sl_audio_out **ret, struct sl_sound *sound, char 
                                   .callback = fill,
                                   .userdata = out};
     SDL_AudioSpec got;
-    const int err = hush_stderr();
+    const int err = sl_hush_begin(); /* ALSA writes ten lines where there is no sound card */
     const bool started = SDL_InitSubSystem(SDL_INIT_AUDIO) == 0;
     if (started)
         out->device = SDL_OpenAudioDevice(NULL, 0, &wanted, &got, SDL_AUDIO_ALLOW_SAMPLES_CHANGE);
-    restore_stderr(err);
+    sl_hush_end(err);
     if (!out->device) {
         snprintf(why, why_len, "no sound: %s", SDL_GetError());
         if (started)
