@@ -248,6 +248,18 @@ static const struct sl_camera_info *find_info(const struct sl_camera_list *list,
     return NULL;
 }
 
+/* The receiver says whether the camera is there; its link to us may be up all the same. */
+static void follow_state(struct entry *entry, bool live)
+{
+    entry->info.live = live;
+    if (live)
+        sl_feed_nudge(entry->feed);
+    if (entry->link == SL_TILE_LINK_UP) {
+        snprintf(entry->reason, sizeof(entry->reason), "%s", live ? "" : "camera is not live");
+        entry->tell_link = true;
+    }
+}
+
 /* Makes the feeds those of the list. One that was refused gets another chance: its camera may be a
  * new one of the same name. */
 static void follow_list(struct sl_subscriber *s, const struct sl_camera_list *list)
@@ -265,10 +277,8 @@ static void follow_list(struct sl_subscriber *s, const struct sl_camera_list *li
         struct entry *entry = find_entry(s, info->name);
         if (!entry)
             add_feed(s, info);
-        else if (info->live && !entry->info.live)
-            sl_feed_nudge(entry->feed);
-        if (entry)
-            entry->info.live = info->live;
+        else if (info->live != entry->info.live)
+            follow_state(entry, info->live);
     }
     tell_all(s);
 }
