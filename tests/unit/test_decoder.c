@@ -170,26 +170,38 @@ static void test_a_held_picture_outlives_the_decoder(void **state)
     free(sample.bytes);
 }
 
-static void test_damage_shows_nothing_and_a_key_frame_mends(void **state)
+/* Loses each half of a unit in turn, and gives noise: nothing of it is ever shown. */
+static void check_damage(int threads)
 {
-    (void)state;
     struct sample sample;
     sample_load(&sample);
     struct sl_video_decoder *decoder;
-    assert_int_equal(sl_video_decoder_create(&decoder, 1), 0);
+    assert_int_equal(sl_video_decoder_create(&decoder, threads), 0);
     struct sl_picture picture;
     assert_int_equal(sl_video_decoder_decode(decoder, sample.unit[0], 0, &picture), -EBADMSG);
-    assert_int_equal(decode(decoder, sample.unit[0], sample.len[0], &picture), 1);
-    /* Half a slice. */
-    assert_true(decode(decoder, sample.unit[1], sample.len[1] / 2, &picture) <= 0);
     uint8_t noise[700];
     for (size_t i = 0; i < sizeof(noise); i++)
         noise[i] = (uint8_t)(i * 37 + 11);
-    assert_true(decode(decoder, noise, sizeof(noise), &picture) <= 0);
+    for (int i = 1; i < 10; i++) {
+        assert_int_equal(decode(decoder, sample.unit[0], sample.len[0], &picture), 1);
+        for (int k = 1; k < i; k++)
+            assert_int_equal(decode(decoder, sample.unit[k], sample.len[k], &picture), 1);
+        assert_true(decode(decoder, sample.unit[i], sample.len[i] / 2, &picture) <= 0);
+        assert_true(decode(decoder, noise, sizeof(noise), &picture) <= 0);
+        sl_video_decoder_reset(decoder);
+    }
+    assert_true(decode(decoder, sample.unit[0], sample.len[0] * 2 / 3, &picture) <= 0);
     sl_video_decoder_reset(decoder);
     assert_int_equal(decode(decoder, sample.unit[10], sample.len[10], &picture), 1);
     sl_video_decoder_destroy(decoder);
     free(sample.bytes);
+}
+
+static void test_damage_shows_nothing_and_a_key_frame_mends(void **state)
+{
+    (void)state;
+    check_damage(1);
+    check_damage(2);
 }
 
 static void test_limits(void **state)
