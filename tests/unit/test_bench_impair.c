@@ -155,17 +155,19 @@ static void clients_are_bounded(void **state)
     (void)state;
     struct rig rig;
     rig_open(&rig, NULL, 0);
+    int clients[SL_IMPAIR_CLIENTS_MAX + 1]; /* all stay open: a port given anew is no new client */
     for (int i = 0; i <= SL_IMPAIR_CLIENTS_MAX; i++) {
         uint16_t port;
-        const int client = open_socket(&port);
         int got;
-        send_to(client, sl_impair_port(rig.impair), &i, sizeof(i));
+        clients[i] = open_socket(&port);
+        send_to(clients[i], sl_impair_port(rig.impair), &i, sizeof(i));
         await(&rig, rig.target);
         assert_int_equal(recv(rig.target, &got, sizeof(got), 0), sizeof(got));
         assert_int_equal(got, i);
         assert_int_equal(sl_impair_evicted(rig.impair), i == SL_IMPAIR_CLIENTS_MAX);
-        close(client);
     }
+    for (int i = 0; i <= SL_IMPAIR_CLIENTS_MAX; i++)
+        close(clients[i]);
     rig_close(&rig);
 }
 
