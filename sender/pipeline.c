@@ -20,7 +20,8 @@
  * that one yet, and two in a row cost quality without mending anything. */
 #define KEY_SPACING (100 * SL_MS)
 
-enum { REQUEST_LIVE = 1, REQUEST_KEY = 2 };
+/* FRESH: whoever receives now has seen no key frame of ours yet, however young the last one is. */
+enum { REQUEST_LIVE = 1, REQUEST_KEY = 2, REQUEST_FRESH = 4 };
 #define RUNNING 1 /* no -errno: still at it */
 
 struct picture {
@@ -154,8 +155,10 @@ static struct picture *wait_picture(struct sl_pipeline *pipeline)
  * than it promised still gets its key frames in time. */
 static bool key_due(struct sl_pipeline *pipeline, sl_ns captured)
 {
-    const unsigned requests = atomic_fetch_and_explicit(&pipeline->requests, ~(unsigned)REQUEST_KEY,
-                                                        memory_order_acq_rel);
+    const unsigned requests = atomic_fetch_and_explicit(
+        &pipeline->requests, ~(unsigned)(REQUEST_KEY | REQUEST_FRESH), memory_order_acq_rel);
+    if (requests & REQUEST_FRESH)
+        pipeline->any_key = false;
     const sl_ns since = captured - pipeline->last_key, gop = pipeline->config.gop;
     if ((requests & REQUEST_KEY) || (gop && since >= gop))
         pipeline->key_wanted = true;
@@ -224,12 +227,10 @@ static void *encode_main(void *ctx)
     struct sl_pipeline *pipeline = ctx;
     struct picture *picture;
     while ((picture = wait_picture(pipeline))) {
-        if (is_live(pipeline)) {
+        if (is_live(pipeline))
             encode_and_hand_over(pipeline, picture);
-        } else {
+        else
             count(&pipeline->idle);
-            pipeline->any_key = false; /* whoever comes next has not seen the last one */
-        }
         sl_pool_give(pipeline->pictures, picture);
     }
     atomic_store_explicit(&pipeline->encode_ended, true, memory_order_release);
@@ -391,7 +392,7 @@ bool sl_pipeline_take_audio(struct sl_pipeline *pipeline, struct sl_audio_packet
 void sl_pipeline_set_live(struct sl_pipeline *pipeline, bool live)
 {
     if (live)
-        atomic_fetch_or(&pipeline->requests, REQUEST_LIVE | REQUEST_KEY);
+        atomic_fetch_or(&pipeline->requests, REQUEST_LIVE | REQUEST_KEY | REQUEST_FRESH);
     else
         atomic_fetch_and(&pipeline->requests, ~(unsigned)REQUEST_LIVE);
     if (live)
