@@ -5,10 +5,11 @@ program end where they were. SL_SOAK_SECONDS (default 20) is the time between th
 import os
 import time
 
-from sightline import Site, check, run_tests
+from sightline import SOURCE, Site, check, run_tests
 
 SECONDS = float(os.environ.get("SL_SOAK_SECONDS", "20"))
-WARM_UP = min(60.0, max(8.0, SECONDS / 10))
+WARM_UP = min(60.0, max(12.0, SECONDS / 10))
+FILM = os.path.join(SOURCE, "tests", "media", "people.mp4")
 GROWTH_KIB = 5 * 1024  # promise 22: 5 MB a day; what a heap may wobble in a minute is of that size
 
 
@@ -31,8 +32,9 @@ def test_soak():
         programs = {"receiver": site.receiver}
         for number in range(4):
             name = f"cam{number}"
-            programs[name] = site.sender(site.add_camera(name), "--video", "test", "--audio", "test",
-                                         "--size", "640x360", "--fps", "15")
+            # Real footage at a high rate goes once round every ring of packets within the warm-up: memory that is
+            # taken at the start but first touched later would look like growth.
+            programs[name] = site.sender(site.add_camera(name), "--video", f"file:{FILM}", "--loop", "--bitrate", "6M")
             programs[name].wait_line(f"live {name}")
         guest, wall = site.add_camera("guest"), site.add_viewer("visitor")
         for number in range(2):
@@ -58,7 +60,8 @@ def test_soak():
             check(after[name][0] - before[name][0] <= GROWTH_KIB, f"{name}: memory")
         for number in range(2):
             last = [line for line in programs[f"wall{number}"].out() if line.startswith("stats cam")][-4:]
-            check(all(" live shown 1" in line for line in last), f"not all live at the end: {last}")
+            check(all(" live shown " in line and " shown 0.0/s" not in line for line in last),
+                  f"not all live at the end: {last}")
 
 
 run_tests([test_soak])
