@@ -113,7 +113,11 @@ static int set_options(AVCodecContext *codec, const struct sl_video_encoder_conf
     error = error ? error : av_opt_set(priv, "profile", "baseline", 0);
     error = error ? error : av_opt_set(priv, "forced-idr", "1", 0);
     /* Without AV_CODEC_FLAG_GLOBAL_HEADER x264 repeats SPS and PPS with every IDR. */
-    return error ? error : av_opt_set(priv, "x264-params", "scenecut=0:rc-lookahead=0", 0);
+    /* The look at the picture that rate control takes is too small to share: handing it to threads
+     * costs 0.6 ms a picture at 720p. */
+    return error ? error
+                 : av_opt_set(priv, "x264-params", "scenecut=0:rc-lookahead=0:lookahead-threads=1",
+                              0);
 }
 
 static void noop_free(void *opaque, uint8_t *data)
