@@ -17,8 +17,11 @@
 
 #define MTU 1200          /* of our own datagrams */
 #define DATAGRAM_MAX 1500 /* of the peer's */
-#define RECORD_TAG 16     /* of every AEAD that we offer */
-#define RECORD_HEADER 13  /* RFC 6347 section 4.1 */
+/* Encrypted records that come before their keys are kept by OpenSSL, up to 100, each in a buffer of
+ * 17 KB (3.0.20). An honest peer sends its Finished once a try. */
+#define EARLY_MAX 16
+#define RECORD_TAG 16    /* of every AEAD that we offer */
+#define RECORD_HEADER 13 /* RFC 6347 section 4.1 */
 #define RETRY_FIRST_US 50000
 #define RETRY_LAST_US 1000000
 #define CERTIFICATE_MAX (8 * 1024) /* also bounds each message that OpenSSL holds for us */
@@ -34,6 +37,7 @@ struct sl_dtls {
     enum sl_srtp_profile profile;
     bool peer_verified;   /* its certificate has the fingerprint that the SDP told */
     bool spoke;           /* a handshake record of ours is out */
+    int early;            /* datagrams with encrypted records, while shaking hands */
     const uint8_t *input; /* the datagram that OpenSSL is to read; NULL: none */
     size_t input_len;
     sl_ns due;
@@ -341,7 +345,7 @@ enum sl_dtls_state sl_dtls_start(struct sl_dtls *dtls, sl_ns now)
  * Whole DTLS 1.x records and nothing else; no application data, which nobody has a use for. An
  * encrypted record has a tag: OpenSSL 3.0.20 answers a shorter one, and can then not say goodbye.
  */
-static bool is_sane(const uint8_t *data, size_t len)
+static bool is_sane(const uint8_t *data, size_t len, bool *encrypted)
 {
     if (len == 0 || len > DATAGRAM_MAX)
         return false;
@@ -352,6 +356,7 @@ static bool is_sane(const uint8_t *data, size_t len)
         const uint16_t epoch = sl_get16(data + at + 3), body = sl_get16(data + at + 11);
         if (epoch > 0 && body <= RECORD_TAG)
             return false;
+        *encrypted |= epoch > 0;
         at += RECORD_HEADER + (size_t)body;
         if (at > len)
             return false;
@@ -362,7 +367,10 @@ static bool is_sane(const uint8_t *data, size_t len)
 enum sl_dtls_state sl_dtls_receive(struct sl_dtls *dtls, sl_ns now, const uint8_t *data, size_t len)
 {
     const bool open = dtls->state == SL_DTLS_HANDSHAKING || dtls->state == SL_DTLS_CONNECTED;
-    if (!open || !is_sane(data, len))
+    bool encrypted = false;
+    if (!open || !is_sane(data, len, &encrypted))
+        return dtls->state;
+    if (dtls->state == SL_DTLS_HANDSHAKING && encrypted && dtls->early++ >= EARLY_MAX)
         return dtls->state;
     ERR_clear_error();
     dtls->input = data;
