@@ -52,7 +52,8 @@ static void close_window(void *render)
 static bool nobody_sees(const char *driver)
 {
     static const char *const blind[] = {"dummy", "offscreen", "evdev"};
-    if (SDL_GetHint(SDL_HINT_VIDEODRIVER))
+    const char *chosen = SDL_GetHint(SDL_HINT_VIDEODRIVER);
+    if (chosen && *chosen)
         return false;
     for (size_t i = 0; driver && i < SL_COUNT(blind); i++)
         if (!strcmp(driver, blind[i]))

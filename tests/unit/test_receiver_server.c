@@ -457,6 +457,36 @@ static void test_stops_while_requests_are_open(void **state)
     run_until(site, is_done, &first); /* so the other one is there as well, or soon will be */
 }
 
+static void on_pause_over(void *ctx, sl_ns now)
+{
+    (void)now;
+    *(bool *)ctx = true;
+}
+
+static bool is_over(void *ctx)
+{
+    return *(bool *)ctx;
+}
+
+/* What lies in the socket when the server's thread has ended is read while it is taken down: it
+ * must not be left waiting, which libmicrohttpd ends the program for. */
+static void test_stops_with_a_request_not_read_yet(void **state)
+{
+    struct site *site = *state;
+    const struct sl_link wall = add(site, SL_ROLE_VIEWER, "wall");
+    struct got first, unread;
+    get(site, &wall, "/api/v1/cameras", NULL, &first);
+    run_until(site, is_done, &first);
+    sl_server_stop(site->server);
+    get(site, &wall, "/api/v1/cameras?wait=60", first.etag, &unread);
+    bool over = false;
+    struct sl_timer pause; /* for the request to leave; there is nothing that says it has */
+    sl_timer_init(&pause, site->loop, on_pause_over, &over);
+    assert_int_equal(sl_timer_set(&pause, sl_loop_refresh(site->loop) + 50 * SL_MS), 0);
+    run_until(site, is_over, &over);
+    assert_false(unread.done);
+}
+
 #define CASE(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
 
 int main(void)
@@ -467,6 +497,7 @@ int main(void)
         CASE(test_callers_that_left_do_not_wait),
         CASE(test_one_address_has_only_so_many_connections),
         CASE(test_stops_while_requests_are_open),
+        CASE(test_stops_with_a_request_not_read_yet),
     };
     sl_log_init("test", SL_LOG_ERROR);
     if (sl_srtp_library_init() != 0)

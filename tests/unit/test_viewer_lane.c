@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "viewer/lane.h"
 
+#include <dirent.h>
 #include <poll.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -94,6 +95,37 @@ static bool woken(struct sl_wake *wake)
     const bool yes = poll(&entry, 1, 0) == 1;
     sl_wake_clear(wake);
     return yes;
+}
+
+static int threads_now(void)
+{
+    DIR *tasks = opendir("/proc/self/task");
+    assert_non_null(tasks);
+    int count = 0;
+    while (readdir(tasks))
+        count++;
+    closedir(tasks);
+    return count;
+}
+
+/* More threads come with the next key frame, and no picture is lost by it. */
+static void test_cores_are_shared_anew_at_a_key_frame(void **state)
+{
+    struct fixture *f = *state;
+    sl_lane_want(f->lane, 160, 120);
+    const int before = threads_now();
+    for (int i = 0; i < 20; i++) {
+        if (i == 5)
+            sl_lane_share(f->lane, 2);
+        assert_true(offer(f, i));
+        run_all(f);
+        assert_non_null(sl_lane_take(f->lane, f->now));
+        if (i < 10)
+            assert_int_equal(threads_now(), before);
+        else
+            assert_true(threads_now() > before);
+    }
+    assert_int_equal(balanced(f).shown, 20);
 }
 
 static void test_pictures_arrive_in_order(void **state)
@@ -349,6 +381,7 @@ int main(void)
     av_log_set_level(AV_LOG_QUIET);
     const struct CMUnitTest tests[] = {
         TEST(test_pictures_arrive_in_order),
+        TEST(test_cores_are_shared_anew_at_a_key_frame),
         TEST(test_scaled_to_the_cell_ratio_kept),
         TEST(test_newest_wins_and_the_shown_one_stays),
         TEST(test_a_backlog_is_decoded_but_only_its_last_is_shown),
