@@ -9,6 +9,7 @@
 #pragma once
 
 #include <limits.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -21,14 +22,19 @@ struct sl_rig_config {
     int width, height;
     int64_t bitrate_bps;
     const char *preset;
+    int cameras;        /* 0 means 1; Sightline only */
+    const char *impair; /* words of `impair` on the way from sender to receiver (uplink only unless
+                           they say otherwise), blanks between; NULL: a clean link */
+    bool trace;         /* Sightline's programs note stages: sl_rig_trace() */
     /* Further words for Sightline's programs, to try things out. */
     const struct sl_option_list *sender_words, *receiver_words, *viewer_words;
 };
 
-#define SL_RIG_CHILDREN 3
+#define SL_RIG_CAMERAS_MAX 16
+#define SL_RIG_CHILDREN (SL_RIG_CAMERAS_MAX + 3)
 
 struct sl_rig {
-    struct sl_child children[SL_RIG_CHILDREN]; /* the first reads the y4m */
+    struct sl_child children[SL_RIG_CHILDREN]; /* the first `cameras` read y4m */
     const char *names[SL_RIG_CHILDREN];
     int count;
     char folder[PATH_MAX]; /* temporary: data and logs; gone with the rig */
@@ -50,4 +56,6 @@ SL_MUST_CHECK int sl_rig_start(struct sl_rig *rig, const struct sl_rig_path *pat
 const char *sl_rig_dead(struct sl_rig *rig);
 /* The end of what the programs wrote to stderr, to ours. */
 void sl_rig_print_log(const struct sl_rig *rig);
+/* The trace file of child `index`, in `rig->folder`; gone with the rig. */
+void sl_rig_trace(const struct sl_rig *rig, int index, char path[PATH_MAX + 32]);
 void sl_rig_stop(struct sl_rig *rig);
