@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Rig, the peers: what one would use instead of Sightline, put together from packages.
+ *
+ *     gst-launch ──▶ SRTP, RTP + ULPFEC or SRT ──▶ gst-launch        ffmpeg ──▶ MPEG-TS ──▶ ffplay
+ *
+ * Each takes y4m on stdin and shows the picture in a window of its own, with
+ * `config->impair` between its two ends.
+ */
+#pragma once
+
+#include <stddef.h>
+
+#include "base/types.h"
+#include "bench/rig.h"
+
+enum sl_peer_link {
+    SL_PEER_CLEAN, /* what is fast                  */
+    SL_PEER_LOSSY, /* what repairs, and so is slow  */
+};
+
+/* "gstreamer" or "ffplay": its paths for such a link, NULL after the last; may be none.
+ * NULL: no peer of that name. */
+const struct sl_rig_path *const *sl_peer_paths(const char *peer, enum sl_peer_link link);
+/* "gstreamer-0", "gstreamer-fec50" and the like; "floor". NULL: no path of that name. */
+const struct sl_rig_path *sl_peer_path(const char *name);
+
+/* Whether all that the peer's paths are made of is here. 0, -EINVAL (no such peer), or -ENOENT:
+ * `why` names what is missing and the Debian package that has it. */
+SL_MUST_CHECK int sl_peer_check(const char *peer, char *why, size_t why_len);
