@@ -19,11 +19,16 @@ enum sl_peer_link {
     SL_PEER_LOSSY, /* what repairs, and so is slow  */
 };
 
-/* "gstreamer" or "ffplay": its paths for such a link, NULL after the last; may be none.
- * NULL: no peer of that name. */
-const struct sl_rig_path *const *sl_peer_paths(const char *peer, enum sl_peer_link link);
-/* "gstreamer-0", "gstreamer-fec50" and the like; "floor". NULL: no path of that name. */
-const struct sl_rig_path *sl_peer_path(const char *name);
+/*
+ * The paths of a peer ("gstreamer", "ffplay") for such a link, in the order in which they are
+ * measured; the first is the one that Sightline is compared with; `count` may be 0. NULL: no such
+ * peer, and `why` says which there are.
+ */
+const struct sl_rig_path *sl_peer_paths(const char *peer, enum sl_peer_link link, int *count,
+                                        char *why, size_t why_len);
+
+/* The source and the screen alone: no codec, no network. */
+extern const struct sl_rig_path sl_rig_floor;
 
 /* Whether all that the peer's paths are made of is here. 0, -EINVAL (no such peer), or -ENOENT:
  * `why` names what is missing and the Debian package that has it. */
