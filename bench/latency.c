@@ -12,13 +12,14 @@
 #include "base/time.h"
 #include "bench/child.h"
 #include "bench/rig.h"
+#include "bench/rig_peers.h"
 #include "bench/scene.h"
 #include "bench/screen.h"
 #include "bench/source.h"
 #include "bench/stamp.h"
 #include "bench/tally.h"
 
-#define PATHS_MAX 3
+#define PATHS_MAX 10
 #define ROUNDS_MAX 100
 #define SCENE_SECONDS 2
 #define WARM_UP (2 * SL_SEC)
@@ -393,17 +394,20 @@ static int run_rounds(struct bench *bench, char *why, size_t why_len)
 static int choose_paths(struct bench *bench)
 {
     const struct sl_latency_options *o = bench->options;
+    char why[200];
+    int peers = 0;
     if (!o->peers_only)
-        bench->paths[bench->path_count++].rig = sl_rig_path("sightline");
-    if (o->peer) {
-        if (strcmp(o->peer, "gstreamer") != 0) {
-            fprintf(stderr, "sightline-bench: --peer: got '%s', wanted gstreamer\n", o->peer);
-            return -EINVAL;
-        }
-        bench->paths[bench->path_count++].rig = sl_rig_path(o->peer);
+        bench->paths[bench->path_count++].rig = &sl_rig_sightline;
+    const struct sl_rig_path *peer =
+        o->peer ? sl_peer_paths(o->peer, SL_PEER_CLEAN, &peers, why, sizeof(why)) : NULL;
+    if (o->peer && !peer) {
+        fprintf(stderr, "sightline-bench: %s\n", why);
+        return -EINVAL;
     }
+    for (int i = 0; i < peers && bench->path_count < PATHS_MAX - 1; i++)
+        bench->paths[bench->path_count++].rig = &peer[i];
     if (o->floor)
-        bench->paths[bench->path_count++].rig = sl_rig_path("floor");
+        bench->paths[bench->path_count++].rig = &sl_rig_floor;
     if (bench->path_count)
         return 0;
     fprintf(stderr, "sightline-bench: --peers-only needs --peer or --floor\n");

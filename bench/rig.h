@@ -47,8 +47,8 @@ struct sl_rig_path {
     int (*start)(struct sl_rig *rig, const struct sl_rig_config *config, char *why, size_t why_len);
 };
 
-/* "sightline", "gstreamer", "floor"; NULL: none of that name. */
-const struct sl_rig_path *sl_rig_path(const char *name);
+/* Others: rig_peers.h. */
+extern const struct sl_rig_path sl_rig_sightline;
 
 SL_MUST_CHECK int sl_rig_start(struct sl_rig *rig, const struct sl_rig_path *path,
                                const struct sl_rig_config *config, char *why, size_t why_len);

@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: MIT */
+#include "bench/rig_child.h"
+
+#include <arpa/inet.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+void sl_words_add(struct sl_words *words, const char *word)
+{
+    if (words->count < SL_WORDS_MAX)
+        words->argv[words->count++] = word;
+    words->argv[words->count] = NULL;
+}
+
+void sl_words_add_list(struct sl_words *words, const struct sl_option_list *list)
+{
+    for (int i = 0; list && i < list->count; i++)
+        sl_words_add(words, list->items[i]);
+}
+
+struct sl_words sl_words_of(const char *const *fixed)
+{
+    struct sl_words words = {.count = 0};
+    for (; *fixed; fixed++)
+        sl_words_add(&words, *fixed);
+    return words;
+}
+
+void sl_words_split(struct sl_words *words, char *text)
+{
+    for (char *save, *word = strtok_r(text, " ", &save); word; word = strtok_r(NULL, " ", &save))
+        sl_words_add(words, word);
+}
+
+int sl_rig_child(struct sl_rig *rig, int place, const char *name, const struct sl_words *words,
+                 enum sl_child_pipes pipes, char *why, size_t why_len)
+{
+    const int err = sl_child_start(&rig->children[place], words->argv, pipes, rig->log_fd);
+    if (err != 0)
+        snprintf(why, why_len, "%s: %s", words->argv[0], strerror(-err));
+    else
+        rig->names[place] = name;
+    if (err == 0 && place >= rig->count)
+        rig->count = place + 1;
+    return err;
+}
+
+int sl_rig_free_udp_port(void)
+{
+    struct sockaddr_in at = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    socklen_t len = sizeof(at);
+    const int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    int port = -1;
+    if (fd >= 0 && bind(fd, (struct sockaddr *)&at, sizeof(at)) == 0 &&
+        getsockname(fd, (struct sockaddr *)&at, &len) == 0)
+        port = ntohs(at.sin_port);
+    if (fd >= 0)
+        close(fd);
+    return port;
+}
