@@ -347,40 +347,92 @@ static int parse_port(const char *text, int64_t min, uint16_t *ret)
     return 0;
 }
 
+/* What a word is about: "up.loss=5" one direction, "loss=5" those of `dir`. */
+static int word_direction(const char *word, const char **rest)
+{
+    *rest = word;
+    if (strncmp(word, "up.", 3) == 0) {
+        *rest = word + 3;
+        return SL_IMPAIR_UP;
+    }
+    if (strncmp(word, "down.", 5) == 0) {
+        *rest = word + 5;
+        return SL_IMPAIR_DOWN;
+    }
+    return -1;
+}
+
+static int parse_dir(const char *value, bool applies[SL_IMPAIR_DIRECTIONS])
+{
+    const bool up = strcmp(value, "up") == 0, down = strcmp(value, "down") == 0;
+    if (!up && !down && strcmp(value, "both") != 0)
+        return -EINVAL;
+    applies[SL_IMPAIR_UP] = !down;
+    applies[SL_IMPAIR_DOWN] = !up;
+    return 0;
+}
+
+static int refuse(FILE *err, const char *word, const char *wanted)
+{
+    fprintf(err, "sightline-bench impair: got '%s', wanted %s\n", word, wanted);
+    return -EINVAL;
+}
+
+/* The words about one direction; what the other's are is looked at in its turn. */
+static int parse_direction(struct sl_impair_config *config, int direction, bool applies,
+                           const char *const *words, int count, FILE *err)
+{
+    struct sl_impairment_config *link = &config->direction[direction];
+    *link = sl_impairment_config_default();
+    for (int own = 0; own < 2; own++) { /* those of its own over those of both */
+        for (int i = 0; i < count; i++) {
+            const char *word;
+            const int about = word_direction(words[i], &word);
+            if (own ? about != direction : about >= 0)
+                continue;
+            if (strncmp(word, "dir=", 4) == 0)
+                continue;
+            struct sl_impairment_config scratch = *link; /* checked, if not wanted */
+            const bool seed = strncmp(word, "seed=", 5) == 0;
+            const int bad =
+                sl_impairment_config_set(own || applies || seed ? link : &scratch, word);
+            if (bad == -EINVAL)
+                return refuse(err, words[i], "a number in range");
+            if (bad != 0)
+                return refuse(err, words[i],
+                              "loss= burst= delay= jitter= dup= rate= queue= outage= seed= dir=, "
+                              "or one of these after up. or down.");
+        }
+    }
+    if (sl_impairment_config_check(link) != 0) {
+        fprintf(err, "sightline-bench impair: %g %% loss comes in bursts of %g or more\n",
+                link->loss * 100, link->loss / (1 - link->loss));
+        return -EINVAL;
+    }
+    return 0;
+}
+
 int sl_impair_parse(struct sl_impair_config *ret, const char *const *words, int count, FILE *err)
 {
     struct sl_impair_config config = {.listen_port = 0};
-    struct sl_impairment_config link = sl_impairment_config_default();
-    bool up = true, down = true;
+    bool applies[SL_IMPAIR_DIRECTIONS] = {true, true};
     if (count < 2 || parse_port(words[0], 0, &config.listen_port) != 0 ||
         parse_port(words[1], 1, &config.target_port) != 0) {
         fprintf(err, "sightline-bench impair: wanted LISTEN_PORT TARGET_PORT [NAME=VALUE]...\n");
         return -EINVAL;
     }
-    for (int i = 2; i < count; i++) {
-        if (strncmp(words[i], "dir=", 4) == 0) {
-            up = strcmp(words[i] + 4, "down") != 0;
-            down = strcmp(words[i] + 4, "up") != 0;
-            if (!up || !down || strcmp(words[i] + 4, "both") == 0)
-                continue;
-            fprintf(err, "sightline-bench impair: got '%s', wanted dir=both, up or down\n",
-                    words[i]);
-            return -EINVAL;
-        }
-        const int bad = sl_impairment_config_set(&link, words[i]);
-        if (bad != 0) {
-            fprintf(err, "sightline-bench impair: got '%s', wanted %s\n", words[i],
-                    bad == -EINVAL ? "a number in range"
-                                   : "loss= burst= delay= jitter= dup= rate= queue= seed= dir= or "
-                                     "outage=");
-            return -EINVAL;
-        }
+    words += 2;
+    count -= 2;
+    for (int i = 0; i < count; i++)
+        if (strncmp(words[i], "dir=", 4) == 0 && parse_dir(words[i] + 4, applies) != 0)
+            return refuse(err, words[i], "dir=both, up or down");
+    for (int i = 0; i < SL_IMPAIR_DIRECTIONS; i++) {
+        const int bad = parse_direction(&config, i, applies[i], words, count, err);
+        if (bad != 0)
+            return bad;
     }
-    const struct sl_impairment_config none = sl_impairment_config_default();
-    config.direction[SL_IMPAIR_UP] = up ? link : none;
-    config.direction[SL_IMPAIR_DOWN] = down ? link : none;
     /* Or both directions would lose the same packets of the same count. */
-    config.direction[SL_IMPAIR_DOWN].seed = ~link.seed;
+    config.direction[SL_IMPAIR_DOWN].seed = ~config.direction[SL_IMPAIR_DOWN].seed;
     *ret = config;
     return 0;
 }

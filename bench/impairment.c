@@ -86,6 +86,12 @@ int sl_impairment_config_set(struct sl_impairment_config *config, const char *te
     return -ENOENT;
 }
 
+int sl_impairment_config_check(const struct sl_impairment_config *config)
+{
+    const double b = config->burst;
+    return b < 1 || config->loss >= 1 || config->loss <= b / (b + 1) ? 0 : -EINVAL;
+}
+
 void sl_impairment_init(struct sl_impairment *impairment, const struct sl_impairment_config *config,
                         sl_ns now)
 {

@@ -49,6 +49,9 @@ struct sl_impairment_config sl_impairment_config_default(void);
  * (ms), "seed=7", "outage=5,2" (s, from the start). 0; -EINVAL; -ENOENT: no such name. */
 SL_MUST_CHECK int sl_impairment_config_set(struct sl_impairment_config *config, const char *text);
 
+/* 0, or -EINVAL: a share so high is lost only in longer bursts (loss <= burst / (burst + 1)). */
+SL_MUST_CHECK int sl_impairment_config_check(const struct sl_impairment_config *config);
+
 void sl_impairment_init(struct sl_impairment *impairment, const struct sl_impairment_config *config,
                         sl_ns now);
 

@@ -16,18 +16,6 @@
 
 /* ---- Sightline ---- */
 
-/* A program of this build, which lies beside us. */
-static void own_program(const char *name, char out[PATH_MAX])
-{
-    char self[PATH_MAX];
-    const ssize_t len = readlink("/proc/self/exe", self, sizeof(self) - 1);
-    self[len > 0 ? len : 0] = '\0';
-    char *slash = strrchr(self, '/');
-    if (slash)
-        *slash = '\0';
-    snprintf(out, PATH_MAX, "%.3000s/%s", self, name);
-}
-
 /* What an admin command prints, one line. */
 static int ask_receiver(struct sl_rig *rig, const char *program, const char *kind,
                         char line[LINE_MAX_BYTES], char *why, size_t why_len)
@@ -44,8 +32,9 @@ static int ask_receiver(struct sl_rig *rig, const char *program, const char *kin
     return err;
 }
 
+/* "ready https://... media udp HOST:PORT pin ..." */
 static int start_receiver(struct sl_rig *rig, const struct sl_rig_config *config,
-                          const char *program, char *why, size_t why_len)
+                          const char *program, int *media_port, char *why, size_t why_len)
 {
     const char *const fixed[] = {program,       "run",     "--data",      rig->folder, "--listen",
                                  "127.0.0.1:0", "--media", "127.0.0.1:0", NULL};
@@ -56,7 +45,7 @@ static int start_receiver(struct sl_rig *rig, const struct sl_rig_config *config
     if (err != 0)
         return err;
     err = sl_child_read_line(&rig->children[1], line, sizeof(line), 10 * SL_SEC);
-    if (err == 0 && strncmp(line, "ready ", 6) != 0)
+    if (err == 0 && sscanf(line, "ready %*s media udp %*[^:]:%d", media_port) != 1)
         err = -EPROTO;
     if (err != 0)
         snprintf(why, why_len, "sightline-receiver does not get ready: %s", strerror(-err));
@@ -67,13 +56,14 @@ static int start_sightline(struct sl_rig *rig, const struct sl_rig_config *confi
                            size_t why_len)
 {
     char receiver[PATH_MAX], sender[PATH_MAX], viewer[PATH_MAX];
-    char publish[LINE_MAX_BYTES], watch[LINE_MAX_BYTES], size[32], rate[24];
-    own_program("sightline-receiver", receiver);
-    own_program("sightline-sender", sender);
-    own_program("sightline-viewer", viewer);
+    char publish[LINE_MAX_BYTES], watch[LINE_MAX_BYTES], size[32], rate[24], via[32];
+    int media_port, via_port;
+    sl_rig_own_program("sightline-receiver", receiver);
+    sl_rig_own_program("sightline-sender", sender);
+    sl_rig_own_program("sightline-viewer", viewer);
     snprintf(size, sizeof(size), "%dx%d", config->width, config->height);
     snprintf(rate, sizeof(rate), "%lldk", (long long)(config->bitrate_bps / 1000));
-    int err = start_receiver(rig, config, receiver, why, why_len);
+    int err = start_receiver(rig, config, receiver, &media_port, why, why_len);
     if (err == 0)
         err = ask_receiver(rig, receiver, "camera", publish, why, why_len);
     if (err == 0)
@@ -84,11 +74,18 @@ static int start_sightline(struct sl_rig *rig, const struct sl_rig_config *confi
         sl_words_add_list(&words, config->viewer_words);
         err = sl_rig_child(rig, 2, "sightline-viewer", &words, SL_CHILD_NO_PIPES, why, why_len);
     }
+    if (err == 0 && config->impair)
+        err = sl_rig_impair(rig, config->impair, media_port, &via_port, why, why_len);
     if (err == 0) {
         const char *const fixed[] = {sender,         "--to",      publish, "--video",
                                      "y4m:-",        "--audio",   "none",  "--preset",
                                      config->preset, "--bitrate", rate,    NULL};
         struct sl_words words = sl_words_of(fixed);
+        if (config->impair) {
+            snprintf(via, sizeof(via), "127.0.0.1:%d", via_port);
+            sl_words_add(&words, "--via");
+            sl_words_add(&words, via);
+        }
         sl_words_add_list(&words, config->sender_words);
         err = sl_rig_child(rig, 0, "sightline-sender", &words, SL_CHILD_IN, why, why_len);
     }

@@ -32,6 +32,7 @@ struct sl_rig_config {
 
 #define SL_RIG_CAMERAS_MAX 16
 #define SL_RIG_CHILDREN (SL_RIG_CAMERAS_MAX + 3)
+#define SL_RIG_IMPAIR (SL_RIG_CHILDREN - 1) /* its place, if there is one */
 
 struct sl_rig {
     struct sl_child children[SL_RIG_CHILDREN]; /* the first `cameras` read y4m */

@@ -2,6 +2,8 @@
 #include "bench/rig_child.h"
 
 #include <arpa/inet.h>
+#include <errno.h>
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -59,4 +61,38 @@ int sl_rig_free_udp_port(void)
     if (fd >= 0)
         close(fd);
     return port;
+}
+
+void sl_rig_own_program(const char *name, char out[PATH_MAX])
+{
+    char self[PATH_MAX];
+    const ssize_t len = readlink("/proc/self/exe", self, sizeof(self) - 1);
+    self[len > 0 ? len : 0] = '\0';
+    char *slash = strrchr(self, '/');
+    if (slash)
+        *slash = '\0';
+    snprintf(out, PATH_MAX, "%.3000s/%s", self, name);
+}
+
+int sl_rig_impair(struct sl_rig *rig, const char *words, int target_port, int *listen_port,
+                  char *why, size_t why_len)
+{
+    char program[PATH_MAX], target[16], text[512], line[64];
+    sl_rig_own_program("sightline-bench", program);
+    snprintf(target, sizeof(target), "%d", target_port);
+    snprintf(text, sizeof(text), "%s", words);
+    const char *const fixed[] = {program, "impair", "0", target, "dir=up", NULL};
+    struct sl_words all = sl_words_of(fixed);
+    sl_words_split(&all, text);
+    int err = sl_rig_child(rig, SL_RIG_IMPAIR, "impair", &all, SL_CHILD_IN | SL_CHILD_OUT, why,
+                           why_len);
+    if (err != 0)
+        return err;
+    struct sl_child *child = &rig->children[SL_RIG_IMPAIR];
+    err = sl_child_read_line(child, line, sizeof(line), 10 * SL_SEC);
+    if (err == 0 && sscanf(line, "ready %d", listen_port) != 1)
+        err = -EPROTO;
+    if (err != 0)
+        snprintf(why, why_len, "impair %s: does not get ready: %s", words, strerror(-err));
+    return err;
 }

@@ -30,3 +30,14 @@ SL_MUST_CHECK int sl_rig_child(struct sl_rig *rig, int place, const char *name,
 
 /* -1: none. */
 int sl_rig_free_udp_port(void);
+
+/* A program of this build, which lies beside us. */
+void sl_rig_own_program(const char *name, char out[PATH_MAX]);
+
+/*
+ * An `impair` towards `target_port` of 127.0.0.1 with these words, blanks between; of the uplink
+ * unless they say otherwise. Its place is the rig's last. 0 with the port to send to, or -errno
+ * with `why`.
+ */
+SL_MUST_CHECK int sl_rig_impair(struct sl_rig *rig, const char *words, int target_port,
+                                int *listen_port, char *why, size_t why_len);
