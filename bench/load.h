@@ -3,21 +3,20 @@
  * Load: many cameras and many viewers in one process, as real sessions (WHIP, WHEP, ICE, DTLS,
  * SRTP) with a real receiver. Cameras play a clip that was encoded beforehand, at its own pace or
  * faster; viewers count what they get and how long it took. Each side is one thread with one loop.
+ *
+ *     clip ─▶ cameras' thread ══WHIP══▶ receiver ══WHEP══▶ viewers' thread ─▶ counters, delays
+ *
+ * The cameras' frames are spread evenly over the time between two frames, so that their bursts do
+ * not fall together. A key frame that is asked for is the clip's first: the clip begins again.
  */
 #pragma once
 
+#include <stdatomic.h>
 #include <stddef.h>
 #include <stdint.h>
 
 #include "base/types.h"
-
-/* An encoded clip that repeats without a break: it begins with a key frame. */
-struct sl_clip;
-
-/* Films the bench's scene. 0 or -errno. */
-SL_MUST_CHECK int sl_clip_create(struct sl_clip **ret, int width, int height, int fps,
-                                 int64_t bitrate_bps, int frames, uint64_t seed);
-void sl_clip_destroy(struct sl_clip *clip);
+#include "bench/clip.h"
 
 struct sl_load_config {
     /* Enrolment links, one a camera, and the viewers' one. */
@@ -26,8 +25,9 @@ struct sl_load_config {
     const char *watch;
     int viewers; /* of each camera; 0: nobody watches from here */
     const struct sl_clip *clip;
-    double speed;  /* 1: the clip's own pace */
-    int processor; /* both threads run there; -1: anywhere */
+    double speed;            /* 1: the clip's own pace */
+    int processor;           /* both threads run there; -1: anywhere */
+    const atomic_bool *stop; /* set: sl_load_start() gives up, -EINTR; may be NULL */
 };
 
 struct sl_load;
@@ -44,12 +44,13 @@ struct sl_load_figures {
     uint64_t published, published_bytes;
     uint64_t received, received_bytes;
     uint64_t lost, repaired;
+    uint64_t broken; /* sessions that were live and ended: they count from anew, the rest is void */
     uint64_t late_ticks; /* moments at which a camera was behind its clock by over 10 ms: the load,
                             not the receiver, is at its end */
     sl_ns camera_cpu, viewer_cpu; /* of the two threads */
 };
 
 void sl_load_figures(struct sl_load *load, struct sl_load_figures *ret);
-/* Times from a packet's leaving the camera to its reading by the viewer since the last call:
- * a sample of them, free(); `count` may be 0. */
+/* Times from the moment at which a camera begins to send a frame to the reading of one of its
+ * packets by a viewer, since the last call: one packet in 16, free(); `count` may be 0. */
 SL_MUST_CHECK int sl_load_delays(struct sl_load *load, sl_ns **ret, size_t *count);

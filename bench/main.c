@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include <libavutil/log.h>
+
 #include "base/option.h"
 #include "bench/impair.h"
 #include "bench/latency.h"
@@ -112,6 +114,7 @@ int main(int argc, char **argv)
     const struct sl_option_result args = sl_option_parse(&table, &o, argc, argv, stdout, stderr);
     if (args.status >= 0)
         return args.status;
+    av_log_set_level(AV_LOG_QUIET);
     const char *command = args.positional_count ? args.positional[0] : "";
     if (strcmp(command, "impair") == 0)
         return sl_impair_main(args.positional + 1, args.positional_count - 1);
