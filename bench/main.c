@@ -1,15 +1,14 @@
 /* SPDX-License-Identifier: MIT */
+#include <libavutil/log.h>
 #include <signal.h>
 #include <stdatomic.h>
-#include <stddef.h>
 #include <stdio.h>
 #include <string.h>
 
-#include <libavutil/log.h>
-
-#include "base/option.h"
 #include "bench/impair.h"
 #include "bench/latency.h"
+#include "bench/options.h"
+#include "bench/run.h"
 
 static atomic_bool stop;
 
@@ -19,111 +18,88 @@ static void on_signal(int number)
     atomic_store(&stop, true);
 }
 
-#define AT(field) offsetof(struct sl_latency_options, field)
-static const struct sl_option options[] = {
-    {.name = "seconds",
-     .type = SL_OPTION_CUSTOM,
-     .value = "N",
-     .initial = "10",
-     .help = "latency: seconds to measure, after a warm-up of 2 s",
-     .parse = sl_latency_parse_seconds},
-    {.name = "size",
-     .type = SL_OPTION_FRAME,
-     .offset = AT(size),
-     .value = "WxH",
-     .initial = "1280x720",
-     .help = "picture"},
-    {.name = "fps",
-     .type = SL_OPTION_INT,
-     .offset = AT(fps),
-     .value = "N",
-     .initial = "30",
-     .help = "pictures a second",
-     .min = 1,
-     .max = 120},
-    {.name = "bitrate",
-     .type = SL_OPTION_RATE,
-     .offset = AT(bitrate_bps),
-     .value = "RATE",
-     .initial = "4M",
-     .help = "of the encoder",
-     .min = 100000,
-     .max = 100000000},
-    {.name = "preset",
-     .type = SL_OPTION_TEXT,
-     .offset = AT(preset),
-     .value = "NAME",
-     .initial = "ultrafast",
-     .help = "of the encoder"},
-    {.name = "peer",
-     .type = SL_OPTION_TEXT,
-     .offset = AT(peer),
-     .value = "gstreamer",
-     .help = "measure this, too, in turns"},
-    {.name = "floor",
-     .type = SL_OPTION_FLAG,
-     .offset = AT(floor),
-     .help = "measure the source and the screen alone, too"},
-    {.name = "peers-only",
-     .type = SL_OPTION_FLAG,
-     .offset = AT(peers_only),
-     .help = "leave Sightline out"},
-    {.name = "rounds",
-     .type = SL_OPTION_INT,
-     .offset = AT(rounds),
-     .value = "N",
-     .initial = "1",
-     .help = "how often, each time with fresh programs",
-     .min = 1,
-     .max = 100},
-    {.name = "json",
-     .type = SL_OPTION_TEXT,
-     .offset = AT(json),
-     .value = "FILE",
-     .help = "write the figures there, too"},
-    {.name = "sender-word",
-     .type = SL_OPTION_LIST,
-     .offset = AT(sender_words),
-     .value = "WORD",
-     .help = "a further argument for sightline-sender; may be repeated"},
-    {.name = "receiver-word",
-     .type = SL_OPTION_LIST,
-     .offset = AT(receiver_words),
-     .value = "WORD",
-     .help = "the same for sightline-receiver"},
-    {.name = "viewer-word",
-     .type = SL_OPTION_LIST,
-     .offset = AT(viewer_words),
-     .value = "WORD",
-     .help = "the same for sightline-viewer"},
-    {.name = NULL},
+/* What `all` does, in its order. */
+static const struct sl_bench_command benches[] = {
+    {NULL, NULL, 0},
 };
 
-static const struct sl_option_table table = {
-    .program = "sightline-bench",
-    .synopsis = "sightline-bench latency [OPTION]... | impair LISTEN_PORT TARGET_PORT "
-                "[NAME=VALUE]...",
-    .summary = "Measures Sightline, and makes bad networks to measure it in.",
-    .options = options,
-    .positional_max = 16,
-};
+/* Until latency gives a result. */
+static int latency(const struct sl_bench_options *o)
+{
+    const struct sl_frame_size usual = {1280, 720};
+    const struct sl_latency_options old = {
+        .seconds = o->seconds,
+        .size = o->size.width ? o->size : usual,
+        .fps = o->fps ? o->fps : 30,
+        .bitrate_bps = o->bitrate_bps,
+        .preset = o->preset,
+        .peer = o->peer,
+        .floor = o->floor,
+        .peers_only = o->peers_only,
+        .rounds = o->rounds,
+        .json = o->json,
+        .sender_words = o->sender_words,
+        .receiver_words = o->receiver_words,
+        .viewer_words = o->viewer_words,
+    };
+    return sl_latency_main(&old, &stop);
+}
+
+/* Runs what `name` asks for, if it is a bench's or "all". -1: it is not. */
+static int run(const struct sl_bench_command_line *line, int argc, char **argv)
+{
+    const struct sl_bench_command *chosen[sizeof(benches) / sizeof(benches[0])];
+    struct sl_run_config config = {
+        .commands = chosen,
+        .name = line->command,
+        .options = &line->options,
+        .stop = &stop,
+        .words = argc,
+        .word = argv,
+    };
+    const bool all = strcmp(line->command, "all") == 0;
+    for (const struct sl_bench_command *bench = benches; bench->name; bench++)
+        if (all || strcmp(line->command, bench->name) == 0)
+            chosen[config.count++] = bench;
+    if (!config.count)
+        return -1;
+    for (int i = 0; !all && i < config.count; i++)
+        if (line->options.cameras > chosen[i]->cameras_max) {
+            fprintf(stderr, "sightline-bench: --cameras: got '%d', wanted at most %d for %s\n",
+                    line->options.cameras, chosen[i]->cameras_max, chosen[i]->name);
+            return 2;
+        }
+    return sl_run(&config);
+}
+
+static int unknown(const char *command)
+{
+    fprintf(stderr, "sightline-bench: got '%s', wanted latency", command);
+    for (const struct sl_bench_command *bench = benches; bench->name; bench++)
+        fprintf(stderr, ", %s", bench->name);
+    fputs(", all or impair\n", stderr);
+    return 2;
+}
 
 int main(int argc, char **argv)
 {
-    struct sl_latency_options o = {.peer = NULL};
-    const struct sl_option_result args = sl_option_parse(&table, &o, argc, argv, stdout, stderr);
-    if (args.status >= 0)
-        return args.status;
+    struct sl_bench_command_line line;
+    const int status = sl_bench_options_parse(&line, argc, argv, stdout, stderr);
+    if (status >= 0)
+        return status;
     av_log_set_level(AV_LOG_QUIET);
-    const char *command = args.positional_count ? args.positional[0] : "";
-    if (strcmp(command, "impair") == 0)
-        return sl_impair_main(args.positional + 1, args.positional_count - 1);
-    if (strcmp(command, "latency") == 0 && args.positional_count == 1) {
-        signal(SIGINT, on_signal);
-        signal(SIGTERM, on_signal);
-        signal(SIGPIPE, SIG_IGN);
-        return sl_latency_main(&o, &stop);
+    if (strcmp(line.command, "impair") == 0)
+        return sl_impair_main(line.words, line.count);
+    signal(SIGINT, on_signal);
+    signal(SIGTERM, on_signal);
+    signal(SIGPIPE, SIG_IGN);
+    if (line.count > 0) {
+        fprintf(stderr, "sightline-bench: %s: got '%s', wanted options only\n", line.command,
+                line.words[0]);
+        return 2;
     }
-    fprintf(stderr, "sightline-bench: got '%s', wanted latency or impair\n", command);
-    return 2;
+    if (strcmp(line.command, "latency") == 0)
+        return latency(&line.options);
+    const int result = run(&line, argc, argv);
+    return result >= 0 ? result : unknown(line.command);
 }

@@ -5,9 +5,10 @@
  *
  *   { "name", "title", "conditions": {...}, "notes": [...],
  *     "tables": [ { "name", "title",
- *                   "columns": [ { "key", "title", "unit", "better", "id" } ],
+ *                   "columns": [ { "key", "title", "unit", "better", "id", "decimals" } ],
  *                   "rows": [ { KEY: number | text | null, ... } ] } ],
  *     "plots":  [ { "name", "title", "kind", "x": {"title", "unit", "log"}, "y": {...},
+ *                   "labels": [...],
  *                   "series": [ { "name", "x": [...], "y": [...] } ] } ] }
  *
  * Rows of two runs are the same row when their id columns are equal. A figure that could not be
@@ -18,6 +19,7 @@
 #include <cjson/cJSON.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdio.h>
 
 #include "base/types.h"
 
@@ -71,4 +73,5 @@ void sl_plot_label(cJSON *plot, const char *label);
 void sl_plot_series(cJSON *plot, const char *name, const double *x, const double *y, size_t count);
 
 /* Every table and note, in plain text. */
-void sl_result_print(const cJSON *result);
+void sl_result_write(const cJSON *result, FILE *out);
+void sl_result_print(const cJSON *result); /* on stdout */
