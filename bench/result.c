@@ -56,6 +56,7 @@ cJSON *sl_result_create(const char *name, const char *title)
     put(result, "title", cJSON_CreateString(title));
     put(result, "conditions", cJSON_CreateObject());
     put(result, "notes", cJSON_CreateArray());
+    put(result, "headlines", cJSON_CreateArray());
     put(result, "tables", cJSON_CreateArray());
     if (put(result, "plots", cJSON_CreateArray()))
         return result;
@@ -81,6 +82,17 @@ void sl_result_note(cJSON *result, const char *format, ...)
     vsnprintf(text, sizeof(text), format, args);
     va_end(args);
     put(member(result, "notes"), NULL, cJSON_CreateString(text));
+}
+
+void sl_result_headline(cJSON *result, const char *title, double value, int decimals,
+                        const char *unit, const char *note)
+{
+    cJSON *headline = put(member(result, "headlines"), NULL, cJSON_CreateObject());
+    put(headline, "title", cJSON_CreateString(title));
+    put(headline, "value", number(value));
+    put(headline, "decimals", cJSON_CreateNumber(decimals));
+    put(headline, "unit", cJSON_CreateString(unit ? unit : ""));
+    put(headline, "note", cJSON_CreateString(note ? note : ""));
 }
 
 cJSON *sl_result_table(cJSON *result, const char *name, const char *title,

@@ -4,6 +4,7 @@
  * HTML report and `compare` all read. A bench fills it in; nobody else knows what was measured.
  *
  *   { "name", "title", "conditions": {...}, "notes": [...],
+ *     "headlines": [ { "title", "value", "decimals", "unit", "note" } ],
  *     "tables": [ { "name", "title",
  *                   "columns": [ { "key", "title", "unit", "better", "id", "decimals" } ],
  *                   "rows": [ { KEY: number | text | null, ... } ] } ],
@@ -42,6 +43,10 @@ void sl_result_condition_number(cJSON *result, const char *key, double value);
 void sl_result_condition_text(cJSON *result, const char *key, const char *value);
 /* A sentence a reader needs. */
 void sl_result_note(cJSON *result, const char *format, ...) SL_PRINTF(2, 3);
+/* A figure that stands large at the top of the report: "Age of a frame, median", 8.1, 1, "ms",
+ * "720p30, 0.77 of GStreamer's". One to three a bench; NAN: could not be had. */
+void sl_result_headline(cJSON *result, const char *title, double value, int decimals,
+                        const char *unit, const char *note);
 
 /* `columns` ends with a NULL key. */
 cJSON *sl_result_table(cJSON *result, const char *name, const char *title,
@@ -72,6 +77,6 @@ void sl_plot_label(cJSON *plot, const char *label);
 /* A curve; copies. */
 void sl_plot_series(cJSON *plot, const char *name, const double *x, const double *y, size_t count);
 
-/* Every table and note, in plain text. */
+/* Headlines, tables, notes, in plain text. */
 void sl_result_write(const cJSON *result, FILE *out);
 void sl_result_print(const cJSON *result); /* on stdout */

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+#include <math.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -137,6 +138,21 @@ static void print_note(const char *note, FILE *out)
     fputs(at ? "\n" : "", out);
 }
 
+/* "Age of a frame, median: 8.1 ms (720p30)" */
+static void print_headline(const cJSON *headline, FILE *out)
+{
+    char title[CELL_MAX], value[64], unit[32], note[CELL_MAX];
+    const double figure = sl_view_number(headline, "value");
+    sl_view_clean(sl_view_text(headline, "title"), title, sizeof(title));
+    sl_view_clean(sl_view_text(headline, "unit"), unit, sizeof(unit));
+    sl_view_clean(sl_view_text(headline, "note"), note, sizeof(note));
+    snprintf(value, sizeof(value), "-");
+    if (isfinite(figure))
+        sl_view_format(figure, sl_view_decimals(headline), value, sizeof(value));
+    fprintf(out, "%s: %s%s%s%s%s%s\n", title, value, unit[0] ? " " : "", unit, note[0] ? " (" : "",
+            note, note[0] ? ")" : "");
+}
+
 void sl_result_write(const cJSON *result, FILE *out)
 {
     char title[CELL_MAX];
@@ -146,6 +162,10 @@ void sl_result_write(const cJSON *result, FILE *out)
     for (size_t i = sl_view_width(title); i > 0; i--)
         fputc('=', out);
     fputc('\n', out);
+    cJSON_ArrayForEach(item, sl_view_array(result, "headlines"))
+    {
+        print_headline(item, out);
+    }
     cJSON_ArrayForEach(item, sl_view_array(result, "tables"))
     {
         print_table(item, out);

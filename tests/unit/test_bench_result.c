@@ -30,6 +30,8 @@ static cJSON *example(void)
                    "%d cells could not be sustained, and this sentence is long enough that it "
                    "needs a second line of the terminal.",
                    1);
+    sl_result_headline(result, "Median", 8.123456, 1, "ms", "720p30");
+    sl_result_headline(result, "Ratio", NAN, 2, "", "");
     cJSON *table = sl_result_table(result, "ages", "Ages", columns);
     cJSON *row = sl_table_row(table);
     sl_row_text(row, "path", "sightline");
@@ -61,6 +63,8 @@ static void test_table_is_aligned(void **state)
     assert_string_equal(text,
                         "\nAge of frames\n"
                         "=============\n"
+                        "Median: 8.1 ms (720p30)\n"
+                        "Ratio: -\n"
                         "\nAges\n"
                         "path       cameras   p50  why not\n"
                         "                      ms  \n"
