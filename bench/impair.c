@@ -4,9 +4,11 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <inttypes.h>
+#include <linux/sock_diag.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -101,10 +103,12 @@ static void deliver(struct sl_impair *impair, const struct waiting *packet)
             sent = sendto(impair->fd, packet->data, packet->len, MSG_DONTWAIT,
                           (const struct sockaddr *)&client->addr, sizeof(client->addr));
     }
-    if (sent >= 0)
-        stats->forwarded++;
-    else
+    if (sent < 0) {
         stats->undelivered++;
+        return;
+    }
+    stats->forwarded++;
+    stats->forwarded_bytes += packet->len;
 }
 
 static void deliver_due(struct sl_impair *impair, sl_ns now)
@@ -131,7 +135,7 @@ static void hold(struct sl_impair *impair, enum sl_impair_direction direction,
                  const struct client *client, const uint8_t *data, size_t len, sl_ns due)
 {
     struct sl_impair_stats *stats = &impair->stats[direction];
-    if (impair->waiting_count == WAITING_MAX) {
+    if (impair->waiting_count == WAITING_MAX || len > DATAGRAM_MAX) {
         stats->undelivered++;
         return;
     }
@@ -147,11 +151,13 @@ static void hold(struct sl_impair *impair, enum sl_impair_direction direction,
     stats->waiting++;
 }
 
+/* `len` may be more than there is room for: then only that much of `data` is there. */
 static void take(struct sl_impair *impair, enum sl_impair_direction direction,
                  struct client *client, const uint8_t *data, size_t len)
 {
     const sl_ns now = sl_loop_now(impair->loop);
     client->last = now;
+    impair->stats[direction].received_bytes += len;
     const struct sl_impairment_verdict verdict =
         sl_impairment_decide(&impair->link[direction], now, len);
     for (int i = 0; i < verdict.copies; i++)
@@ -160,10 +166,19 @@ static void take(struct sl_impair *impair, enum sl_impair_direction direction,
 
 /* ---- Clients ---- */
 
+/* Datagrams for which the socket had no room. */
+static uint64_t overflow_of(int fd)
+{
+    uint32_t info[SK_MEMINFO_VARS] = {0};
+    socklen_t len = sizeof(info);
+    return getsockopt(fd, SOL_SOCKET, SO_MEMINFO, info, &len) == 0 ? info[SK_MEMINFO_DROPS] : 0;
+}
+
 static void client_close(struct client *client)
 {
     if (!client->used)
         return;
+    client->impair->stats[SL_IMPAIR_DOWN].overflowed += overflow_of(client->watch.fd);
     sl_loop_unwatch(&client->watch);
     close(client->watch.fd);
     client->used = false;
@@ -177,7 +192,7 @@ static void read_target(void *ctx, uint32_t events)
     uint8_t data[DATAGRAM_MAX];
     for (int i = 0; i < BATCH; i++) {
         /* ECONNREFUSED: the target is not there yet, or gone. The error is taken by reading it. */
-        const ssize_t len = recv(client->watch.fd, data, sizeof(data), MSG_DONTWAIT);
+        const ssize_t len = recv(client->watch.fd, data, sizeof(data), MSG_DONTWAIT | MSG_TRUNC);
         if (len >= 0)
             take(client->impair, SL_IMPAIR_DOWN, client, data, (size_t)len);
         else if (errno != ECONNREFUSED)
@@ -249,7 +264,7 @@ static void read_clients(void *ctx, uint32_t events)
     for (int i = 0; i < BATCH; i++) {
         struct sockaddr_in from;
         socklen_t from_len = sizeof(from);
-        const ssize_t len = recvfrom(impair->fd, data, sizeof(data), MSG_DONTWAIT,
+        const ssize_t len = recvfrom(impair->fd, data, sizeof(data), MSG_DONTWAIT | MSG_TRUNC,
                                      (struct sockaddr *)&from, &from_len);
         if (len < 0)
             break;
@@ -329,6 +344,12 @@ void sl_impair_stats(const struct sl_impair *impair, enum sl_impair_direction di
 {
     *ret = impair->stats[direction];
     ret->link = impair->link[direction].stats;
+    if (direction == SL_IMPAIR_UP)
+        ret->overflowed = overflow_of(impair->fd);
+    else
+        for (int i = 0; i < SL_IMPAIR_CLIENTS_MAX; i++)
+            if (impair->clients[i].used)
+                ret->overflowed += overflow_of(impair->clients[i].watch.fd);
 }
 
 uint64_t sl_impair_evicted(const struct sl_impair *impair)
@@ -390,7 +411,7 @@ static int parse_direction(struct sl_impair_config *config, int direction, bool 
             const int about = word_direction(words[i], &word);
             if (own ? about != direction : about >= 0)
                 continue;
-            if (strncmp(word, "dir=", 4) == 0)
+            if (about < 0 && strncmp(word, "dir=", 4) == 0)
                 continue;
             struct sl_impairment_config scratch = *link; /* checked, if not wanted */
             const bool seed = strncmp(word, "seed=", 5) == 0;
@@ -446,12 +467,49 @@ static void print_tally(const struct sl_impair *impair, FILE *out)
         fprintf(out,
                 "%s received %" PRIu64 " forwarded %" PRIu64 " lost %" PRIu64 " duplicated %" PRIu64
                 " queue-dropped %" PRIu64 " outage-dropped %" PRIu64 " undelivered %" PRIu64
-                " waiting %" PRIu64 "\n",
+                " waiting %" PRIu64 " received-bytes %" PRIu64 " forwarded-bytes %" PRIu64
+                " overflowed %" PRIu64 "\n",
                 names[i], s.link.received, s.forwarded, s.link.lost, s.link.duplicated,
-                s.link.queue_dropped, s.link.outage_dropped, s.undelivered, s.waiting);
+                s.link.queue_dropped, s.link.outage_dropped, s.undelivered, s.waiting,
+                s.received_bytes, s.forwarded_bytes, s.overflowed);
     }
     if (impair->evicted)
         fprintf(out, "clients evicted %" PRIu64 "\n", impair->evicted);
+    fflush(out);
+}
+
+struct asked {
+    struct sl_watch watch; /* of stdin */
+    const struct sl_impair *impair;
+};
+
+/* Each line asks for the tally, whatever it says. */
+static void read_asked(void *ctx, uint32_t events)
+{
+    (void)events;
+    struct asked *asked = ctx;
+    char text[256];
+    const ssize_t len = read(asked->watch.fd, text, sizeof(text));
+    if (len <= 0)
+        sl_loop_unwatch(&asked->watch);
+    for (ssize_t i = 0; i < len; i++)
+        if (text[i] == '\n')
+            print_tally(asked->impair, stdout);
+}
+
+static int run(struct sl_loop *loop, const struct sl_impair *impair)
+{
+    struct asked asked = {.impair = impair};
+    /* A file or /dev/null cannot be watched: then nobody asks. */
+    const int watched =
+        sl_loop_watch(loop, &asked.watch, STDIN_FILENO, EPOLLIN, read_asked, &asked);
+    printf("ready %u\n", sl_impair_port(impair));
+    fflush(stdout);
+    const int err = sl_loop_run(loop);
+    if (watched == 0)
+        sl_loop_unwatch(&asked.watch);
+    print_tally(impair, stdout);
+    return err;
 }
 
 int sl_impair_main(const char *const *words, int count)
@@ -461,17 +519,14 @@ int sl_impair_main(const char *const *words, int count)
         return 2;
     struct sl_loop *loop = NULL;
     struct sl_impair *impair = NULL;
+    prctl(PR_SET_TIMERSLACK, 1); /* 50 us are much of a delay of 1 ms */
     int err = sl_loop_create(&loop);
     if (err == 0)
         err = sl_loop_stop_on_signals(loop);
     if (err == 0)
         err = sl_impair_create(&impair, loop, &config);
-    if (err == 0) {
-        printf("ready %u\n", sl_impair_port(impair));
-        fflush(stdout);
-        err = sl_loop_run(loop);
-        print_tally(impair, stdout);
-    }
+    if (err == 0)
+        err = run(loop, impair);
     if (err != 0)
         fprintf(stderr, "sightline-bench impair: port %u: %s\n", config.listen_port,
                 strerror(-err));

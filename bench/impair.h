@@ -41,13 +41,18 @@ uint16_t sl_impair_port(const struct sl_impair *impair);
 struct sl_impair_stats { /* link.passed == forwarded + undelivered + waiting */
     struct sl_impairment_stats link;
     uint64_t forwarded;
-    uint64_t undelivered; /* no room to wait, its client was evicted, or the kernel refused it */
+    uint64_t undelivered; /* too large, no room to wait, its client was evicted, or the kernel
+                             refused it */
     uint64_t waiting;
+    uint64_t received_bytes, forwarded_bytes; /* UDP payload */
+    uint64_t overflowed; /* not among the received: the kernel had no room for them, so this
+                            process was too slow */
 };
 
 void sl_impair_stats(const struct sl_impair *impair, enum sl_impair_direction direction,
                      struct sl_impair_stats *ret);
 uint64_t sl_impair_evicted(const struct sl_impair *impair);
 
-/* `sightline-bench impair`: runs until SIGINT or SIGTERM. The process's exit status. */
+/* `sightline-bench impair`: runs until SIGINT or SIGTERM; a line on its stdin asks for the tally.
+ * The process's exit status. */
 int sl_impair_main(const char *const *words, int count);

@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <ftw.h>
 #include <limits.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -71,8 +72,13 @@ static int start_sightline(struct sl_rig *rig, const struct sl_rig_config *confi
     if (err == 0) {
         const char *const fixed[] = {viewer, "--from", watch, "--hud", "off", "--size", size, NULL};
         struct sl_words words = sl_words_of(fixed);
+        if (config->count) {
+            sl_words_add(&words, "--stats");
+            sl_words_add(&words, "1s");
+        }
         sl_words_add_list(&words, config->viewer_words);
-        err = sl_rig_child(rig, 2, "sightline-viewer", &words, SL_CHILD_NO_PIPES, why, why_len);
+        err = sl_rig_child(rig, 2, "sightline-viewer", &words,
+                           config->count ? SL_CHILD_OUT : SL_CHILD_NO_PIPES, why, why_len);
     }
     if (err == 0 && config->impair)
         err = sl_rig_impair(rig, config->impair, media_port, &via_port, why, why_len);
@@ -86,8 +92,13 @@ static int start_sightline(struct sl_rig *rig, const struct sl_rig_config *confi
             sl_words_add(&words, "--via");
             sl_words_add(&words, via);
         }
+        if (config->count) {
+            sl_words_add(&words, "--stats");
+            sl_words_add(&words, "200ms");
+        }
         sl_words_add_list(&words, config->sender_words);
-        err = sl_rig_child(rig, 0, "sightline-sender", &words, SL_CHILD_IN, why, why_len);
+        err = sl_rig_child(rig, 0, "sightline-sender", &words,
+                           config->count ? SL_CHILD_IN | SL_CHILD_OUT : SL_CHILD_IN, why, why_len);
     }
     return err;
 }
@@ -101,8 +112,11 @@ int sl_rig_start(struct sl_rig *rig, const struct sl_rig_path *path,
 {
     char log[PATH_MAX + 8];
     *rig = (struct sl_rig){.log_fd = -1};
-    for (int i = 0; i < SL_RIG_CHILDREN; i++)
+    rig->repaired = NAN;
+    for (int i = 0; i < SL_RIG_CHILDREN; i++) {
         rig->children[i] = (struct sl_child){.pid = 0, .in = -1, .out = -1};
+        rig->media_bytes[i] = NAN;
+    }
     const char *temporary = getenv("TMPDIR");
     if (!temporary || !temporary[0])
         temporary = "/tmp";

@@ -26,6 +26,7 @@ struct sl_rig_config {
     const char *impair; /* words of `impair` on the way from sender to receiver (uplink only unless
                            they say otherwise), blanks between; NULL: a clean link */
     bool trace;         /* Sightline's programs note stages: sl_rig_trace() */
+    bool count;         /* programs tell what they do: sl_rig_counters() */
     /* Further words for Sightline's programs, to try things out. */
     const struct sl_option_list *sender_words, *receiver_words, *viewer_words;
 };
@@ -34,12 +35,31 @@ struct sl_rig_config {
 #define SL_RIG_CHILDREN (SL_RIG_CAMERAS_MAX + 3)
 #define SL_RIG_IMPAIR (SL_RIG_CHILDREN - 1) /* its place, if there is one */
 
+/* Since the programs' start; NAN: the path does not tell. */
+struct sl_rig_counters {
+    double sent_bytes, sent_packets; /* UDP payload that came to `impair` from the sender */
+    double lost_packets;             /* of these, what it lost                            */
+    double media_bytes;              /* H.264 that was sent                               */
+    double decoded, decoded_seconds; /* frames, in so many seconds; one camera only       */
+    double repaired;                 /* packets the viewer's leg had again; one camera only */
+};
+
+/* What a program has printed lately. */
+struct sl_rig_heard {
+    char text[512]; /* a line that is not whole yet */
+    size_t len;
+};
+
 struct sl_rig {
     struct sl_child children[SL_RIG_CHILDREN]; /* the first `cameras` read y4m */
     const char *names[SL_RIG_CHILDREN];
     int count;
     char folder[PATH_MAX]; /* temporary: data and logs; gone with the rig */
     int log_fd;
+    struct sl_rig_heard heard[SL_RIG_CHILDREN];
+    double media_bytes[SL_RIG_CHILDREN]; /* as each last told; decoded is summed up */
+    double decoded, decoded_seconds, repaired;
+    struct sl_rig_counters link; /* as impair last told */
 };
 
 struct sl_rig_path {
@@ -59,4 +79,13 @@ const char *sl_rig_dead(struct sl_rig *rig);
 void sl_rig_print_log(const struct sl_rig *rig);
 /* The trace file of child `index`, in `rig->folder`; gone with the rig. */
 void sl_rig_trace(const struct sl_rig *rig, int index, char path[PATH_MAX + 32]);
+
+/* Takes in what the programs have printed; each few seconds, or their pipes fill. */
+void sl_rig_listen(struct sl_rig *rig);
+/* Those of a rig with `count`. Waits for a sender's next line, up to 300 ms, so that what was sent
+ * and what impair has had are of the same moment. */
+void sl_rig_counters(struct sl_rig *rig, struct sl_rig_counters *ret);
+/* Where a path's sender may leave a copy of its H.264, which is then counted. */
+void sl_rig_media_file(const struct sl_rig *rig, char path[PATH_MAX + 32]);
+
 void sl_rig_stop(struct sl_rig *rig);

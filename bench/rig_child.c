@@ -84,8 +84,8 @@ int sl_rig_impair(struct sl_rig *rig, const char *words, int target_port, int *l
     const char *const fixed[] = {program, "impair", "0", target, "dir=up", NULL};
     struct sl_words all = sl_words_of(fixed);
     sl_words_split(&all, text);
-    int err = sl_rig_child(rig, SL_RIG_IMPAIR, "impair", &all, SL_CHILD_IN | SL_CHILD_OUT, why,
-                           why_len);
+    int err =
+        sl_rig_child(rig, SL_RIG_IMPAIR, "impair", &all, SL_CHILD_IN | SL_CHILD_OUT, why, why_len);
     if (err != 0)
         return err;
     struct sl_child *child = &rig->children[SL_RIG_IMPAIR];

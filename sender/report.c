@@ -64,7 +64,7 @@ void sl_report_figures(struct sl_report *report, const struct sl_uplink_stats *u
     fprintf(report->out,
             "stats fps=%.1f kbps=%.0f encode_ms=%.1f/%.1f age_ms=%.1f/%.1f keys=%llu "
             "key_requests=%llu nacked=%llu resent=%llu loss=%.1f%% rtt_ms=%.1f replaced=%llu "
-            "dropped=%llu audio=%llu losses=%llu\n",
+            "dropped=%llu audio=%llu losses=%llu bytes=%llu\n",
             (double)(uplink->sent - last->sent) / seconds,
             8e-3 * (double)(uplink->bytes - last->bytes) / seconds, ms(uplink->encode_sum) / count,
             ms(uplink->encode_max), ms(uplink->age_sum) / count, ms(uplink->age_max),
@@ -73,7 +73,8 @@ void sl_report_figures(struct sl_report *report, const struct sl_uplink_stats *u
             video->remote_fraction_lost * 100.0 / 256, ms(session->rtt),
             (unsigned long long)pipeline->replaced,
             (unsigned long long)(pipeline->stalled + pipeline->failed + uplink->dropped),
-            (unsigned long long)uplink->audio_packets, (unsigned long long)uplink->endpoint.losses);
+            (unsigned long long)uplink->audio_packets, (unsigned long long)uplink->endpoint.losses,
+            (unsigned long long)uplink->bytes);
     fflush(report->out);
     report->uplink = *uplink;
     report->stats_at = now;
