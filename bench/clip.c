@@ -56,10 +56,11 @@ static int encode_all(struct sl_clip *clip, struct sl_scene *scene,
     return error;
 }
 
-static int film(struct sl_clip *clip, int width, int height, int64_t bitrate_bps, uint64_t seed)
+static int film(struct sl_clip *clip, int width, int height, int64_t bitrate_bps,
+                const char *preset, uint64_t seed)
 {
     const struct sl_video_encoder_config config = {
-        .preset = "ultrafast",
+        .preset = preset,
         .width = width,
         .height = height,
         .fps_num = clip->fps,
@@ -83,7 +84,7 @@ static int film(struct sl_clip *clip, int width, int height, int64_t bitrate_bps
 }
 
 int sl_clip_create(struct sl_clip **ret, int width, int height, int fps, int64_t bitrate_bps,
-                   int frames, uint64_t seed)
+                   const char *preset, int frames, uint64_t seed)
 {
     if (fps < 1 || frames < 1)
         return -EINVAL;
@@ -92,7 +93,7 @@ int sl_clip_create(struct sl_clip **ret, int width, int height, int fps, int64_t
         return -ENOMEM;
     clip->frames = frames;
     clip->fps = fps;
-    const int error = film(clip, width, height, bitrate_bps, seed);
+    const int error = film(clip, width, height, bitrate_bps, preset, seed);
     if (error) {
         sl_clip_destroy(clip);
         return error;

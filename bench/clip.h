@@ -13,9 +13,10 @@
 
 struct sl_clip;
 
-/* Films the bench's scene. 0 or -errno. */
+/* Films the bench's scene; `preset` as the encoder has them, "auto" among them. 0 or -errno. */
 SL_MUST_CHECK int sl_clip_create(struct sl_clip **ret, int width, int height, int fps,
-                                 int64_t bitrate_bps, int frames, uint64_t seed);
+                                 int64_t bitrate_bps, const char *preset, int frames,
+                                 uint64_t seed);
 void sl_clip_destroy(struct sl_clip *clip);
 
 struct sl_clip_unit {

@@ -17,7 +17,7 @@
 static struct sl_clip *film(uint64_t seed)
 {
     struct sl_clip *clip;
-    assert_int_equal(sl_clip_create(&clip, 320, 192, 30, 1000000, FRAMES, seed), 0);
+    assert_int_equal(sl_clip_create(&clip, 320, 192, 30, 1000000, "ultrafast", FRAMES, seed), 0);
     return clip;
 }
 
@@ -64,9 +64,9 @@ static void refuses_nonsense(void **state)
 {
     (void)state;
     struct sl_clip *clip = NULL;
-    assert_int_equal(sl_clip_create(&clip, 320, 192, 0, 1000000, FRAMES, 1), -EINVAL);
-    assert_int_equal(sl_clip_create(&clip, 320, 192, 30, 1000000, 0, 1), -EINVAL);
-    assert_int_equal(sl_clip_create(&clip, 321, 192, 30, 1000000, 2, 1), -EINVAL);
+    assert_int_equal(sl_clip_create(&clip, 320, 192, 0, 1000000, "ultrafast", FRAMES, 1), -EINVAL);
+    assert_int_equal(sl_clip_create(&clip, 320, 192, 30, 1000000, "ultrafast", 0, 1), -EINVAL);
+    assert_int_equal(sl_clip_create(&clip, 321, 192, 30, 1000000, "ultrafast", 2, 1), -EINVAL);
     assert_null(clip);
     sl_clip_destroy(NULL);
 }

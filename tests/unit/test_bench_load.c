@@ -71,7 +71,7 @@ static int setup(void **state)
     assert_int_equal(sl_srtp_library_init(), 0);
     assert_int_equal(sl_loop_create(&f->loop), 0);
     fake_receiver_start(&f->receiver, f->loop);
-    assert_int_equal(sl_clip_create(&f->clip, 320, 192, 30, 1000000, 6, 1), 0);
+    assert_int_equal(sl_clip_create(&f->clip, 320, 192, 30, 1000000, "ultrafast", 6, 1), 0);
     for (int i = 0; i < CAMERAS; i++) {
         char name[16];
         snprintf(name, sizeof(name), "cam%d", i);
