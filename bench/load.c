@@ -15,7 +15,7 @@
 
 /* A handshake takes the receiver about 1 ms: so many at a time neither wait long nor starve it. */
 #define PENDING_MAX 16
-#define PATIENCE (20 * SL_SEC) /* without a single one more that is ready */
+#define PATIENCE (8 * SL_SEC) /* without a single one more that is ready */
 #define GOODBYE (300 * SL_MS)
 #define SPARE_FILES 64
 

@@ -1,0 +1,230 @@
+/* SPDX-License-Identifier: MIT */
+#include "bench/relay_cell.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <linux/sock_diag.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <time.h>
+
+#include "base/time.h"
+#include "bench/load.h"
+#include "bench/tally.h"
+
+#define SETTLE (500 * SL_MS) /* the first pictures of all viewers are a burst of their own */
+#define SLICE (20 * SL_MS)
+#define PROMPT (100 * SL_MS) /* older than this at the end: a queue grows, and will overflow */
+#define FULL 0.97            /* of a core */
+
+/* ---- Counters of the system ---- */
+
+static sl_ns task_cpu(int pid, const char *task)
+{
+    char path[320];
+    unsigned long long ran = 0;
+    snprintf(path, sizeof(path), "/proc/%d/task/%s/schedstat", pid, task);
+    FILE *file = fopen(path, "re");
+    if (!file)
+        return 0;
+    if (fscanf(file, "%llu", &ran) != 1)
+        ran = 0;
+    fclose(file);
+    return (sl_ns)ran;
+}
+
+/* Of all threads, and of the first, which is the one that relays. */
+static void receiver_cpu(int pid, sl_ns *all, sl_ns *hub)
+{
+    char text[64];
+    *all = 0;
+    snprintf(text, sizeof(text), "%d", pid);
+    *hub = task_cpu(pid, text);
+    snprintf(text, sizeof(text), "/proc/%d/task", pid);
+    DIR *tasks = opendir(text);
+    if (!tasks)
+        return;
+    for (const struct dirent *entry; (entry = readdir(tasks)) != NULL;)
+        if (entry->d_name[0] != '.')
+            *all += task_cpu(pid, entry->d_name);
+    closedir(tasks);
+}
+
+/* What did not fit the socket of this UDP port. */
+static uint64_t drops_of_port(int port)
+{
+    FILE *file = fopen("/proc/net/udp", "re");
+    char line[256];
+    uint64_t drops = 0;
+    while (file && fgets(line, sizeof(line), file)) {
+        unsigned local;
+        uint64_t dropped;
+        if (sscanf(line, "%*s %*8[0-9A-F]:%4X %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %" SCNu64,
+                   &local, &dropped) == 2 &&
+            (int)local == port)
+            drops += dropped;
+    }
+    if (file)
+        fclose(file);
+    return drops;
+}
+
+/* The same of all sockets of ours. */
+static uint64_t own_drops(void)
+{
+    DIR *files = opendir("/proc/self/fd");
+    uint64_t drops = 0;
+    if (!files)
+        return 0;
+    for (const struct dirent *entry; (entry = readdir(files)) != NULL;) {
+        uint32_t info[SK_MEMINFO_VARS] = {0};
+        socklen_t len = sizeof(info);
+        if (entry->d_name[0] != '.' &&
+            getsockopt(atoi(entry->d_name), SOL_SOCKET, SO_MEMINFO, info, &len) == 0)
+            drops += info[SK_MEMINFO_DROPS];
+    }
+    closedir(files);
+    return drops;
+}
+
+/* ---- One reading of everything ---- */
+
+struct reading {
+    sl_ns at, receiver, hub;
+    uint64_t receiver_drops, load_drops;
+    struct sl_load_figures load;
+};
+
+static void read_all(struct reading *ret, struct sl_load *load, const struct sl_site *site)
+{
+    ret->at = sl_time_now();
+    receiver_cpu((int)site->receiver.pid, &ret->receiver, &ret->hub);
+    ret->receiver_drops = drops_of_port(site->media_port);
+    ret->load_drops = own_drops();
+    sl_load_figures(load, &ret->load);
+}
+
+static void subtract(struct sl_relay_cell *cell, const struct reading *a, const struct reading *b)
+{
+    const double seconds = (double)(b->at - a->at) / (double)SL_SEC;
+    const struct sl_load_figures *x = &a->load, *y = &b->load;
+    cell->seconds = seconds;
+    cell->published = y->published - x->published;
+    cell->wanted = cell->published * (uint64_t)cell->viewers;
+    cell->received = y->received - x->received;
+    cell->lost = y->lost - x->lost;
+    cell->repaired = y->repaired - x->repaired;
+    cell->broken = y->broken - x->broken;
+    cell->late_ticks = y->late_ticks - x->late_ticks;
+    cell->receiver_drops = b->receiver_drops - a->receiver_drops;
+    cell->load_drops = b->load_drops - a->load_drops;
+    cell->in_per_s = (double)cell->published / seconds;
+    cell->out_per_s = (double)cell->received / seconds;
+    cell->out_bps = (double)(y->received_bytes - x->received_bytes) * 8 / seconds;
+    cell->receiver_cpu = b->receiver - a->receiver;
+    cell->hub_cpu = b->hub - a->hub;
+    cell->cpu_per_packet = cell->received ? cell->receiver_cpu / (sl_ns)cell->received : 0;
+    cell->receiver_cores = (double)cell->receiver_cpu / (double)SL_SEC / seconds;
+    cell->load_cores = (double)(y->camera_cpu - x->camera_cpu + y->viewer_cpu - x->viewer_cpu) /
+                       (double)SL_SEC / seconds;
+}
+
+static int take_delays(struct sl_relay_cell *cell, struct sl_load *load)
+{
+    sl_ns *delays;
+    size_t count;
+    const int error = sl_load_delays(load, &delays, &count);
+    if (error)
+        return error;
+    if (count) {
+        sl_sort_times(delays, count);
+        cell->p50 = sl_quantile(delays, count, 0.50);
+        cell->p99 = sl_quantile(delays, count, 0.99);
+    }
+    cell->delays = count;
+    free(delays);
+    return 0;
+}
+
+/* ---- The verdict ---- */
+
+bool sl_relay_cell_clean(const struct sl_relay_cell *cell)
+{
+    return cell->received && !cell->lost && !cell->repaired && !cell->broken &&
+           !cell->receiver_drops && !cell->load_drops && cell->p99 < PROMPT;
+}
+
+const char *sl_relay_cell_limit(const struct sl_relay_cell *cell)
+{
+    if (!cell->published)
+        return "connecting";
+    /* Whoever let its own socket overflow was too slow for what came in. */
+    if (cell->receiver_drops)
+        return "receiver";
+    if (cell->load_drops || cell->late_ticks)
+        return "load";
+    if (cell->receiver_cores > FULL || cell->load_cores > FULL)
+        return cell->receiver_cores > cell->load_cores ? "receiver" : "load";
+    return sl_relay_cell_clean(cell) ? "" : "unknown";
+}
+
+/* ---- Running ---- */
+
+static int nap(sl_ns length, const atomic_bool *stop)
+{
+    const sl_ns until = sl_time_now() + length;
+    for (sl_ns left; (left = until - sl_time_now()) > 0;) {
+        const struct timespec slice = {.tv_nsec = left < SLICE ? left : SLICE};
+        if (stop && atomic_load(stop))
+            return -EINTR;
+        nanosleep(&slice, NULL);
+    }
+    return 0;
+}
+
+static int watch(struct sl_relay_cell *cell, const struct sl_relay_cell_config *config,
+                 struct sl_load *load)
+{
+    struct reading first, last;
+    int error = nap(SETTLE, config->stop);
+    if (!error)
+        error = take_delays(cell, load); /* and forgets them */
+    read_all(&first, load, config->site);
+    if (!error)
+        error = nap(config->seconds, config->stop);
+    read_all(&last, load, config->site);
+    if (!error)
+        error = take_delays(cell, load);
+    subtract(cell, &first, &last);
+    return error;
+}
+
+int sl_relay_cell_run(struct sl_relay_cell *ret, const struct sl_relay_cell_config *config,
+                      char *why, size_t why_len)
+{
+    const struct sl_load_config wanted = {
+        .publish = (const char *const *)config->site->publish,
+        .cameras = config->cameras,
+        .watch = config->site->watch,
+        .viewers = config->viewers,
+        .clip = config->clip,
+        .speed = 1,
+        .processor = config->processor,
+        .stop = config->stop,
+    };
+    struct sl_relay_cell cell = {.cameras = config->cameras, .viewers = config->viewers};
+    struct sl_load *load;
+    int error = sl_load_start(&load, &wanted, why, why_len);
+    if (error)
+        return error;
+    error = watch(&cell, config, load);
+    sl_load_stop(load);
+    if (error) {
+        snprintf(why, why_len, "%s", error == -EINTR ? "stopped" : "out of memory");
+        return error;
+    }
+    *ret = cell;
+    return 0;
+}

@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Site: a receiver of this build on ports of its own, with an empty data store, its cameras' links
+ * and one viewer's link: what a load (load.h) and a viewer need.
+ */
+#pragma once
+
+#include <limits.h>
+#include <stddef.h>
+
+#include "base/option.h"
+#include "base/types.h"
+#include "bench/child.h"
+
+struct sl_site {
+    struct sl_child receiver;
+    int media_port;
+    int cameras;
+    char **publish; /* a link each */
+    char *watch;
+    char folder[PATH_MAX]; /* temporary: data and log; gone with the site */
+    int log_fd;
+};
+
+/* `receiver_words` may be NULL. 0 or -errno with `why`; then nothing is left to stop. */
+SL_MUST_CHECK int sl_site_start(struct sl_site *ret, int cameras,
+                                const struct sl_option_list *receiver_words, char *why,
+                                size_t why_len);
+/* All threads of the receiver run on this processor. 0 or -errno. */
+SL_MUST_CHECK int sl_site_pin(const struct sl_site *site, int processor);
+/* The end of what the receiver wrote to stderr, to ours. */
+void sl_site_print_log(const struct sl_site *site);
+void sl_site_stop(struct sl_site *site);
