@@ -367,7 +367,7 @@ static int prepare(struct relay_bench *relay, char *why, size_t why_len)
     relay->cameras = o->cameras > 0 ? o->cameras : CAMERAS;
     choose_processors(relay);
     int error = sl_clip_create(&relay->clip, width, height, fps, (int64_t)((double)of_720 * share),
-                               FRAMES, (uint64_t)o->seed);
+                               o->preset, FRAMES, (uint64_t)o->seed);
     if (error) {
         snprintf(why, why_len, "no clip of %dx%d: %s", width, height, strerror(-error));
         return error;
