@@ -6,28 +6,15 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
-#include <time.h>
 
-#include "base/time.h"
-#include "bench/child.h"
 #include "bench/rig.h"
 #include "bench/rig_peers.h"
-#include "bench/scene.h"
-#include "bench/screen.h"
-#include "bench/source.h"
-#include "bench/stamp.h"
+#include "bench/round.h"
 #include "bench/tally.h"
 
 #define PATHS_MAX 10
 #define ROUNDS_MAX 100
-#define SCENE_SECONDS 2
 #define WARM_UP (2 * SL_SEC)
-#define FIRST_PICTURE (20 * SL_SEC) /* patience */
-#define STRAGGLERS (SL_SEC / 2)     /* frames handed over last may take this long to show */
-#define GRAB_EVERY (200 * SL_US)
-#define LOOK_EVERY (500 * SL_US) /* whether a frame has been handed over */
-#define QUIET 0.75
 
 struct path {
     const struct sl_rig_path *rig;
@@ -37,11 +24,7 @@ struct path {
 
 struct bench {
     const struct sl_latency_options *options;
-    const atomic_bool *stop;
-    struct sl_child xvfb;
-    char display[64];
-    struct sl_scene *scene;
-    struct sl_stamp_place place;
+    struct sl_stage *stage;
     struct path paths[PATHS_MAX];
     int path_count;
 };
@@ -61,157 +44,36 @@ static double ms(sl_ns span)
     return (double)span / SL_MS;
 }
 
-static void nap(sl_ns span)
-{
-    const struct timespec ts = {.tv_sec = 0, .tv_nsec = span};
-    nanosleep(&ts, NULL);
-}
-
 /* ---- One round ---- */
-
-struct watch {
-    struct bench *bench;
-    struct sl_rig *rig;
-    struct sl_source *source;
-    struct sl_screen *screen;
-    struct sl_tally *tally;
-    uint32_t newest;  /* seen, plus one */
-    sl_ns recent[16]; /* ages; 0 at first: no quiet time */
-};
-
-/*
- * A grab wakes the X server and takes some 50 us of it, in the very time in which the programs
- * measured want the cores. So none is made before a frame can be there: until QUIET of the lowest
- * age of late. A path that gets faster is met a little later each time, and the bound falls with
- * it.
- */
-static sl_ns quiet_time(const struct watch *watch)
-{
-    sl_ns lowest = watch->recent[0];
-    for (size_t i = 1; i < SL_COUNT(watch->recent); i++)
-        lowest = watch->recent[i] < lowest ? watch->recent[i] : lowest;
-    return (sl_ns)((double)lowest * QUIET);
-}
-
-static void note_age(struct watch *watch, sl_ns age)
-{
-    watch->recent[watch->newest % SL_COUNT(watch->recent)] = age;
-}
-
-/* Looks once if a frame is on its way. 1: a newer one is on the screen. */
-static int look(struct watch *watch)
-{
-    const uint32_t handed = sl_tally_handed_count(watch->tally);
-    if (watch->newest == handed) {
-        nap(LOOK_EVERY);
-        return 0;
-    }
-    const sl_ns early =
-        sl_tally_handed_at(watch->tally, watch->newest) + quiet_time(watch) - sl_time_now();
-    if (early > 0) {
-        nap(early);
-        return 0;
-    }
-    const uint8_t *line = sl_screen_grab(watch->screen);
-    const sl_ns now = sl_time_now();
-    uint32_t number;
-    if (!line)
-        return -EIO;
-    if (sl_stamp_read(line, watch->bench->place.block, &number) &&
-        sl_tally_seen(watch->tally, number, now)) {
-        note_age(watch, now - sl_tally_handed_at(watch->tally, number));
-        watch->newest = number + 1;
-        return 1;
-    }
-    nap(GRAB_EVERY);
-    return 0;
-}
-
-/* Watches until `until`, or until a first picture is there. 0, or -errno with `why`. */
-static int watch_until(struct watch *watch, sl_ns until, bool first, char *why, size_t why_len)
-{
-    for (unsigned turn = 0; sl_time_now() < until; turn++) {
-        const int seen = look(watch);
-        if (seen < 0) {
-            snprintf(why, why_len, "the display is gone");
-            return seen;
-        }
-        if (first && seen)
-            return 0;
-        if (turn % 256 != 0)
-            continue;
-        const char *dead = sl_rig_dead(watch->rig);
-        if (dead || !sl_source_alive(watch->source)) {
-            snprintf(why, why_len, "%s ended", dead ? dead : "the reader of the frames");
-            return -ECHILD;
-        }
-        if (atomic_load(watch->bench->stop)) {
-            snprintf(why, why_len, "interrupted");
-            return -EINTR;
-        }
-    }
-    if (first)
-        snprintf(why, why_len, "no picture within %d s", (int)(FIRST_PICTURE / SL_SEC));
-    return first ? -ETIMEDOUT : 0;
-}
-
-static int measure(struct watch *watch, struct sl_tally_result *ret, char *why, size_t why_len)
-{
-    int err = watch_until(watch, sl_time_now() + FIRST_PICTURE, true, why, why_len);
-    if (err == 0)
-        err = watch_until(watch, sl_time_now() + WARM_UP, false, why, why_len);
-    const sl_ns from = sl_time_now();
-    const sl_ns to = from + watch->bench->options->seconds;
-    if (err == 0)
-        err = watch_until(watch, to + STRAGGLERS, false, why, why_len);
-    if (err != 0)
-        return err;
-    err = sl_tally_result(watch->tally, from, to, ret);
-    if (err != 0)
-        snprintf(why, why_len, "no frame was seen");
-    return err;
-}
 
 static int run_round(struct bench *bench, const struct sl_rig_path *path,
                      struct sl_tally_result *ret, char *why, size_t why_len)
 {
     const struct sl_latency_options *o = bench->options;
-    const struct sl_rig_config config = {
-        .display = bench->display,
-        .width = o->size.width,
-        .height = o->size.height,
-        .bitrate_bps = o->bitrate_bps,
-        .preset = o->preset,
-        .sender_words = &o->sender_words,
-        .receiver_words = &o->receiver_words,
-        .viewer_words = &o->viewer_words,
+    const struct sl_round_config config = {
+        .path = path,
+        .rig =
+            {
+                .width = o->size.width,
+                .height = o->size.height,
+                .bitrate_bps = o->bitrate_bps,
+                .preset = o->preset,
+                .sender_words = &o->sender_words,
+                .receiver_words = &o->receiver_words,
+                .viewer_words = &o->viewer_words,
+            },
+        .fps = o->fps,
+        .warm_up = WARM_UP,
+        .seconds = o->seconds,
     };
-    struct sl_rig rig;
-    struct watch watch = {.bench = bench, .rig = &rig};
-    const sl_ns longest = FIRST_PICTURE + WARM_UP + o->seconds + 2 * SL_SEC;
-    int err = sl_tally_create(&watch.tally, (uint32_t)(longest / SL_SEC * o->fps));
-    snprintf(why, why_len, "out of memory");
-    if (err != 0)
-        return err;
-    err = sl_rig_start(&rig, path, &config, why, why_len);
+    struct sl_round_result *result = malloc(sizeof(*result));
+    int err = result ? sl_round_run(result, bench->stage, &config, why, why_len) : -ENOMEM;
     if (err == 0) {
-        snprintf(why, why_len, "display %s: cannot be read (MIT-SHM, 32 bits, %d pixels wide)",
-                 bench->display, o->size.width);
-        err = sl_screen_open(&watch.screen, bench->display, bench->place.x,
-                             bench->place.y + bench->place.block / 2,
-                             SL_STAMP_BLOCKS * bench->place.block);
+        *ret = result->camera[0].tally;
+        result->camera[0].tally = (struct sl_tally_result){.ages = NULL};
+        sl_round_free(result);
     }
-    if (err == 0)
-        err = sl_source_start(&watch.source, bench->scene, watch.tally, rig.children[0].in,
-                              o->size.width, o->size.height, o->fps);
-    if (err == 0)
-        err = measure(&watch, ret, why, why_len);
-    sl_source_stop(watch.source);
-    sl_screen_close(watch.screen);
-    if (err != 0 && err != -EINTR)
-        sl_rig_print_log(&rig);
-    sl_rig_stop(&rig);
-    sl_tally_destroy(watch.tally);
+    free(result);
     return err;
 }
 
@@ -343,33 +205,6 @@ static int report(const struct bench *bench)
 
 /* ---- Whole ---- */
 
-static int set_up(struct bench *bench, char *why, size_t why_len)
-{
-    const struct sl_latency_options *o = bench->options;
-    const char *display = getenv("DISPLAY");
-    int err = sl_stamp_place(&bench->place, o->size.width, o->size.height);
-    if (err != 0) {
-        snprintf(why, why_len, "--size %dx%d: too small for the stamp, wanted 576 pixels or more",
-                 o->size.width, o->size.height);
-        return err;
-    }
-    err = sl_scene_create(&bench->scene, o->size.width, o->size.height, SCENE_SECONDS * o->fps, 1);
-    if (err != 0) {
-        snprintf(why, why_len, "--size %dx%d: %s", o->size.width, o->size.height, strerror(-err));
-        return err;
-    }
-    if (display && display[0]) {
-        snprintf(bench->display, sizeof(bench->display), "%s", display);
-        return 0;
-    }
-    const int width = o->size.width > 1280 ? o->size.width : 1280;
-    const int height = o->size.height > 720 ? o->size.height : 720;
-    err = sl_screen_start_xvfb(&bench->xvfb, width, height, bench->display);
-    if (err != 0)
-        snprintf(why, why_len, "Xvfb: %s", strerror(-err));
-    return err;
-}
-
 static int run_rounds(struct bench *bench, char *why, size_t why_len)
 {
     for (int round = 0; round < bench->options->rounds; round++) {
@@ -421,25 +256,21 @@ int sl_latency_main(const struct sl_latency_options *options, const atomic_bool 
     if (!bench)
         return 1;
     bench->options = options;
-    bench->stop = stop;
-    bench->xvfb = (struct sl_child){.pid = 0, .in = -1, .out = -1};
     if (choose_paths(bench) != 0) {
         free(bench);
         return 2;
     }
-    prctl(PR_SET_TIMERSLACK, 1);
-    int err = set_up(bench, why, sizeof(why));
+    int err = sl_stage_open(&bench->stage, 1, stop, why, sizeof(why));
     if (err == 0)
         err = run_rounds(bench, why, sizeof(why));
     if (err == 0)
         err = report(bench);
     if (err != 0 && err != -EINTR)
         fprintf(stderr, "sightline-bench: %s\n", why[0] ? why : strerror(-err));
-    sl_child_stop(&bench->xvfb, 3 * SL_SEC);
-    sl_scene_destroy(bench->scene);
+    sl_stage_close(bench->stage);
     for (int i = 0; i < bench->path_count; i++)
         for (int j = 0; j < bench->paths[i].rounds; j++)
-            free(bench->paths[i].round[j].ages);
+            sl_tally_result_free(&bench->paths[i].round[j]);
     free(bench);
     return err == 0 || err == -EINTR ? 0 : 1;
 }

@@ -17,93 +17,165 @@
 
 /* ---- Sightline ---- */
 
-/* What an admin command prints, one line. */
-static int ask_receiver(struct sl_rig *rig, const char *program, const char *kind,
-                        char line[LINE_MAX_BYTES], char *why, size_t why_len)
+#define WALL_WIDTH 1280 /* of several cameras */
+#define WALL_HEIGHT 720
+
+/* What the making of a path hands on from step to step. The senders come first among the children,
+ * then these. */
+struct sightline {
+    struct sl_rig *rig;
+    const struct sl_rig_config *config;
+    int cameras, receiver_place, viewer_place;
+    char receiver[PATH_MAX];
+    int media_port;
+    char via[32]; /* empty: as told */
+    char *why;
+    size_t why_len;
+};
+
+struct trace_words {
+    char path[PATH_MAX + 32];
+};
+
+static void add_trace(const struct sightline *s, int place, struct sl_words *words,
+                      struct trace_words *store)
 {
-    const char *const argv[] = {program, kind, "add", "bench", "--data", rig->folder, NULL};
+    if (!s->config->trace)
+        return;
+    sl_rig_trace(s->rig, place, store->path);
+    sl_words_add(words, "--trace");
+    sl_words_add(words, store->path);
+}
+
+/* What an admin command prints, one line. */
+static int ask_receiver(struct sightline *s, const char *kind, const char *name,
+                        char line[LINE_MAX_BYTES])
+{
+    const char *const argv[] = {s->receiver, kind, "add", name, "--data", s->rig->folder, NULL};
     struct sl_child child;
-    int err = sl_child_start(&child, argv, SL_CHILD_OUT, rig->log_fd);
+    int err = sl_child_start(&child, argv, SL_CHILD_OUT, s->rig->log_fd);
     if (err == 0) {
         err = sl_child_read_line(&child, line, LINE_MAX_BYTES, 10 * SL_SEC);
         sl_child_stop(&child, 2 * SL_SEC);
     }
     if (err != 0)
-        snprintf(why, why_len, "%s add: %s", kind, strerror(-err));
+        snprintf(s->why, s->why_len, "%s add: %s", kind, strerror(-err));
     return err;
 }
 
 /* "ready https://... media udp HOST:PORT pin ..." */
-static int start_receiver(struct sl_rig *rig, const struct sl_rig_config *config,
-                          const char *program, int *media_port, char *why, size_t why_len)
+static int start_receiver(struct sightline *s)
 {
-    const char *const fixed[] = {program,       "run",     "--data",      rig->folder, "--listen",
-                                 "127.0.0.1:0", "--media", "127.0.0.1:0", NULL};
+    const char *const fixed[] = {s->receiver,    "run",         "--data",
+                                 s->rig->folder, "--listen",    "127.0.0.1:0",
+                                 "--media",      "127.0.0.1:0", NULL};
     struct sl_words words = sl_words_of(fixed);
-    sl_words_add_list(&words, config->receiver_words);
+    struct trace_words trace;
+    add_trace(s, s->receiver_place, &words, &trace);
+    sl_words_add_list(&words, s->config->receiver_words);
     char line[LINE_MAX_BYTES];
-    int err = sl_rig_child(rig, 1, "sightline-receiver", &words, SL_CHILD_OUT, why, why_len);
+    int err = sl_rig_child(s->rig, s->receiver_place, "sightline-receiver", &words, SL_CHILD_OUT,
+                           s->why, s->why_len);
     if (err != 0)
         return err;
-    err = sl_child_read_line(&rig->children[1], line, sizeof(line), 10 * SL_SEC);
-    if (err == 0 && sscanf(line, "ready %*s media udp %*[^:]:%d", media_port) != 1)
+    err = sl_child_read_line(&s->rig->children[s->receiver_place], line, sizeof(line), 10 * SL_SEC);
+    if (err == 0 && sscanf(line, "ready %*s media udp %*[^:]:%d", &s->media_port) != 1)
         err = -EPROTO;
     if (err != 0)
-        snprintf(why, why_len, "sightline-receiver does not get ready: %s", strerror(-err));
+        snprintf(s->why, s->why_len, "sightline-receiver does not get ready: %s", strerror(-err));
+    return err;
+}
+
+static int start_viewer(struct sightline *s)
+{
+    char program[PATH_MAX], link[LINE_MAX_BYTES], size[32];
+    const bool wall = s->cameras > 1;
+    sl_rig_own_program("sightline-viewer", program);
+    snprintf(size, sizeof(size), "%dx%d", wall ? WALL_WIDTH : s->config->width,
+             wall ? WALL_HEIGHT : s->config->height);
+    const int err = ask_receiver(s, "viewer", "bench", link);
+    if (err != 0)
+        return err;
+    const char *const fixed[] = {program, "--from", link, "--hud", "off", "--size", size, NULL};
+    struct sl_words words = sl_words_of(fixed);
+    struct trace_words trace;
+    add_trace(s, s->viewer_place, &words, &trace);
+    if (s->config->count) {
+        sl_words_add(&words, "--stats");
+        sl_words_add(&words, "1s");
+    }
+    sl_words_add_list(&words, s->config->viewer_words);
+    return sl_rig_child(s->rig, s->viewer_place, "sightline-viewer", &words,
+                        s->config->count ? SL_CHILD_OUT : SL_CHILD_NO_PIPES, s->why, s->why_len);
+}
+
+static int start_sender(struct sightline *s, int index, const char *link)
+{
+    const struct sl_rig_config *config = s->config;
+    char program[PATH_MAX], rate[24];
+    sl_rig_own_program("sightline-sender", program);
+    snprintf(rate, sizeof(rate), "%lldk", (long long)(config->bitrate_bps / 1000));
+    const char *const fixed[] = {program,        "--to",      link,   "--video",
+                                 "y4m:-",        "--audio",   "none", "--preset",
+                                 config->preset, "--bitrate", rate,   NULL};
+    struct sl_words words = sl_words_of(fixed);
+    struct trace_words trace;
+    add_trace(s, index, &words, &trace);
+    if (s->via[0]) {
+        sl_words_add(&words, "--via");
+        sl_words_add(&words, s->via);
+    }
+    if (config->count) {
+        sl_words_add(&words, "--stats");
+        sl_words_add(&words, "200ms");
+    }
+    sl_words_add_list(&words, config->sender_words);
+    return sl_rig_child(s->rig, index, "sightline-sender", &words,
+                        config->count ? SL_CHILD_IN | SL_CHILD_OUT : SL_CHILD_IN, s->why,
+                        s->why_len);
+}
+
+static int start_senders(struct sightline *s)
+{
+    char link[SL_RIG_CAMERAS_MAX][LINE_MAX_BYTES], name[24];
+    int err = 0;
+    for (int i = 0; i < s->cameras && err == 0; i++) {
+        snprintf(name, sizeof(name), "bench%d", i);
+        err = ask_receiver(s, "camera", name, link[i]);
+    }
+    if (err == 0)
+        err = start_viewer(s); /* knows them all when it comes */
+    for (int i = 0; i < s->cameras && err == 0; i++)
+        err = start_sender(s, i, link[i]);
     return err;
 }
 
 static int start_sightline(struct sl_rig *rig, const struct sl_rig_config *config, char *why,
                            size_t why_len)
 {
-    char receiver[PATH_MAX], sender[PATH_MAX], viewer[PATH_MAX];
-    char publish[LINE_MAX_BYTES], watch[LINE_MAX_BYTES], size[32], rate[24], via[32];
-    int media_port, via_port;
-    sl_rig_own_program("sightline-receiver", receiver);
-    sl_rig_own_program("sightline-sender", sender);
-    sl_rig_own_program("sightline-viewer", viewer);
-    snprintf(size, sizeof(size), "%dx%d", config->width, config->height);
-    snprintf(rate, sizeof(rate), "%lldk", (long long)(config->bitrate_bps / 1000));
-    int err = start_receiver(rig, config, receiver, &media_port, why, why_len);
-    if (err == 0)
-        err = ask_receiver(rig, receiver, "camera", publish, why, why_len);
-    if (err == 0)
-        err = ask_receiver(rig, receiver, "viewer", watch, why, why_len);
-    if (err == 0) {
-        const char *const fixed[] = {viewer, "--from", watch, "--hud", "off", "--size", size, NULL};
-        struct sl_words words = sl_words_of(fixed);
-        if (config->count) {
-            sl_words_add(&words, "--stats");
-            sl_words_add(&words, "1s");
-        }
-        sl_words_add_list(&words, config->viewer_words);
-        err = sl_rig_child(rig, 2, "sightline-viewer", &words,
-                           config->count ? SL_CHILD_OUT : SL_CHILD_NO_PIPES, why, why_len);
+    const int cameras = config->cameras ? config->cameras : 1;
+    struct sightline s = {
+        .rig = rig,
+        .config = config,
+        .cameras = cameras,
+        .receiver_place = cameras,
+        .viewer_place = cameras + 1,
+        .why = why,
+        .why_len = why_len,
+    };
+    if (cameras > SL_RIG_CAMERAS_MAX) {
+        snprintf(why, why_len, "%d cameras: wanted at most %d", cameras, SL_RIG_CAMERAS_MAX);
+        return -EINVAL;
     }
+    sl_rig_own_program("sightline-receiver", s.receiver);
+    int port = 0;
+    int err = start_receiver(&s);
     if (err == 0 && config->impair)
-        err = sl_rig_impair(rig, config->impair, media_port, &via_port, why, why_len);
-    if (err == 0) {
-        const char *const fixed[] = {sender,         "--to",      publish, "--video",
-                                     "y4m:-",        "--audio",   "none",  "--preset",
-                                     config->preset, "--bitrate", rate,    NULL};
-        struct sl_words words = sl_words_of(fixed);
-        if (config->impair) {
-            snprintf(via, sizeof(via), "127.0.0.1:%d", via_port);
-            sl_words_add(&words, "--via");
-            sl_words_add(&words, via);
-        }
-        if (config->count) {
-            sl_words_add(&words, "--stats");
-            sl_words_add(&words, "200ms");
-        }
-        sl_words_add_list(&words, config->sender_words);
-        err = sl_rig_child(rig, 0, "sightline-sender", &words,
-                           config->count ? SL_CHILD_IN | SL_CHILD_OUT : SL_CHILD_IN, why, why_len);
-    }
-    return err;
+        err = sl_rig_impair(rig, config->impair, s.media_port, &port, why, why_len);
+    if (err == 0 && config->impair)
+        snprintf(s.via, sizeof(s.via), "127.0.0.1:%d", port);
+    return err ? err : start_senders(&s);
 }
-
-/* ---- All ---- */
 
 const struct sl_rig_path sl_rig_sightline = {"sightline", start_sightline};
 
@@ -156,6 +228,11 @@ static int remove_entry(const char *path, const struct stat *st, int type, struc
     (void)type;
     (void)ftw;
     return remove(path);
+}
+
+void sl_rig_trace(const struct sl_rig *rig, int index, char path[PATH_MAX + 32])
+{
+    snprintf(path, PATH_MAX + 32, "%s/trace-%d", rig->folder, index);
 }
 
 void sl_rig_stop(struct sl_rig *rig)

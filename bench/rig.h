@@ -51,7 +51,8 @@ struct sl_rig_heard {
 };
 
 struct sl_rig {
-    struct sl_child children[SL_RIG_CHILDREN]; /* the first `cameras` read y4m */
+    struct sl_child children[SL_RIG_CHILDREN]; /* the first `cameras` read y4m; Sightline's then are
+                                                  the receiver and the viewer */
     const char *names[SL_RIG_CHILDREN];
     int count;
     char folder[PATH_MAX]; /* temporary: data and logs; gone with the rig */

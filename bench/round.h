@@ -5,25 +5,15 @@
  */
 #pragma once
 
-#include <stdatomic.h>
 #include <stddef.h>
 
 #include "base/types.h"
 #include "bench/rig.h"
+#include "bench/stage.h"
 #include "bench/tally.h"
 #include "bench/usage.h"
 
 #define SL_ROUND_CAMERAS_MAX 16
-
-/* A display to show on, and scenes ready to be played: made once, used by many rounds. */
-struct sl_stage;
-
-/* Uses $DISPLAY, or starts an Xvfb large enough for 1920x1080. 0 or -errno with `why`. */
-SL_MUST_CHECK int sl_stage_open(struct sl_stage **ret, uint64_t seed, const atomic_bool *stop,
-                                char *why, size_t why_len);
-void sl_stage_close(struct sl_stage *stage);
-/* For conditions: "Xvfb 1920x1080" or the display's name. */
-const char *sl_stage_display(const struct sl_stage *stage);
 
 struct sl_round_config {
     const struct sl_rig_path *path;
@@ -71,10 +61,10 @@ struct sl_round_result {
     sl_ns window;
     double busy; /* of all cores over the window, 0 to 1: the machine, not only these programs */
 
-    /* Of the path's own making; NAN: it does not tell. */
-    double sent_bytes, sent_packets; /* on the first hop: media, parity, resends   */
-    double media_bytes;              /* of these, the encoder's                    */
-    double decoded;                  /* frames the last hop decoded                */
+    /* Of the path's own making, with rig.count, as rig.h says; from some 0.5 s before the window to
+     * some 0.5 s after it. NAN: it does not tell. */
+    double sent_bytes, sent_packets, lost_packets, media_bytes;
+    double decoded, decoded_seconds, repaired;
 };
 
 /* 0; -EINTR (told to stop) or -errno with `why`: what failed, and the end of what the programs

@@ -195,7 +195,7 @@ size_t sl_scene_frame_bytes(const struct sl_scene *scene)
     return scene->frame_bytes;
 }
 
-uint8_t *sl_scene_frame(struct sl_scene *scene, uint32_t index)
+uint8_t *sl_scene_frame(const struct sl_scene *scene, uint32_t index)
 {
     return scene->data + (size_t)(index % (uint32_t)scene->frames) * scene->frame_bytes;
 }

@@ -21,7 +21,7 @@ void sl_scene_destroy(struct sl_scene *scene);
 size_t sl_scene_frame_bytes(const struct sl_scene *scene);
 
 /* The picture of moment `index`, planes one after the other; may be written into (the stamp). */
-uint8_t *sl_scene_frame(struct sl_scene *scene, uint32_t index);
+uint8_t *sl_scene_frame(const struct sl_scene *scene, uint32_t index);
 /* Its planes and strides. */
 void sl_scene_planes(const struct sl_scene *scene, uint8_t *frame, uint8_t *plane[3],
                      int stride[3]);

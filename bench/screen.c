@@ -18,9 +18,9 @@ struct sl_screen {
     XImage *image;
     XShmSegmentInfo segment;
     bool attached;
-    int x, y, width;
+    int width, height;
     int green_byte;
-    uint8_t *line;
+    uint8_t *luma;
 };
 
 int sl_screen_start_xvfb(struct sl_child *ret, int width, int height, char display[16])
@@ -49,19 +49,17 @@ static int attach(struct sl_screen *screen)
 {
     Display *display = screen->display;
     const int number = DefaultScreen(display);
-    if (screen->x + screen->width > DisplayWidth(display, number) ||
-        screen->y >= DisplayHeight(display, number))
-        return -ERANGE;
     if (!XShmQueryExtension(display))
         return -ENODEV;
-    screen->image = XShmCreateImage(display, DefaultVisual(display, number),
-                                    (unsigned)DefaultDepth(display, number), ZPixmap, NULL,
-                                    &screen->segment, (unsigned)screen->width, 1);
+    screen->image = XShmCreateImage(
+        display, DefaultVisual(display, number), (unsigned)DefaultDepth(display, number), ZPixmap,
+        NULL, &screen->segment, (unsigned)screen->width, (unsigned)screen->height);
     if (!screen->image)
         return -ENOMEM;
     if (screen->image->bits_per_pixel != 32)
         return -ENOTSUP;
-    screen->segment.shmid = shmget(IPC_PRIVATE, (size_t)screen->image->bytes_per_line, 0600);
+    screen->segment.shmid =
+        shmget(IPC_PRIVATE, (size_t)screen->width * (size_t)screen->height * 4, 0600);
     if (screen->segment.shmid < 0)
         return -errno;
     screen->segment.shmaddr = shmat(screen->segment.shmid, NULL, 0);
@@ -78,17 +76,19 @@ static int attach(struct sl_screen *screen)
     return 0;
 }
 
-int sl_screen_open(struct sl_screen **ret, const char *display, int x, int y, int width)
+int sl_screen_open(struct sl_screen **ret, const char *display)
 {
     struct sl_screen *screen = calloc(1, sizeof(*screen));
     if (!screen)
         return -ENOMEM;
-    screen->x = x;
-    screen->y = y;
-    screen->width = width;
-    screen->line = malloc((size_t)width);
+    int err = -ENODEV;
     screen->display = XOpenDisplay(display);
-    const int err = !screen->display ? -ENODEV : !screen->line ? -ENOMEM : attach(screen);
+    if (screen->display) {
+        screen->width = DisplayWidth(screen->display, DefaultScreen(screen->display));
+        screen->height = DisplayHeight(screen->display, DefaultScreen(screen->display));
+        screen->luma = malloc((size_t)screen->width * (size_t)screen->height);
+        err = screen->luma ? attach(screen) : -ENOMEM;
+    }
     if (err != 0) {
         sl_screen_close(screen);
         return err;
@@ -111,17 +111,34 @@ void sl_screen_close(struct sl_screen *screen)
         XCloseDisplay(screen->display);
     if (screen->attached)
         shmdt(screen->segment.shmaddr);
-    free(screen->line);
+    free(screen->luma);
     free(screen);
 }
 
-const uint8_t *sl_screen_grab(struct sl_screen *screen)
+int sl_screen_width(const struct sl_screen *screen)
 {
-    if (!XShmGetImage(screen->display, DefaultRootWindow(screen->display), screen->image, screen->x,
-                      screen->y, AllPlanes))
+    return screen->width;
+}
+
+int sl_screen_height(const struct sl_screen *screen)
+{
+    return screen->height;
+}
+
+const uint8_t *sl_screen_grab(struct sl_screen *screen, int x, int y, int width, int height)
+{
+    if (x < 0 || y < 0 || width < 1 || height < 1 || x + width > screen->width ||
+        y + height > screen->height)
+        return NULL;
+    /* The server takes the size from here, and packs the rows. */
+    screen->image->width = width;
+    screen->image->height = height;
+    if (!XShmGetImage(screen->display, DefaultRootWindow(screen->display), screen->image, x, y,
+                      AllPlanes))
         return NULL;
     const uint8_t *pixels = (const uint8_t *)screen->image->data + screen->green_byte;
-    for (int i = 0; i < screen->width; i++)
-        screen->line[i] = pixels[4 * i];
-    return screen->line;
+    const size_t count = (size_t)width * (size_t)height;
+    for (size_t i = 0; i < count; i++)
+        screen->luma[i] = pixels[4 * i];
+    return screen->luma;
 }

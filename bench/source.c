@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/uio.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -21,34 +22,45 @@
 #define PIPE_BYTES (1 << 20) /* what anyone may ask for: fewer switches between the two ends */
 
 struct sl_source {
+    struct sl_source_config config;
     pthread_t thread;
-    struct sl_scene *scene;
-    struct sl_tally *tally;
     struct sl_stamp_place place;
-    int fd;
-    int width, height, fps;
+    uint8_t *rows; /* those of the picture's brightness that the stamp is in */
     atomic_bool stop;
     atomic_bool gone;
 };
 
-/* False: told to stop, or nobody reads any more. */
-static bool write_all(struct sl_source *source, const void *data, size_t len)
+/* Takes `put` bytes off the front. */
+static int advance(struct iovec *parts, int count, size_t put)
 {
-    const uint8_t *at = data;
-    while (len && !atomic_load_explicit(&source->stop, memory_order_relaxed)) {
-        const ssize_t put = write(source->fd, at, len);
+    int done = 0;
+    for (; done < count && put >= parts[done].iov_len; done++)
+        put -= parts[done].iov_len;
+    if (done < count) {
+        parts[done].iov_base = (uint8_t *)parts[done].iov_base + put;
+        parts[done].iov_len -= put;
+    }
+    return done;
+}
+
+/* False: told to stop, or nobody reads any more. */
+static bool write_all(struct sl_source *source, struct iovec *parts, int count)
+{
+    while (count && !atomic_load_explicit(&source->stop, memory_order_relaxed)) {
+        const ssize_t put = writev(source->config.fd, parts, count);
         if (put > 0) {
-            at += put;
-            len -= (size_t)put;
+            const int done = advance(parts, count, (size_t)put);
+            parts += done;
+            count -= done;
         } else if (errno == EAGAIN || errno == EINTR) {
-            struct pollfd entry = {.fd = source->fd, .events = POLLOUT};
+            struct pollfd entry = {.fd = source->config.fd, .events = POLLOUT};
             poll(&entry, 1, 100);
         } else {
             atomic_store(&source->gone, true);
             return false;
         }
     }
-    return len == 0;
+    return count == 0;
 }
 
 static void sleep_until(sl_ns when)
@@ -58,27 +70,52 @@ static void sleep_until(sl_ns when)
         ;
 }
 
+/* The picture is shared with other cameras: only the rows with the stamp are ours. */
+static uint8_t *stamped_rows(struct sl_source *source, const uint8_t *frame, uint32_t number)
+{
+    const int width = source->config.width;
+    memcpy(source->rows, frame + (size_t)source->place.y * (size_t)width,
+           (size_t)source->place.block * (size_t)width);
+    sl_stamp_write_rows(&source->place, source->rows, width,
+                        (struct sl_stamp){source->config.camera, number});
+    return source->rows;
+}
+
+static bool write_frame(struct sl_source *source, uint8_t *frame, uint8_t *rows)
+{
+    char line[] = "FRAME\n";
+    const size_t width = (size_t)source->config.width;
+    const size_t from = (size_t)source->place.y * width;
+    const size_t to = from + (size_t)source->place.block * width;
+    struct iovec parts[] = {
+        {line, strlen(line)},
+        {frame, from},
+        {rows, to - from},
+        {frame + to, sl_scene_frame_bytes(source->config.scene) - to},
+    };
+    return write_all(source, parts, SL_COUNT(parts));
+}
+
 static void *play(void *arg)
 {
     struct sl_source *source = arg;
+    const struct sl_source_config *config = &source->config;
     char header[128];
-    snprintf(header, sizeof(header), "YUV4MPEG2 W%d H%d F%d:1 Ip A1:1 C420jpeg\n", source->width,
-             source->height, source->fps);
+    snprintf(header, sizeof(header), "YUV4MPEG2 W%d H%d F%d:1 Ip A1:1 C420jpeg\n", config->width,
+             config->height, config->fps);
     pthread_setname_np(pthread_self(), "source");
     prctl(PR_SET_TIMERSLACK, 1);
-    bool going = write_all(source, header, strlen(header));
-    const sl_ns period = SL_SEC / source->fps;
-    sl_ns due = sl_time_now();
+    struct iovec head = {header, strlen(header)};
+    bool going = write_all(source, &head, 1);
+    const sl_ns period = SL_SEC / config->fps;
+    const sl_ns begun = sl_time_now();
+    sl_ns due = config->from > begun ? config->from : begun;
     for (uint32_t number = 0; going; number++) {
-        uint8_t *frame = sl_scene_frame(source->scene, number);
-        uint8_t *plane[3];
-        int stride[3];
-        sl_scene_planes(source->scene, frame, plane, stride);
-        sl_stamp_write(&source->place, plane, stride, number);
+        uint8_t *frame = sl_scene_frame(config->scene, number);
+        uint8_t *rows = stamped_rows(source, frame, number);
         sleep_until(due);
-        sl_tally_handed(source->tally, number, sl_time_now());
-        going = write_all(source, "FRAME\n", 6) &&
-                write_all(source, frame, sl_scene_frame_bytes(source->scene));
+        sl_tally_handed(config->tally, number, sl_time_now());
+        going = write_frame(source, frame, rows);
         const sl_ns now = sl_time_now();
         do /* moments that passed while the reader was busy are lost, as with a camera */
             due += period;
@@ -87,25 +124,30 @@ static void *play(void *arg)
     return NULL;
 }
 
-int sl_source_start(struct sl_source **ret, struct sl_scene *scene, struct sl_tally *tally, int fd,
-                    int width, int height, int fps)
+static int start(struct sl_source *source)
+{
+    const struct sl_source_config *config = &source->config;
+    (void)fcntl(config->fd, F_SETPIPE_SZ, PIPE_BYTES);
+    const int err = sl_stamp_place(&source->place, config->width, config->height);
+    if (err != 0)
+        return err;
+    source->rows = malloc((size_t)source->place.block * (size_t)config->width);
+    if (!source->rows)
+        return -ENOMEM;
+    if (fcntl(config->fd, F_SETFL, O_NONBLOCK) != 0)
+        return -errno;
+    return -pthread_create(&source->thread, NULL, play, source);
+}
+
+int sl_source_start(struct sl_source **ret, const struct sl_source_config *config)
 {
     struct sl_source *source = calloc(1, sizeof(*source));
     if (!source)
         return -ENOMEM;
-    source->scene = scene;
-    source->tally = tally;
-    source->fd = fd;
-    source->width = width;
-    source->height = height;
-    source->fps = fps;
-    (void)fcntl(fd, F_SETPIPE_SZ, PIPE_BYTES);
-    int err = sl_stamp_place(&source->place, width, height);
-    if (err == 0 && fcntl(fd, F_SETFL, O_NONBLOCK) != 0)
-        err = -errno;
-    if (err == 0)
-        err = -pthread_create(&source->thread, NULL, play, source);
+    source->config = *config;
+    const int err = start(source);
     if (err != 0) {
+        free(source->rows);
         free(source);
         return err;
     }
@@ -119,6 +161,7 @@ void sl_source_stop(struct sl_source *source)
         return;
     atomic_store(&source->stop, true);
     pthread_join(source->thread, NULL);
+    free(source->rows);
     free(source);
 }
 

@@ -13,9 +13,17 @@ struct sl_scene;
 struct sl_tally;
 struct sl_source;
 
-/* `fd` is written to and stays the caller's; everything outlives the source. 0 or -errno. */
-SL_MUST_CHECK int sl_source_start(struct sl_source **ret, struct sl_scene *scene,
-                                  struct sl_tally *tally, int fd, int width, int height, int fps);
+struct sl_source_config {
+    const struct sl_scene *scene; /* its colour made ready: sl_stamp_write_colour() */
+    struct sl_tally *tally;
+    int fd; /* is written to, and stays the caller's */
+    int width, height, fps;
+    int camera; /* in the stamp */
+    sl_ns from; /* when the first frame is handed over */
+};
+
+/* What the config points to outlives the source. 0 or -errno. */
+SL_MUST_CHECK int sl_source_start(struct sl_source **ret, const struct sl_source_config *config);
 /* Ends the thread. NULL is fine. */
 void sl_source_stop(struct sl_source *source);
 

@@ -2,18 +2,22 @@
 #include "bench/stamp.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define BLACK 16
 #define WHITE 235
 #define CONTRAST_MIN 80
+#define LEAD 3 /* blocks before the bits: black, white, black */
+#define NUMBER_BITS 18
+#define BITS 23 /* camera and number */
 
 /* CRC-8, polynomial x^8+x^2+x+1. Starts at 0xff: all black must not look right. */
-static uint8_t checksum(uint32_t number)
+static uint8_t checksum(uint32_t value)
 {
     uint8_t crc = 0xff;
-    for (int bit = 23; bit >= 0; bit--) {
-        const bool high = ((crc >> 7) ^ (number >> bit)) & 1;
+    for (int bit = BITS - 1; bit >= 0; bit--) {
+        const bool high = ((crc >> 7) ^ (value >> bit)) & 1;
         crc = (uint8_t)((crc << 1) ^ (high ? 0x07 : 0));
     }
     return crc;
@@ -30,50 +34,245 @@ int sl_stamp_place(struct sl_stamp_place *ret, int width, int height)
     return 0;
 }
 
+/* ---- Writing ---- */
+
 static void fill(uint8_t *plane, int stride, int x, int y, int width, int height, int value)
 {
     for (int row = y; row < y + height; row++)
         memset(plane + (size_t)row * (size_t)stride + x, value, (size_t)width);
 }
 
-void sl_stamp_write(const struct sl_stamp_place *place, uint8_t *const plane[3],
-                    const int stride[3], uint32_t number)
+void sl_stamp_write_rows(const struct sl_stamp_place *place, uint8_t *rows, int stride,
+                         struct sl_stamp stamp)
 {
-    const uint64_t bits =
-        ((uint64_t)1 << 32) | ((uint64_t)(number & 0xffffff) << 8) | checksum(number & 0xffffff);
+    const uint32_t value = ((uint32_t)stamp.camera & (SL_STAMP_CAMERAS - 1)) << NUMBER_BITS |
+                           (stamp.number & SL_STAMP_NUMBER_MAX);
+    const uint64_t bits = (uint64_t)2 << (BITS + 8) | (uint64_t)value << 8 | checksum(value);
     const int block = place->block;
     for (int i = 0; i < SL_STAMP_BLOCKS; i++) {
         const bool white = (bits >> (SL_STAMP_BLOCKS - 1 - i)) & 1;
-        fill(plane[0], stride[0], place->x + i * block, place->y, block, block,
-             white ? WHITE : BLACK);
+        fill(rows, stride, place->x + i * block, 0, block, block, white ? WHITE : BLACK);
     }
-    for (int i = 1; i < 3; i++)
-        fill(plane[i], stride[i], place->x / 2, place->y / 2, SL_STAMP_BLOCKS * block / 2,
-             block / 2, 128);
 }
 
-/* Mean of the middle half of a block: its edges blur. */
-static int block_mean(const uint8_t *line, double block, int index)
+void sl_stamp_write_colour(const struct sl_stamp_place *place, uint8_t *const plane[3],
+                           const int stride[3])
 {
-    const int from = (int)(block * (index + 0.25));
-    const int to = (int)(block * (index + 0.75));
+    for (int i = 1; i < 3; i++)
+        fill(plane[i], stride[i], place->x / 2, place->y / 2, SL_STAMP_BLOCKS * place->block / 2,
+             place->block / 2, 128);
+}
+
+void sl_stamp_write(const struct sl_stamp_place *place, uint8_t *const plane[3],
+                    const int stride[3], struct sl_stamp stamp)
+{
+    sl_stamp_write_rows(place, plane[0] + (size_t)place->y * (size_t)stride[0], stride[0], stamp);
+    sl_stamp_write_colour(place, plane, stride);
+}
+
+/* ---- Reading ---- */
+
+/* Mean of the middle half of a block: its edges blur. */
+static int block_mean(const uint8_t *line, double x, double block, int index)
+{
+    const int from = (int)(x + block * (index + 0.25) + 0.5);
+    const int to = (int)(x + block * (index + 0.75) + 0.5);
     int sum = 0;
     for (int i = from; i < to; i++)
         sum += line[i];
     return to > from ? sum / (to - from) : 0;
 }
 
-bool sl_stamp_read(const uint8_t *line, double block, uint32_t *ret)
+/* As soon as a block is less certain than `enough`, it is no stamp. */
+static double read_line(const uint8_t *line, double x, double block, double enough,
+                        struct sl_stamp *ret)
 {
-    const int black = block_mean(line, block, 0);
-    const int white = block_mean(line, block, 1);
-    if (white - black < CONTRAST_MIN)
-        return false;
+    const int before = block_mean(line, x, block, 0), after = block_mean(line, x, block, 2);
+    const int black = (before + after) / 2;
+    const int range = block_mean(line, x, block, 1) - black;
+    if (range < CONTRAST_MIN || 2 * abs(before - after) > range)
+        return -1;
+    const int wanted = (int)(2 * enough * range);
+    int least = range;
     uint32_t bits = 0;
-    for (int i = 2; i < SL_STAMP_BLOCKS; i++)
-        bits = (bits << 1) | (2 * block_mean(line, block, i) > black + white);
+    for (int i = LEAD; i < SL_STAMP_BLOCKS; i++) {
+        const int twice = 2 * (block_mean(line, x, block, i) - black) - range;
+        const int margin = twice < 0 ? -twice : twice;
+        if (margin < wanted)
+            return -1;
+        least = margin < least ? margin : least;
+        bits = bits << 1 | (twice > 0);
+    }
     if (checksum(bits >> 8) != (bits & 0xff))
+        return -1;
+    *ret = (struct sl_stamp){.camera = (int)(bits >> 8 >> NUMBER_BITS),
+                             .number = bits >> 8 & SL_STAMP_NUMBER_MAX};
+    return 0.5 * least / range;
+}
+
+double sl_stamp_read(const uint8_t *line, double x, double block, struct sl_stamp *ret)
+{
+    return read_line(line, x, block, 0, ret);
+}
+
+/* ---- Finding ----
+ *
+ * Each row is searched for what every stamp begins with: dark, bright, dark. That also says about
+ * how wide a block is; what it leaves open is tried out. A row that reads well is believed if
+ * enough others beside it agree: a stamp is as high as its blocks.
+ */
+
+#define BLOCK_MIN 3.6
+#define THRESHOLD 128
+#define LEAD_ERROR 0.75 /* of the bright block's measured width, pixels either way */
+#define MARGIN_MIN 0.1
+#define HEIGHT_MIN 0.75 /* blocks */
+#define ROW_STEP 2
+#define CANDIDATES_MAX 128
+
+struct finder {
+    const uint8_t *row;
+    int width, y;
+    struct sl_stamp_found found[CANDIDATES_MAX];
+    int count;
+};
+
+static bool bright(const uint8_t *row, int x)
+{
+    return row[x] > THRESHOLD;
+}
+
+/* Between the middles of pixels x - 1 and x, where the brightness passes the threshold. */
+static double edge(const uint8_t *row, int x)
+{
+    const double before = row[x - 1], after = row[x];
+    return x - 0.5 + (THRESHOLD + 0.5 - before) / (after - before);
+}
+
+/* The edge nearest to `x`, closer than `reach`; or `x` itself. */
+static double nearest_edge(const struct finder *finder, double x, double reach)
+{
+    double best = x, distance = reach;
+    for (int i = (int)(x - reach); i <= (int)(x + reach) + 1; i++) {
+        if (i < 1 || i >= finder->width || bright(finder->row, i) == bright(finder->row, i - 1))
+            continue;
+        const double at = edge(finder->row, i);
+        const double off = at < x ? x - at : at - x;
+        if (off < distance) {
+            distance = off;
+            best = at;
+        }
+    }
+    return best;
+}
+
+/* From how wide one block is measured to be, to how wide all 32 from the white one on are. */
+static double refine(const struct finder *finder, double lead, double block)
+{
+    for (int i = SL_STAMP_BLOCKS - 1; i > LEAD; i--) {
+        const double at = lead + (i - 1) * block;
+        const double measured = nearest_edge(finder, at, block / 3);
+        if (measured < at || measured > at)
+            return (measured - lead) / (i - 1);
+    }
+    return block;
+}
+
+static bool fits(const struct finder *finder, double x, double block)
+{
+    return block >= BLOCK_MIN && x >= -0.5 && x + SL_STAMP_BLOCKS * block <= finder->width + 0.5;
+}
+
+/* A stamp whose white lead is [from, to). */
+static bool try_lead(const struct finder *finder, double from, double to,
+                     struct sl_stamp_found *ret)
+{
+    const double step = (to - from) / SL_STAMP_BLOCKS / 3;
+    double best = -1;
+    for (double block = to - from - LEAD_ERROR; block <= to - from + LEAD_ERROR; block += step) {
+        struct sl_stamp stamp;
+        const double x = from - block;
+        if (!fits(finder, x, block))
+            continue;
+        const double margin = read_line(finder->row, x, block, MARGIN_MIN, &stamp);
+        if (margin <= best)
+            continue;
+        best = margin;
+        *ret = (struct sl_stamp_found){stamp, x, block, finder->y, finder->y + ROW_STEP};
+    }
+    if (best < 0)
         return false;
-    *ret = bits >> 8;
+    struct sl_stamp stamp;
+    const double block = refine(finder, from, ret->block);
+    if (fits(finder, from - block, block) &&
+        read_line(finder->row, from - block, block, MARGIN_MIN, &stamp) >= 0 &&
+        stamp.camera == ret->stamp.camera && stamp.number == ret->stamp.number) {
+        ret->x = from - block;
+        ret->block = block;
+    }
     return true;
+}
+
+static bool near(double a, double b, double reach)
+{
+    return a - b < reach && b - a < reach;
+}
+
+/* Adds a row's reading to what the rows above it said. */
+static void note(struct finder *finder, const struct sl_stamp_found *row)
+{
+    for (int i = 0; i < finder->count; i++) {
+        struct sl_stamp_found *found = &finder->found[i];
+        if (found->stamp.camera == row->stamp.camera && found->stamp.number == row->stamp.number &&
+            near(found->x, row->x, row->block / 2) && row->top - found->bottom <= ROW_STEP) {
+            found->bottom = row->bottom;
+            return;
+        }
+    }
+    if (finder->count < CANDIDATES_MAX)
+        finder->found[finder->count++] = *row;
+}
+
+static void search_row(struct finder *finder)
+{
+    const uint8_t *row = finder->row;
+    for (int x = 1; x < finder->width;) {
+        if (!bright(row, x) || bright(row, x - 1)) {
+            x++;
+            continue;
+        }
+        int end = x + 1;
+        while (end < finder->width && bright(row, end))
+            end++;
+        struct sl_stamp_found found;
+        if (end < finder->width && try_lead(finder, edge(row, x), edge(row, end), &found)) {
+            note(finder, &found);
+            end = (int)(found.x + SL_STAMP_BLOCKS * found.block);
+        }
+        x = end;
+    }
+}
+
+int sl_stamp_find(const uint8_t *pixels, int width, int height, struct sl_stamp_found *ret, int max)
+{
+    struct finder finder = {.width = width};
+    for (finder.y = 0; finder.y < height; finder.y += ROW_STEP) {
+        finder.row = pixels + (size_t)finder.y * (size_t)width;
+        search_row(&finder);
+    }
+    int count = 0;
+    for (int i = 0; i < finder.count; i++) {
+        const struct sl_stamp_found *found = &finder.found[i];
+        const int rows = found->bottom - found->top;
+        bool tallest = rows >= HEIGHT_MIN * found->block;
+        for (int j = 0; j < finder.count && tallest; j++) {
+            const struct sl_stamp_found *other = &finder.found[j];
+            const int its = other->bottom - other->top;
+            tallest =
+                other->stamp.camera != found->stamp.camera || its < rows || (its == rows && j >= i);
+        }
+        if (tallest && count < max)
+            ret[count++] = *found;
+    }
+    return count;
 }

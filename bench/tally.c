@@ -110,34 +110,54 @@ static sl_ns longest_freeze(const struct sl_tally *tally, sl_ns from, sl_ns to)
     return to - last > longest ? to - last : longest;
 }
 
+static void collect(const struct sl_tally *tally, uint32_t count, sl_ns from, sl_ns to,
+                    struct sl_tally_result *result)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        const sl_ns handed = tally->handed[i], seen = tally->seen[i];
+        if (handed < from || handed >= to)
+            continue;
+        result->frames[result->handed++] =
+            (struct sl_tally_frame){i, handed - from, seen ? seen - from : SL_NEVER};
+        if (seen)
+            result->ages[result->shown++] = seen - handed;
+    }
+}
+
 int sl_tally_result(const struct sl_tally *tally, sl_ns from, sl_ns to, struct sl_tally_result *ret)
 {
     const uint32_t count = sl_tally_handed_count(tally);
+    const size_t room = count ? count : 1;
     struct sl_tally_result result = {.out_of_order = tally->out_of_order,
                                      .misread = tally->misread};
-    sl_ns *ages = malloc((count ? count : 1) * sizeof(*ages));
-    if (!ages)
+    result.ages = malloc(room * sizeof(*result.ages));
+    result.frames = malloc(room * sizeof(*result.frames));
+    if (!result.ages || !result.frames) {
+        sl_tally_result_free(&result);
         return -ENOMEM;
-    for (uint32_t i = 0; i < count; i++) {
-        if (tally->handed[i] < from || tally->handed[i] >= to)
-            continue;
-        result.handed++;
-        if (tally->seen[i])
-            ages[result.shown++] = tally->seen[i] - tally->handed[i];
     }
+    collect(tally, count, from, to, &result);
     if (!result.shown) {
-        free(ages);
+        sl_tally_result_free(&result);
         return -ENODATA;
     }
-    sl_sort_times(ages, result.shown);
-    result.ages = ages;
+    const size_t shown = result.shown;
+    sl_sort_times(result.ages, shown);
     result.not_shown = result.handed - result.shown;
-    result.shown_per_s = (double)result.shown * SL_SEC / (double)(to - from);
-    result.p50 = sl_quantile(ages, result.shown, 0.50);
-    result.p95 = sl_quantile(ages, result.shown, 0.95);
-    result.p99 = sl_quantile(ages, result.shown, 0.99);
-    result.max = ages[result.shown - 1];
+    result.shown_per_s = (double)shown * SL_SEC / (double)(to - from);
+    result.p50 = sl_quantile(result.ages, shown, 0.50);
+    result.p95 = sl_quantile(result.ages, shown, 0.95);
+    result.p99 = sl_quantile(result.ages, shown, 0.99);
+    result.max = result.ages[shown - 1];
     result.freeze = longest_freeze(tally, from, to);
     *ret = result;
     return 0;
+}
+
+void sl_tally_result_free(struct sl_tally_result *result)
+{
+    free(result->ages);
+    free(result->frames);
+    result->ages = NULL;
+    result->frames = NULL;
 }

@@ -31,6 +31,12 @@ sl_ns sl_tally_handed_at(const struct sl_tally *tally, uint32_t number);
  * handed over are misread and ignored (counted). */
 bool sl_tally_seen(struct sl_tally *tally, uint32_t number, sl_ns now);
 
+struct sl_tally_frame {
+    uint32_t number;
+    sl_ns handed; /* since the window began */
+    sl_ns seen;   /* the same; SL_NEVER: it was not */
+};
+
 struct sl_tally_result {
     uint32_t handed; /* within the window */
     uint32_t shown;  /* of these: handed == shown + not_shown */
@@ -38,10 +44,14 @@ struct sl_tally_result {
     uint32_t out_of_order; /* an older frame came after a newer one */
     uint32_t misread;
     double shown_per_s;
-    sl_ns p50, p95, p99, max; /* of the ages: handed over -> first seen */
-    sl_ns freeze;             /* longest time without a new frame, in the window */
-    sl_ns *ages;              /* `shown` of them, ascending; free() */
+    sl_ns p50, p95, p99, max;      /* of the ages: handed over -> first seen */
+    sl_ns freeze;                  /* longest time without a new frame, in the window */
+    sl_ns *ages;                   /* `shown` of them, ascending */
+    struct sl_tally_frame *frames; /* `handed` of them, in order */
 };
+
+/* NULL inside is fine. */
+void sl_tally_result_free(struct sl_tally_result *result);
 
 /* For frames handed over in [from, to). 0, -ENODATA (none was shown) or -ENOMEM. */
 SL_MUST_CHECK int sl_tally_result(const struct sl_tally *tally, sl_ns from, sl_ns to,

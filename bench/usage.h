@@ -12,6 +12,7 @@
 #define SL_USAGE_THREADS 64
 
 struct sl_usage_thread {
+    int tid;
     char name[16];
     sl_ns cpu; /* user and system */
 };

@@ -56,11 +56,16 @@ static void ages_and_freezes(void **state)
     assert_int_equal(r.freeze, 26 * SL_MS); /* from 403 to 429 ms */
     assert_int_equal((int)(r.shown_per_s * 10 + 0.5), 975);
     assert_int_equal(r.ages[0], 3 * SL_MS);
-    free(r.ages);
+    assert_int_equal(r.frames[0].number, 19); /* handed over at 200 ms */
+    assert_int_equal(r.frames[0].handed, 0);
+    assert_int_equal(r.frames[0].seen, 3 * SL_MS);
+    assert_int_equal(r.frames[40 - 19].seen, SL_NEVER);
+    assert_int_equal(r.frames[39].handed, 390 * SL_MS);
+    sl_tally_result_free(&r);
     /* Nothing new at the end of the window is a freeze, too. */
     assert_int_equal(sl_tally_result(tally, 900 * SL_MS, 1500 * SL_MS, &r), 0);
     assert_int_equal(r.freeze, 1500 * SL_MS - 1003 * SL_MS);
-    free(r.ages);
+    sl_tally_result_free(&r);
     sl_tally_destroy(tally);
 }
 
@@ -79,7 +84,7 @@ static void order(void **state)
     assert_int_equal(r.out_of_order, 1);
     assert_int_equal(r.shown, 2);
     assert_int_equal(r.handed, r.shown + r.not_shown);
-    free(r.ages);
+    sl_tally_result_free(&r);
     sl_tally_destroy(tally);
     sl_tally_destroy(NULL);
     assert_int_equal(sl_tally_create(&tally, 0), -EINVAL);
