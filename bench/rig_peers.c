@@ -14,6 +14,7 @@
 #include "bench/rig_child.h"
 
 #define SRTP_KEY "012345678901234567890123456789012345678901234567890123456789"
+#define RECEIVE_BUFFER "1000000" /* the usual size has no room for a key frame of 720p */
 #define TEXT_MAX 2048
 #define PORT_PATIENCE (10 * SL_SEC)
 
@@ -73,13 +74,15 @@ static int start_receiving(struct sl_rig *rig, const struct sl_rig_config *confi
 enum transport { SRTP, ULPFEC, SRT };
 
 /*
- * A jitter buffer only waits for packets that are missing; it is the sink, obeying time stamps,
- * that holds back all the others for its latency, and so evens out their jitter.
+ * A jitter buffer alone only waits for packets that are missing; it is a sink that obeys time
+ * stamps that holds back the others for as long, and so evens out their jitter. Where parity or SRT
+ * repair, what is shown and how smoothly is better without: measured.
  */
 struct gst {
     enum transport transport;
     int latency;    /* ms, of the jitter buffer or of SRT */
     int percentage; /* of parity */
+    bool clocked;   /* the sink obeys time stamps */
 };
 
 /* Splits a pipeline at blanks; values have none. */
@@ -99,7 +102,8 @@ static void receiving(char text[TEXT_MAX], const struct gst *gst, int port)
     switch (gst->transport) {
     case SRTP:
         snprintf(text, TEXT_MAX,
-                 "udpsrc address=127.0.0.1 port=%d caps=application/x-srtp,%s,ssrc=(uint)1111,"
+                 "udpsrc address=127.0.0.1 buffer-size=" RECEIVE_BUFFER
+                 " port=%d caps=application/x-srtp,%s,ssrc=(uint)1111,"
                  "srtp-key=(buffer)" SRTP_KEY ",srtp-cipher=(string)aes-128-icm,"
                  "srtp-auth=(string)hmac-sha1-80,srtcp-cipher=(string)aes-128-icm,"
                  "srtcp-auth=(string)hmac-sha1-80 ! srtpdec ! rtpjitterbuffer latency=%d ! "
@@ -108,7 +112,8 @@ static void receiving(char text[TEXT_MAX], const struct gst *gst, int port)
         return;
     case ULPFEC:
         snprintf(text, TEXT_MAX,
-                 "udpsrc address=127.0.0.1 port=%d caps=application/x-rtp,%s ! "
+                 "udpsrc address=127.0.0.1 buffer-size=" RECEIVE_BUFFER
+                 " port=%d caps=application/x-rtp,%s ! "
                  "rtpstorage size-time=220000000 ! rtpssrcdemux ! application/x-rtp,%s ! "
                  "rtpjitterbuffer do-lost=1 latency=%d ! rtpulpfecdec pt=122 ! rtph264depay",
                  port, rtp, rtp, gst->latency);
@@ -158,8 +163,10 @@ static int start_gst(struct sl_rig *rig, const struct sl_rig_config *config, con
     if (err != 0)
         return err;
     receiving(network, gst, port);
-    snprintf(text, sizeof(text), "%s ! h264parse ! avdec_h264 ! videoconvert ! ximagesink sync=%d",
-             network, gst->latency > 0);
+    snprintf(text, sizeof(text),
+             "%s ! h264parse ! avdec_h264 ! videoconvert ! ximagesink sync=%d "
+             "qos=0 max-lateness=-1",
+             network, gst->clocked);
     struct sl_words words = pipeline_words(text);
     err = start_receiving(rig, config, "receiving gst-launch", &words, &port, why, why_len);
     if (err != 0)
@@ -189,12 +196,12 @@ static int start_gst(struct sl_rig *rig, const struct sl_rig_config *config, con
         const struct gst gst = {__VA_ARGS__};                                                      \
         return start_gst(rig, config, &gst, why, why_len);                                         \
     }
-GST_PATH(start_srtp_0, SRTP, 0, 0)
-GST_PATH(start_srtp_50, SRTP, 50, 0)
-GST_PATH(start_srtp_200, SRTP, 200, 0)
-GST_PATH(start_ulpfec_25, ULPFEC, 50, 25)
-GST_PATH(start_ulpfec_50, ULPFEC, 50, 50)
-GST_PATH(start_srt, SRT, 120, 0)
+GST_PATH(start_srtp_0, SRTP, 0, 0, false)
+GST_PATH(start_srtp_50, SRTP, 50, 0, true)
+GST_PATH(start_srtp_200, SRTP, 200, 0, true)
+GST_PATH(start_ulpfec_25, ULPFEC, 50, 25, false)
+GST_PATH(start_ulpfec_50, ULPFEC, 50, 50, false)
+GST_PATH(start_srt, SRT, 120, 0, false)
 
 static int start_floor(struct sl_rig *rig, const struct sl_rig_config *config, char *why,
                        size_t why_len)
@@ -215,7 +222,7 @@ static int start_ffplay(struct sl_rig *rig, const struct sl_rig_config *config, 
     int err = free_port(&port, why, why_len);
     if (err != 0)
         return err;
-    snprintf(url, sizeof(url), "udp://127.0.0.1:%d", port);
+    snprintf(url, sizeof(url), "udp://127.0.0.1:%d?buffer_size=" RECEIVE_BUFFER, port);
     /* Without the two limits it looks at the stream for 5 s before it shows anything. */
     const char *const playing[] = {
         "ffplay", "-loglevel", "error",      "-fflags", "nobuffer",
