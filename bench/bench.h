@@ -25,6 +25,7 @@ struct sl_bench_options {
     struct sl_frame_size size;
     int fps, cameras;
     int64_t bitrate_bps; /* of 1280x720; other sizes by their pixels */
+    bool bitrate_given;  /* otherwise that is what is usual */
     const char *preset;
     bool floor, peers_only;
     const char *impair; /* words of `impair` between sender and receiver, blanks between; or NULL */

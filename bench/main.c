@@ -8,6 +8,7 @@
 #include "bench/impair.h"
 #include "bench/latency.h"
 #include "bench/options.h"
+#include "bench/rig_peers.h"
 #include "bench/run.h"
 
 static atomic_bool stop;
@@ -97,6 +98,11 @@ int main(int argc, char **argv)
         fprintf(stderr, "sightline-bench: %s: got '%s', wanted options only\n", line.command,
                 line.words[0]);
         return 2;
+    }
+    char why[256];
+    if (line.options.peer && sl_peer_check(line.options.peer, why, sizeof(why)) != 0) {
+        fprintf(stderr, "sightline-bench: %s\n", why);
+        return 1;
     }
     if (strcmp(line.command, "latency") == 0)
         return latency(&line.options);

@@ -8,6 +8,7 @@
 #include "bench/impair.h"
 
 #define SECONDS_MAX 3600
+#define USUAL_BITRATE 4000000
 
 static int parse_seconds(void *options, const char *text, char *wanted, size_t wanted_len)
 {
@@ -116,8 +117,7 @@ static const struct sl_option options[] = {
      .type = SL_OPTION_RATE,
      .offset = AT(bitrate_bps),
      .value = "RATE",
-     .initial = "4M",
-     .help = "of 1280x720; other sizes in proportion to their pixels",
+     .help = "of 1280x720 (default 4M; loss: 2M); other sizes in proportion to their pixels",
      .min = 100000,
      .max = 100000000},
     {.name = "preset",
@@ -210,6 +210,9 @@ int sl_bench_options_parse(struct sl_bench_command_line *ret, int argc, char **a
         return args.status;
     if (check(&line.options, err) != 0)
         return 2;
+    line.options.bitrate_given = line.options.bitrate_bps != 0;
+    if (!line.options.bitrate_given)
+        line.options.bitrate_bps = USUAL_BITRATE;
     if (args.positional_count)
         line.command = args.positional[0];
     for (int i = 1; i < args.positional_count; i++)

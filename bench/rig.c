@@ -184,7 +184,7 @@ int sl_rig_start(struct sl_rig *rig, const struct sl_rig_path *path,
 {
     char log[PATH_MAX + 8];
     *rig = (struct sl_rig){.log_fd = -1};
-    rig->repaired = NAN;
+    rig->resent = NAN;
     for (int i = 0; i < SL_RIG_CHILDREN; i++) {
         rig->children[i] = (struct sl_child){.pid = 0, .in = -1, .out = -1};
         rig->media_bytes[i] = NAN;

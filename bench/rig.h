@@ -41,7 +41,7 @@ struct sl_rig_counters {
     double lost_packets;             /* of these, what it lost                            */
     double media_bytes;              /* H.264 that was sent                               */
     double decoded, decoded_seconds; /* frames, in so many seconds; one camera only       */
-    double repaired;                 /* packets the viewer's leg had again; one camera only */
+    double resent;                   /* packets sent again; one camera only               */
 };
 
 /* What a program has printed lately. */
@@ -59,7 +59,7 @@ struct sl_rig {
     int log_fd;
     struct sl_rig_heard heard[SL_RIG_CHILDREN];
     double media_bytes[SL_RIG_CHILDREN]; /* as each last told; decoded is summed up */
-    double decoded, decoded_seconds, repaired;
+    double decoded, decoded_seconds, resent;
     struct sl_rig_counters link; /* as impair last told */
 };
 

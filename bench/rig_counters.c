@@ -25,19 +25,20 @@ static double number_after(const char *line, const char *name)
 static void take_sender(struct sl_rig *rig, int index, const char *line)
 {
     const double bytes = number_after(line, " bytes=");
-    if (!isnan(bytes))
-        rig->media_bytes[index] = bytes;
+    const double resent = number_after(line, " resent=");
+    if (isnan(bytes) || isnan(resent))
+        return;
+    rig->media_bytes[index] = bytes;
+    rig->resent = resent;
 }
 
 static void take_viewer(struct sl_rig *rig, const char *line)
 {
     const double decoded = number_after(line, " decoded ");
-    const double repaired = number_after(line, " repaired ");
-    if (isnan(decoded) || isnan(repaired))
+    if (isnan(decoded))
         return;
     rig->decoded += decoded * STATS_SECONDS;
     rig->decoded_seconds += STATS_SECONDS;
-    rig->repaired = repaired;
 }
 
 static void take_impair(struct sl_rig *rig, const char *line)
@@ -130,7 +131,7 @@ void sl_rig_counters(struct sl_rig *rig, struct sl_rig_counters *ret)
     *ret = rig->link;
     ret->decoded = rig->decoded_seconds > 0 ? rig->decoded : NAN;
     ret->decoded_seconds = rig->decoded_seconds;
-    ret->repaired = rig->repaired;
+    ret->resent = rig->resent;
     ret->media_bytes = NAN;
     for (int i = 0; i < rig->count; i++)
         if (!isnan(rig->media_bytes[i]))

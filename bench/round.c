@@ -253,7 +253,7 @@ static void fill_counters(struct round *round, const struct sl_rig_counters *bef
     result->media_bytes = after.media_bytes - before->media_bytes;
     result->decoded = after.decoded - before->decoded;
     result->decoded_seconds = after.decoded_seconds - before->decoded_seconds;
-    result->repaired = after.repaired - before->repaired;
+    result->resent = after.resent - before->resent;
 }
 
 static int measure(struct round *round)
@@ -318,7 +318,7 @@ int sl_round_run(struct sl_round_result *ret, struct sl_stage *stage,
     round->rig.log_fd = -1;
     round->result.cameras = round->cameras;
     round->result.sent_bytes = round->result.sent_packets = round->result.lost_packets = NAN;
-    round->result.media_bytes = round->result.repaired = NAN;
+    round->result.media_bytes = round->result.resent = NAN;
     round->result.decoded = round->result.decoded_seconds = NAN;
     prctl(PR_SET_TIMERSLACK, 1);
     int err = set_up(round);

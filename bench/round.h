@@ -64,7 +64,7 @@ struct sl_round_result {
     /* Of the path's own making, with rig.count, as rig.h says; from some 0.5 s before the window to
      * some 0.5 s after it. NAN: it does not tell. */
     double sent_bytes, sent_packets, lost_packets, media_bytes;
-    double decoded, decoded_seconds, repaired;
+    double decoded, decoded_seconds, resent;
 };
 
 /* 0; -EINTR (told to stop) or -errno with `why`: what failed, and the end of what the programs
