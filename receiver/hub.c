@@ -9,6 +9,8 @@
 #include <sys/epoll.h>
 
 #include "base/log.h"
+#include "base/time.h"
+#include "base/trace.h"
 #include "receiver/limiter.h"
 #include "receiver/peers.h"
 #include "stun/stun.h"
@@ -43,6 +45,8 @@ struct sl_hub {
     struct sl_camera *cameras;
     struct sl_limiter *stun_limiter;
     struct sl_hub_stats stats;
+    uint32_t traced[RECEIVE_BATCH]; /* timestamps of frames that leave with this turn's flush */
+    int traced_count;
 };
 
 struct sl_hub_limits sl_hub_limits_default(void)
@@ -262,12 +266,35 @@ static void peer_state(void *ctx, enum sl_session_state state, const char *reaso
         peer_over(peer, reason ? reason : "no reason given", now);
 }
 
+/* A frame's last packet, which is with the relay. By its timestamp as viewers see it. */
+static void trace_frame(const struct sl_peer *peer, uint32_t timestamp, sl_ns in)
+{
+    struct sl_hub *hub = peer->hub;
+    timestamp += sl_relay_timestamp_offset(peer->camera->relay, SL_VIDEO);
+    sl_trace_note(hub->config.trace, SL_TRACE_RELAY_IN, timestamp, 0, in);
+    if (hub->traced_count < RECEIVE_BATCH)
+        hub->traced[hub->traced_count++] = timestamp;
+}
+
+static void trace_flushed(struct sl_hub *hub)
+{
+    const sl_ns now = hub->traced_count ? sl_time_now() : 0;
+    for (int i = 0; i < hub->traced_count; i++)
+        sl_trace_note(hub->config.trace, SL_TRACE_RELAY_OUT, hub->traced[i], 0, now);
+    hub->traced_count = 0;
+}
+
 static void peer_packet(void *ctx, enum sl_media_kind kind, const struct sl_rtp_packet *packet,
                         bool repaired, sl_ns now)
 {
     struct sl_peer *peer = ctx;
-    if (!peer->doomed && peer->camera->publisher == peer)
-        sl_relay_packet(peer->camera->relay, kind, packet, repaired, now);
+    if (peer->doomed || peer->camera->publisher != peer)
+        return;
+    const bool traced = peer->hub->config.trace && kind == SL_VIDEO && packet->marker;
+    const sl_ns in = traced ? sl_time_now() : 0;
+    sl_relay_packet(peer->camera->relay, kind, packet, repaired, now);
+    if (traced)
+        trace_frame(peer, packet->timestamp, in);
 }
 
 static void peer_keyframe_wanted(void *ctx, sl_ns now)
@@ -603,6 +630,7 @@ static void flush(void *ctx)
     struct sl_hub *hub = ctx;
     bool buried = false;
     sl_udp_flush(hub->config.udp);
+    trace_flushed(hub);
     while (hub->touched) {
         struct sl_peer *peer = hub->touched;
         hub->touched = peer->next_touched;

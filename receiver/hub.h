@@ -46,6 +46,7 @@ struct sl_hub_config {
     struct sl_random *random;
     sl_ns epoch; /* sl_time_epoch() */
     struct sl_hub_limits limits;
+    struct sl_trace *trace; /* or NULL */
 };
 
 /* 0 or -errno. What `config` points to must outlive the hub. */

@@ -6,6 +6,7 @@
 #include "base/log.h"
 #include "base/random.h"
 #include "base/time.h"
+#include "base/trace.h"
 #include "net/loop.h"
 #include "net/resolve.h"
 #include "net/udp.h"
@@ -21,9 +22,11 @@
 
 /* Requests that HTTP can have open, snapshots and news of every camera. */
 #define EXCHANGE_CAPACITY 4096
+#define TRACE_RECORDS (1 << 19) /* nine minutes of 16 cameras at 30/s */
 
 struct receiver {
     struct sl_receiver_options options;
+    struct sl_trace *trace; /* NULL: not wanted */
     struct sl_datadir datadir;
     struct sl_dtls_identity *identity;
     struct sl_store *store;      /* the one that writes */
@@ -48,6 +51,17 @@ static int fail_addr(const char *flag, const struct sl_addr *addr, int err)
 {
     char text[SL_ADDR_TEXT], what[160];
     snprintf(what, sizeof(what), "--%s %s: %s", flag, sl_addr_text(addr, text), strerror(-err));
+    return fail(what);
+}
+
+static int open_trace(struct receiver *r)
+{
+    char what[300];
+    const char *path = r->options.trace;
+    const int err = path ? sl_trace_open(&r->trace, path, TRACE_RECORDS) : 0;
+    if (err == 0)
+        return 0;
+    snprintf(what, sizeof(what), "--trace %.200s: %s", path, strerror(-err));
     return fail(what);
 }
 
@@ -118,7 +132,8 @@ static int start_parts(struct receiver *r, int listen_fd)
                                       .identity = r->identity,
                                       .random = &r->hub_random,
                                       .epoch = r->epoch,
-                                      .limits = sl_hub_limits_default()};
+                                      .limits = sl_hub_limits_default(),
+                                      .trace = r->trace};
     struct sl_server_config server = {.listen_fd = listen_fd,
                                       .answer = {.identity = r->identity},
                                       .store = r->http_store,
@@ -172,8 +187,8 @@ static int init_parts(struct receiver *r)
 static int run(struct receiver *r)
 {
     int listen_fd = -1;
-    if (open_data(r) || open_sockets(r, &listen_fd) || init_parts(r) || start_parts(r, listen_fd) ||
-        remember_listen(r) || say_ready(r))
+    if (open_trace(r) || open_data(r) || open_sockets(r, &listen_fd) || init_parts(r) ||
+        start_parts(r, listen_fd) || remember_listen(r) || say_ready(r))
         return 1;
     const int err = sl_loop_run(r->loop);
     sl_server_stop(r->server);
@@ -193,6 +208,7 @@ static void destroy(struct receiver *r)
     sl_dtls_identity_destroy(r->identity);
     sl_datadir_close(&r->datadir);
     sl_srtp_library_fini();
+    sl_trace_close(r->trace);
 }
 
 int main(int argc, char **argv)

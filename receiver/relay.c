@@ -392,6 +392,11 @@ void sl_relay_packet(struct sl_relay *relay, enum sl_media_kind kind,
         request_if_due(relay, now);
 }
 
+uint32_t sl_relay_timestamp_offset(const struct sl_relay *relay, enum sl_media_kind kind)
+{
+    return relay->tracks[kind].timestamp_offset;
+}
+
 /* ---- Subscribers ---- */
 
 int sl_relay_join(struct sl_relay *relay, struct sl_feed *feed, void *session)

@@ -63,6 +63,9 @@ void sl_relay_publish(struct sl_relay *relay, void *session, sl_ns now);
 void sl_relay_packet(struct sl_relay *relay, enum sl_media_kind kind,
                      const struct sl_rtp_packet *packet, bool repaired, sl_ns now);
 
+/* What is added to the timestamps of this publisher, by now. */
+uint32_t sl_relay_timestamp_offset(const struct sl_relay *relay, enum sl_media_kind kind);
+
 /* A subscriber whose session is not connected yet. 0 or -ENOMEM. */
 SL_MUST_CHECK int sl_relay_join(struct sl_relay *relay, struct sl_feed *feed, void *session);
 /* Its session is connected: media flows. */

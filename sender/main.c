@@ -9,6 +9,7 @@
 
 #include "base/log.h"
 #include "base/time.h"
+#include "base/trace.h"
 #include "sender/options.h"
 #include "sender/pipeline.h"
 #include "sender/report.h"
@@ -16,12 +17,14 @@
 #include "srtp/srtp.h"
 
 #define AUDIO_BITRATE_BPS 64000
+#define TRACE_RECORDS (1 << 17) /* a quarter of an hour at 30/s */
 
 /* The parts, in the order in which they are made. */
 struct sender {
     struct sl_sender_options options;
     sl_ns epoch;
     struct sl_random random;
+    struct sl_trace *trace; /* NULL: not wanted */
     struct sl_capture *capture;
     struct sl_audio *test_audio;
     struct sl_loop *loop;
@@ -58,6 +61,15 @@ static int catch_signals(void)
 /* ---- Sources and encoders: all that can be wrong before anybody is called ---- */
 
 /* -1: go on; else the exit status. */
+static int open_trace(struct sender *sender)
+{
+    const char *path = sender->options.trace;
+    const int error = path ? sl_trace_open(&sender->trace, path, TRACE_RECORDS) : 0;
+    if (error)
+        sl_error("--trace %s: %s", path, strerror(-error));
+    return error ? 1 : -1;
+}
+
 static int open_sources(struct sender *sender)
 {
     const struct sl_sender_options *options = &sender->options;
@@ -187,6 +199,7 @@ static int make_pipeline(struct sender *sender)
         .halt = &halt,
         .fps = sender->options.fps,
         .gop = sender->options.gop,
+        .trace = sender->trace,
     };
     return sl_pipeline_create(&sender->pipeline, &config);
 }
@@ -208,6 +221,7 @@ static int make_uplink(struct sender *sender)
                 .retries = sender->options.retries,
             },
         .pipeline = sender->pipeline,
+        .trace = sender->trace,
         .handler = &uplink_handler,
         .ctx = sender,
     };
@@ -250,6 +264,7 @@ static void unmake(struct sender *sender)
     sl_loop_destroy(sender->loop);
     sl_audio_close(sender->test_audio);
     sl_capture_close(sender->capture);
+    sl_trace_close(sender->trace);
     sl_halt_fini(&halt);
 }
 
@@ -267,7 +282,8 @@ int main(int argc, char **argv)
     const int error = catch_signals();
     if (error)
         sl_error("signals: %s", strerror(-error));
-    status = error ? 1 : open_sources(&sender);
+    status = error ? 1 : open_trace(&sender);
+    status = status >= 0 ? status : open_sources(&sender);
     status = status >= 0 ? status : make_loop(&sender);
     status = status >= 0 ? status : open_encoders(&sender);
     status = status >= 0 ? status : make_and_run(&sender);

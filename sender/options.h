@@ -20,6 +20,7 @@ struct sl_sender_options {
     sl_ns gop;
     const char *name, *location, *via_text;
     sl_ns stats;
+    const char *trace; /* file, or NULL */
     bool verbose;
 
     /* Made of it. */

@@ -68,6 +68,12 @@ static void count(_Atomic uint64_t *counter)
                           memory_order_relaxed);
 }
 
+static void trace(const struct sl_pipeline *pipeline, enum sl_trace_stage stage, sl_ns captured)
+{
+    if (pipeline->config.trace)
+        sl_trace_note(pipeline->config.trace, stage, (uint64_t)captured, 0, sl_time_now());
+}
+
 static bool is_live(const struct sl_pipeline *pipeline)
 {
     return atomic_load_explicit(&pipeline->requests, memory_order_acquire) & REQUEST_LIVE;
@@ -117,6 +123,7 @@ static int capture_all(struct sl_pipeline *pipeline)
         if (got != 1)
             break;
         count(&pipeline->captured);
+        trace(pipeline, SL_TRACE_CAPTURED, picture->captured);
         if (too_soon(pipeline, picture->captured, &next))
             count(&pipeline->skipped);
         else
@@ -184,6 +191,8 @@ static int encode(struct sl_pipeline *pipeline, struct picture *picture,
     };
     struct sl_encoded encoded;
     const sl_ns began = sl_time_now();
+    sl_trace_note(pipeline->config.trace, SL_TRACE_ENCODE_BEGUN, (uint64_t)picture->captured, 0,
+                  began);
     const int error = sl_video_encoder_encode(pipeline->config.video, &view, key, &encoded);
     if (error)
         return error;
@@ -196,6 +205,8 @@ static int encode(struct sl_pipeline *pipeline, struct picture *picture,
     unit->key = encoded.key;
     unit->captured = picture->captured;
     unit->encode_time = sl_time_now() - began;
+    sl_trace_note(pipeline->config.trace, SL_TRACE_ENCODED, (uint64_t)picture->captured, 0,
+                  began + unit->encode_time);
     return 0;
 }
 

@@ -19,6 +19,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/trace.h"
 #include "base/types.h"
 #include "base/wake.h"
 #include "codec/encoder.h"
@@ -39,6 +40,7 @@ struct sl_pipeline_config {
     int fps;              /* pictures beyond this rate are left out; 0: none are */
     sl_ns
         gop; /* a key frame at least this often, however slow the source; 0: as the encoder will */
+    struct sl_trace *trace; /* or NULL */
 };
 
 /* Starts the threads. 0 or -errno. */

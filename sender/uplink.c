@@ -6,6 +6,7 @@
 #include <sys/epoll.h>
 
 #include "base/time.h"
+#include "base/trace.h"
 #include "media/h264_pack.h"
 #include "rtp/history.h"
 
@@ -18,6 +19,9 @@
  * frame carry the same. */
 #define EXTENSION_BYTES 32
 #define PAYLOAD_MAX (SL_RTP_PLAIN_MAX - SL_RTP_HEADER_BYTES - EXTENSION_BYTES)
+
+/* Access units in one turn of the loop; more than the pipeline's ring holds. */
+#define TRACED_MAX 16
 
 _Static_assert(SL_OPUS_PACKET_MAX <= PAYLOAD_MAX, "an Opus packet fits a datagram");
 
@@ -34,6 +38,11 @@ struct sl_uplink {
     struct sl_watch watch;
     struct stream streams[SL_MEDIA_KINDS];
     bool live, key_first, end_told;
+    struct traced {
+        sl_ns captured;
+        uint32_t timestamp;
+    } traced[TRACED_MAX]; /* that wait for this turn's flush */
+    int traced_count;
     struct sl_uplink_stats stats;
 };
 
@@ -104,6 +113,26 @@ static void time_unit(struct sl_uplink *uplink, const struct sl_access_unit *uni
         stats->age_max = age;
 }
 
+/* Of frames whose packets are with the endpoint: they leave at the end of this turn. */
+static void trace_later(struct sl_uplink *uplink, sl_ns captured, uint32_t at)
+{
+    if (uplink->config.trace && uplink->traced_count < TRACED_MAX)
+        uplink->traced[uplink->traced_count++] = (struct traced){captured, at};
+}
+
+/* After the endpoint's own: the kernel has everything now. */
+static void flushed(void *ctx)
+{
+    struct sl_uplink *uplink = ctx;
+    if (!uplink->traced_count)
+        return;
+    const sl_ns now = sl_time_now();
+    for (int i = 0; i < uplink->traced_count; i++)
+        sl_trace_note(uplink->config.trace, SL_TRACE_SENT, (uint64_t)uplink->traced[i].captured,
+                      uplink->traced[i].timestamp, now);
+    uplink->traced_count = 0;
+}
+
 static void send_unit(struct sl_uplink *uplink, const struct sl_access_unit *unit)
 {
     uplink->stats.units++;
@@ -117,6 +146,7 @@ static void send_unit(struct sl_uplink *uplink, const struct sl_access_unit *uni
         return;
     }
     uplink->key_first = false;
+    trace_later(uplink, unit->captured, frame.timestamp);
     uplink->stats.sent++;
     uplink->stats.keys += unit->key;
     time_unit(uplink, unit, frame.now);
@@ -212,7 +242,9 @@ static int set_up(struct sl_uplink *uplink)
     endpoint->publish = true;
     endpoint->handler = &endpoint_handler;
     endpoint->ctx = uplink;
-    const int error = sl_endpoint_create(&uplink->endpoint, endpoint);
+    int error = sl_endpoint_create(&uplink->endpoint, endpoint);
+    if (!error && uplink->config.trace)
+        error = sl_loop_add_flush(endpoint->loop, flushed, uplink);
     return error ? error
                  : sl_loop_watch(endpoint->loop, &uplink->watch,
                                  sl_pipeline_wake(uplink->config.pipeline)->fd, EPOLLIN,
@@ -251,6 +283,7 @@ void sl_uplink_destroy(struct sl_uplink *uplink)
     if (!uplink)
         return;
     sl_loop_unwatch(&uplink->watch);
+    sl_loop_remove_flush(uplink->config.endpoint.loop, uplink);
     sl_endpoint_destroy(uplink->endpoint);
     for (int kind = 0; kind < SL_MEDIA_KINDS; kind++)
         sl_history_destroy(uplink->streams[kind].history);

@@ -29,6 +29,7 @@ struct sl_uplink_handler {
 struct sl_uplink_config {
     struct sl_endpoint_config endpoint; /* publish, handler and ctx are filled in here */
     struct sl_pipeline *pipeline;
+    struct sl_trace *trace; /* or NULL */
     const struct sl_uplink_handler *handler;
     void *ctx;
 };

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "base/time.h"
+#include "base/trace.h"
 #include "jitter/audio.h"
 #include "jitter/jitter.h"
 #include "viewer/decode.h"
@@ -65,6 +66,15 @@ static void release_held(struct sl_feed *feed, sl_ns now)
     }
 }
 
+static void trace_frame(const struct sl_feed *feed, const struct sl_jitter_frame *frame)
+{
+    struct sl_trace *trace = feed->config.trace;
+    if (!trace)
+        return;
+    sl_trace_note(trace, SL_TRACE_ARRIVED, frame->timestamp, 0, frame->arrived);
+    sl_trace_note(trace, SL_TRACE_RELEASED, frame->timestamp, 0, sl_time_now());
+}
+
 static void hand_over(struct sl_feed *feed, const struct sl_jitter_frame *frame, sl_ns now)
 {
     struct sl_unit unit = {
@@ -74,8 +84,10 @@ static void hand_over(struct sl_feed *feed, const struct sl_jitter_frame *frame,
         .late = frame->late,
         .has_capture = frame->has_capture,
         .captured = sl_ntp_to_ns(frame->capture_ntp, feed->config.epoch),
+        .timestamp = frame->timestamp,
         .offered = now,
     };
+    trace_frame(feed, frame);
     if (feed->config.latency > 0) {
         unit.due = frame->due;
         unit.offered = frame->due - DECODE_AHEAD > now ? frame->due - DECODE_AHEAD : now;
@@ -270,6 +282,7 @@ static int create_lane(struct sl_feed *feed)
     int error = sl_lane_create(&feed->lane, units, feed->config.shown, feed->config.wanted);
     if (error)
         return error;
+    sl_lane_trace(feed->lane, feed->config.trace);
     error = sl_decode_attach(feed->config.decode, feed->lane);
     if (error < 0)
         return error;

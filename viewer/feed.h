@@ -17,6 +17,7 @@
 struct sl_decode;
 struct sl_feed;
 struct sl_sound;
+struct sl_trace;
 struct sl_wake;
 
 struct sl_feed_handler {
@@ -44,6 +45,7 @@ struct sl_feed_config {
     struct sl_wake *wanted; /* signalled when a key frame is wanted: then call sl_feed_attend() */
     struct sl_feed_gauges *gauges;
     struct sl_sound *sound;
+    struct sl_trace *trace; /* or NULL */
     const struct sl_feed_handler *handler;
     void *ctx;
 };

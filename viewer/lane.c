@@ -9,6 +9,8 @@
 #include "base/mailbox.h"
 #include "base/pool.h"
 #include "base/ring.h"
+#include "base/time.h"
+#include "base/trace.h"
 #include "base/wake.h"
 #include "codec/decoder.h"
 #include "viewer/convert.h"
@@ -39,6 +41,8 @@ struct made {
 typedef _Atomic uint64_t counter;
 
 struct sl_lane {
+    struct sl_trace *trace; /* or NULL */
+
     /* net thread */
     struct sl_pool *blocks;
     struct sl_ring *units;
@@ -143,6 +147,11 @@ void sl_lane_destroy(struct sl_lane *lane)
     free(lane);
 }
 
+void sl_lane_trace(struct sl_lane *lane, struct sl_trace *trace)
+{
+    lane->trace = trace;
+}
+
 /* ---- net thread ---- */
 
 static void want_key(struct sl_lane *lane)
@@ -202,6 +211,12 @@ bool sl_lane_offer(struct sl_lane *lane, const struct sl_unit *unit)
 }
 
 /* ---- worker ---- */
+
+static void trace(const struct sl_lane *lane, enum sl_trace_stage stage, const struct sl_unit *unit)
+{
+    if (lane->trace)
+        sl_trace_note(lane->trace, stage, unit->timestamp, 0, sl_time_now());
+}
 
 /* The next picture has to be a key frame's. */
 static void lose_chain(struct sl_lane *lane)
@@ -281,6 +296,8 @@ static void publish(struct sl_lane *lane, const struct sl_unit *unit,
     made->shown.has_capture = unit->has_capture;
     made->shown.picture.captured = unit->captured;
     made->shown.due = unit->due;
+    made->shown.timestamp = unit->timestamp;
+    trace(lane, SL_TRACE_DECODED, unit);
     atomic_store_explicit(&lane->due, unit->due, memory_order_relaxed);
     struct made *replaced = sl_mailbox_put(&lane->ready, made);
     add(replaced ? &lane->superseded : &lane->published);
@@ -332,6 +349,7 @@ bool sl_lane_run(struct sl_lane *lane, sl_ns now)
     if (!sl_ring_pop(lane->units, &entry))
         return false;
     const struct sl_unit *unit = &entry.unit;
+    trace(lane, SL_TRACE_DECODE_BEGUN, unit);
     if (!lane->broken && !unit->key && now - unit->offered > SL_LANE_WAIT_MAX) {
         add(&lane->overload);
         lose_chain(lane);

@@ -27,6 +27,7 @@
 #define SL_LANE_WAIT_MAX (250 * SL_MS)     /* a longer wait for a worker is an overload */
 
 struct sl_lane;
+struct sl_trace;
 struct sl_wake;
 
 /* `units`: that may wait, a power of two. `shown` is signalled for each picture, `wanted` for each
@@ -34,6 +35,8 @@ struct sl_wake;
 SL_MUST_CHECK int sl_lane_create(struct sl_lane **ret, size_t units, struct sl_wake *shown,
                                  struct sl_wake *wanted);
 void sl_lane_destroy(struct sl_lane *lane);
+/* Before anything is offered: notes when each unit is taken and made. NULL is fine. */
+void sl_lane_trace(struct sl_lane *lane, struct sl_trace *trace);
 
 /* ---- net thread ---- */
 
@@ -43,9 +46,10 @@ struct sl_unit {
     bool key;
     bool late; /* decode, do not show */
     bool has_capture;
-    sl_ns captured; /* on our clock */
-    sl_ns due;      /* not to be shown before */
-    sl_ns offered;  /* when a worker may have it: now, or later */
+    sl_ns captured;     /* on our clock */
+    uint32_t timestamp; /* RTP; for the trace only */
+    sl_ns due;          /* not to be shown before */
+    sl_ns offered;      /* when a worker may have it: now, or later */
 };
 
 /* Copies the unit in. True if it waits for a worker, who is then to be told. */
@@ -67,6 +71,7 @@ struct sl_shown {
     int source_width, source_height; /* as it was sent */
     bool has_capture;
     sl_ns due;
+    uint32_t timestamp; /* RTP; for the trace only */
 };
 
 /* The size of the tile's cell; 0 x 0: hidden, nothing is decoded. */

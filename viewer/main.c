@@ -12,6 +12,7 @@
 
 #include "base/log.h"
 #include "base/time.h"
+#include "base/trace.h"
 #include "base/wake.h"
 #include "dtls/dtls.h"
 #include "net/resolve.h"
@@ -23,6 +24,7 @@
 #include "viewer/sound.h"
 #include "viewer/subscriber.h"
 
+#define TRACE_RECORDS (1 << 20)           /* five minutes of 16 cameras at 30/s */
 #define LOOK_FOR_INPUT_EVERY (10 * SL_MS) /* where there is no descriptor to wait for */
 
 struct viewer {
@@ -33,6 +35,7 @@ struct viewer {
     int signals;
     struct sl_wake wake;
     struct sl_dtls_identity *identity;
+    struct sl_trace *trace; /* NULL: not wanted */
     struct sl_sound *sound;
     struct sl_audio_out *audio_out; /* NULL: there is no sound card */
     struct sl_screen *screen;
@@ -110,6 +113,7 @@ static int open_screen(struct viewer *v)
         .mute = options->mute,
         .snapshot_dir = options->snapshot_dir,
         .receiver = v->receiver,
+        .trace = v->trace,
         .clock = sl_time_now,
         .listen = listen_to,
         .age = tell_age,
@@ -127,6 +131,17 @@ static int open_sound(struct viewer *v)
     if (!error && sl_audio_out_create(&v->audio_out, v->sound, why, sizeof(why)))
         sl_warn("%s", why);
     return error;
+}
+
+static int open_trace(struct viewer *v)
+{
+    char line[300];
+    const char *path = v->options.trace;
+    const int error = path ? sl_trace_open(&v->trace, path, TRACE_RECORDS) : 0;
+    if (!error)
+        return 0;
+    snprintf(line, sizeof(line), "--trace %.200s: %s", path, strerror(-error));
+    return fail(1, line);
 }
 
 static int create_parts(struct viewer *v)
@@ -152,6 +167,7 @@ static int create_parts(struct viewer *v)
         .identity = v->identity,
         .decode = v->decode,
         .sound = v->sound,
+        .trace = v->trace,
         .main = &v->wake,
     };
     if (!error)
@@ -244,6 +260,7 @@ static void destroy(struct viewer *v)
     sl_dtls_identity_destroy(v->identity);
     sl_srtp_library_fini();
     sl_wake_fini(&v->wake);
+    sl_trace_close(v->trace);
     if (v->signals >= 0)
         close(v->signals);
 }
@@ -263,7 +280,9 @@ int main(int argc, char **argv)
     const int error = sl_wake_init(&viewer.wake);
     if (error)
         return fail(1, strerror(-error));
-    status = create_parts(&viewer);
+    status = open_trace(&viewer);
+    if (!status)
+        status = create_parts(&viewer);
     if (!status)
         status = save_screenshot(&viewer, show(&viewer));
     destroy(&viewer);

@@ -21,8 +21,9 @@ struct sl_viewer_options {
     enum sl_hud_level hud;
     bool mute;
     const char *snapshot_dir;
-    sl_ns stats;      /* 0: off */
-    sl_ns exit_after; /* 0: never */
+    const char *trace; /* file, or NULL */
+    sl_ns stats;       /* 0: off */
+    sl_ns exit_after;  /* 0: never */
     const char *screenshot;
 };
 

@@ -7,6 +7,7 @@
 #include <time.h>
 
 #include "base/log.h"
+#include "base/trace.h"
 #include "viewer/convert.h"
 #include "viewer/figures.h"
 #include "viewer/lane.h"
@@ -286,6 +287,14 @@ static void draw_place(struct sl_screen *screen, int at, const struct sl_canvas 
     place->redraw = false;
 }
 
+static void trace(const struct sl_screen *screen, const struct place *place,
+                  enum sl_trace_stage stage)
+{
+    if (screen->config.trace && place->fresh)
+        sl_trace_note(screen->config.trace, stage, place->shown->timestamp, 0,
+                      screen->config.clock());
+}
+
 /* Takes the newest picture. True if the tile is to be drawn. */
 static bool look_at(struct sl_screen *screen, int at, sl_ns now, struct sl_hud_content *content)
 {
@@ -297,6 +306,7 @@ static bool look_at(struct sl_screen *screen, int at, sl_ns now, struct sl_hud_c
         return false;
     if (shown) {
         place->fresh = true;
+        trace(screen, place, SL_TRACE_PAINT_BEGUN);
         sl_tile_presented(&place->tile, now);
     }
     *content = content_of(screen, at, now);
@@ -317,6 +327,7 @@ static void note_presented(struct sl_screen *screen, struct place *place, sl_ns 
 {
     if (!place->fresh)
         return;
+    sl_trace_note(screen->config.trace, SL_TRACE_PRESENTED, place->shown->timestamp, 0, now);
     place->fresh = false;
     note_first(place, now);
     const sl_ns age = place->shown->has_capture ? now - place->shown->picture.captured : SL_NEVER;
@@ -364,6 +375,7 @@ void sl_screen_draw(struct sl_screen *screen)
         if (!look_at(screen, i, now, &content))
             continue;
         draw_place(screen, i, &canvas, &content);
+        trace(screen, screen->places[i], SL_TRACE_PAINTED);
         rects[count++] = screen->places[i]->cell;
     }
     if (!count)

@@ -18,6 +18,7 @@
 #include "viewer/render.h"
 
 struct sl_screen;
+struct sl_trace;
 
 struct sl_screen_config {
     const struct sl_render_kind *kind;
@@ -27,6 +28,7 @@ struct sl_screen_config {
     int cores;         /* that a picture alone on the wall may take */
     bool mute;
     const char *snapshot_dir; /* NULL: no snapshots */
+    struct sl_trace *trace;   /* or NULL */
     const char *receiver;     /* HOST:PORT, written where there is no camera */
     sl_ns (*clock)(void);     /* read before drawing, and when it is visible */
     /* The feed whose sound is to be heard, -1: none. */

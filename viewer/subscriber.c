@@ -207,6 +207,7 @@ static void add_feed(struct sl_subscriber *s, const struct sl_camera_info *info)
         .wanted = &s->wake,
         .gauges = &entry->gauges,
         .sound = s->config.sound,
+        .trace = s->config.trace,
         .handler = &feed_handler,
         .ctx = entry,
     };

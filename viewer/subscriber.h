@@ -19,6 +19,7 @@ struct sl_decode;
 struct sl_dtls_identity;
 struct sl_sound;
 struct sl_subscriber;
+struct sl_trace;
 struct sl_wake;
 
 struct sl_subscriber_config {
@@ -29,7 +30,8 @@ struct sl_subscriber_config {
     const struct sl_dtls_identity *identity;
     struct sl_decode *decode;
     struct sl_sound *sound;
-    struct sl_wake *main; /* signalled for pictures and for events */
+    struct sl_trace *trace; /* or NULL */
+    struct sl_wake *main;   /* signalled for pictures and for events */
 };
 
 SL_MUST_CHECK int sl_subscriber_create(struct sl_subscriber **ret,

@@ -116,14 +116,35 @@ static ssize_t read_at(int fd, void *data, size_t size, off_t offset)
     return (ssize_t)done;
 }
 
-/* Places that are not written yet, and stages that nobody knows, are left out. */
-static size_t squeeze(struct sl_trace_record *records, size_t count)
+static bool known(const struct sl_trace_record *record)
+{
+    return record->stage >= SL_TRACE_CAPTURED && record->stage <= SL_TRACE_PRESENTED;
+}
+
+/* Leaves out what was not whole at the `first` reading, and stages that nobody knows. */
+static size_t squeeze(struct sl_trace_record *records, const struct sl_trace_record *first,
+                      size_t count)
 {
     size_t kept = 0;
     for (size_t i = 0; i < count; i++)
-        if (records[i].stage >= SL_TRACE_CAPTURED && records[i].stage <= SL_TRACE_PRESENTED)
+        if (known(&first[i]) && known(&records[i]))
             records[kept++] = records[i];
     return kept;
+}
+
+/* Twice: a record whose stage was there at the first reading is whole at the second, whatever is
+ * written meanwhile. */
+static int read_records(int fd, struct sl_trace_record *records, struct sl_trace_record *first,
+                        size_t held, size_t *count)
+{
+    const size_t bytes = held * sizeof(*records);
+    ssize_t got = read_at(fd, first, bytes, sizeof(struct head));
+    if (got == (ssize_t)bytes)
+        got = read_at(fd, records, bytes, sizeof(struct head));
+    if (got != (ssize_t)bytes)
+        return got < 0 ? (int)got : -EINVAL; /* it has become shorter */
+    *count = squeeze(records, first, held);
+    return 0;
 }
 
 static int read_all(int fd, struct sl_trace_record **ret, size_t *count, uint64_t *dropped)
@@ -140,16 +161,16 @@ static int read_all(int fd, struct sl_trace_record **ret, size_t *count, uint64_
         return -EINVAL;
     const uint64_t noted = atomic_load(&head.noted);
     const size_t held = noted < head.room ? noted : head.room;
-    struct sl_trace_record *records = malloc((held ? held : 1) * sizeof(*records));
-    if (!records)
-        return -ENOMEM;
-    const ssize_t bytes = read_at(fd, records, held * sizeof(*records), sizeof(head));
-    if (bytes < 0) {
+    const size_t room = held ? held : 1;
+    struct sl_trace_record *records = malloc(room * sizeof(*records));
+    struct sl_trace_record *first = malloc(room * sizeof(*first));
+    const int err = records && first ? read_records(fd, records, first, held, count) : -ENOMEM;
+    free(first);
+    if (err != 0) {
         free(records);
-        return (int)bytes;
+        return err;
     }
     *ret = records;
-    *count = squeeze(records, (size_t)bytes / sizeof(*records));
     *dropped = noted - held;
     return 0;
 }
