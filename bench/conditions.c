@@ -17,6 +17,7 @@
 
 #include "base/time.h"
 #include "bench/child.h"
+#include "bench/usage.h"
 
 #define LOOK (SL_SEC / 2)
 #define BUSY_PERCENT 10
@@ -181,33 +182,16 @@ static void add_load(cJSON *conditions, const char *key)
         cJSON_AddItemToArray(array, cJSON_CreateNumber((double)(long)(load[i] * 100 + 0.5) / 100));
 }
 
-/* Jiffies of all cores: in use, and all. */
-static bool read_jiffies(double *busy, double *all)
-{
-    char text[512];
-    unsigned long long f[8];
-    if (!read_text("/proc/stat", text, sizeof(text)) ||
-        sscanf(text, "cpu %llu %llu %llu %llu %llu %llu %llu %llu", &f[0], &f[1], &f[2], &f[3],
-               &f[4], &f[5], &f[6], &f[7]) != 8)
-        return false;
-    *all = 0;
-    for (int i = 0; i < 8; i++)
-        *all += (double)f[i];
-    *busy = *all - (double)f[3] - (double)f[4]; /* idle, waiting for a disk */
-    return true;
-}
-
 static void add_busy(cJSON *conditions)
 {
     const struct timespec look = {.tv_nsec = LOOK};
-    double busy[2], all[2];
-    if (!read_jiffies(&busy[0], &all[0]))
-        return;
+    sl_ns busy[2], all[2];
+    sl_usage_machine(&busy[0], &all[0]);
     nanosleep(&look, NULL);
-    if (read_jiffies(&busy[1], &all[1]) && all[1] > all[0])
-        cJSON_AddNumberToObject(
-            conditions, "busy_before_percent",
-            (double)(long)(100 * (busy[1] - busy[0]) / (all[1] - all[0]) + 0.5));
+    sl_usage_machine(&busy[1], &all[1]);
+    if (all[1] > all[0])
+        cJSON_AddNumberToObject(conditions, "busy_before_percent",
+                                (double)(100 * (busy[1] - busy[0]) / (all[1] - all[0])));
 }
 
 bool sl_conditions_warning(const cJSON *conditions, char *text, size_t size)

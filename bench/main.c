@@ -8,6 +8,7 @@
 #include "bench/impair.h"
 #include "bench/latency.h"
 #include "bench/options.h"
+#include "bench/report.h"
 #include "bench/rig_peers.h"
 #include "bench/run.h"
 
@@ -78,7 +79,7 @@ static int unknown(const char *command)
     fprintf(stderr, "sightline-bench: got '%s', wanted latency", command);
     for (const struct sl_bench_command *bench = benches; bench->name; bench++)
         fprintf(stderr, ", %s", bench->name);
-    fputs(", all or impair\n", stderr);
+    fputs(", all, report or impair\n", stderr);
     return 2;
 }
 
@@ -91,6 +92,8 @@ int main(int argc, char **argv)
     av_log_set_level(AV_LOG_QUIET);
     if (strcmp(line.command, "impair") == 0)
         return sl_impair_main(line.words, line.count);
+    if (strcmp(line.command, "report") == 0)
+        return sl_report_main(line.words, line.count);
     signal(SIGINT, on_signal);
     signal(SIGTERM, on_signal);
     signal(SIGPIPE, SIG_IGN);

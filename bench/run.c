@@ -9,7 +9,10 @@
 
 #include "base/time.h"
 #include "bench/conditions.h"
+#include "bench/document.h"
+#include "bench/report.h"
 #include "bench/result.h"
+#include "bench/round.h"
 #include "bench/store.h"
 
 struct run {
@@ -75,6 +78,27 @@ static void keep(struct run *run)
     cJSON_free(text);
 }
 
+static void write_report(struct run *run)
+{
+    const char *path = run->config->options->report;
+    char *page;
+    int err = sl_report_create(&page, run->document);
+    if (err == 0) {
+        err = sl_store_write(path, page, strlen(page));
+        free(page);
+    }
+    if (err == 0) {
+        printf("Report: %s\n", path);
+        return;
+    }
+    fprintf(stderr, "sightline-bench: %s: not written: %s\n", path, strerror(-err));
+    if (run->json[0])
+        fprintf(stderr,
+                "sightline-bench: it can still be made: sightline-bench report %s PAGE.html\n",
+                run->json);
+    run->failed = true;
+}
+
 /* ---- Measuring ---- */
 
 /* A bench that found nothing has its place in the document, too: with the reason. */
@@ -129,6 +153,7 @@ static void measure(struct run *run)
         if (i + 1 < config->count)
             keep(run); /* what is had is had */
     }
+    sl_stage_close(bench.stage);
 }
 
 /* ---- Whole ---- */
@@ -160,9 +185,11 @@ static void finish(struct run *run, double took)
     sl_conditions_finish(run->conditions, took);
     print_end(run, took);
     keep(run);
-    if (!run->json[0])
-        return;
-    printf("\nResults: %s\n", run->json);
+    putchar('\n');
+    if (run->json[0])
+        printf("Results: %s\n", run->json);
+    if (run->config->options->report)
+        write_report(run);
     char folder[PATH_MAX];
     if (!run->config->options->json && sl_store_folder(folder) == 0)
         sl_store_trim(folder);
@@ -187,7 +214,7 @@ int sl_run(const struct sl_run_config *config)
 {
     const struct sl_bench_options *o = config->options;
     struct run run = {.config = config};
-    if (check_file("json", o->json) != 0)
+    if (check_file("json", o->json) != 0 || check_file("report", o->report) != 0)
         return 2;
     if (o->json)
         snprintf(run.json, sizeof(run.json), "%s", o->json);

@@ -10,8 +10,6 @@
 
 #include "bench/bench.h"
 
-#define SL_DOCUMENT_VERSION 1
-
 struct sl_bench_command {
     const char *name;
     sl_bench_run *run;
