@@ -14,7 +14,8 @@
  * order of arrival, repaired ones when they come (never twice); reordering and
  * playout belong to jitter/. It opens no socket, reads no clock, keeps no thread:
  * the caller feeds datagrams and time, and calls tick() when due() is reached.
- * send() and receive() of media neither allocate nor lock (libsrtp2's backend does).
+ * send() and receive() of media neither allocate nor lock (libsrtp2's backend
+ * does, under SHA1_80).
  */
 #pragma once
 

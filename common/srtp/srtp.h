@@ -1,14 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * SRTP and SRTCP (RFC 3711, 7714) behind a small face over libsrtp2.
+ * SRTP and SRTCP (RFC 3711, 7714) behind a small face: AEAD_AES_128_GCM over OpenSSL (gcm.h),
+ * AES_CM_128_HMAC_SHA1_80 over libsrtp2.
  *
  * A pair holds the keys of one DTLS session: one direction out, one in; every
- * SSRC of the session shares them (wildcard policies), window 1024. Protects and
+ * SSRC of the session shares them, window 1024. Protects and
  * unprotects in place. One thread. sl_srtp_library_init() once per process, and not
  * before a fork (libsrtp2's backend, NSS, does not survive one).
  *
- * The first packet of each SSRC makes libsrtp2 allocate its stream; there are at
- * most SL_SRTP_SSRCS_MAX a direction, so a peer cannot make it do so for ever.
+ * With GCM nothing is allocated or locked after create; libsrtp2 allocates a stream
+ * for each SSRC, and its backend for each packet. There are at most SL_SRTP_SSRCS_MAX
+ * SSRCs a direction, so a peer cannot make us keep them for ever.
  */
 #pragma once
 
