@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "bench/compare.h"
 #include "bench/impair.h"
 #include "bench/latency.h"
 #include "bench/options.h"
@@ -80,7 +81,7 @@ static int unknown(const char *command)
     fprintf(stderr, "sightline-bench: got '%s', wanted latency", command);
     for (const struct sl_bench_command *bench = benches; bench->name; bench++)
         fprintf(stderr, ", %s", bench->name);
-    fputs(", all, report or impair\n", stderr);
+    fputs(", all, compare, report or impair\n", stderr);
     return 2;
 }
 
@@ -93,6 +94,8 @@ int main(int argc, char **argv)
     av_log_set_level(AV_LOG_QUIET);
     if (strcmp(line.command, "impair") == 0)
         return sl_impair_main(line.words, line.count);
+    if (strcmp(line.command, "compare") == 0)
+        return sl_compare_main(line.words, line.count);
     if (strcmp(line.command, "report") == 0)
         return sl_report_main(line.words, line.count);
     signal(SIGINT, on_signal);

@@ -157,6 +157,7 @@ static const struct sl_option options[] = {
 const struct sl_option_table sl_bench_option_table = {
     .program = "sightline-bench",
     .synopsis = "sightline-bench COMMAND [OPTION]...\n"
+                "       sightline-bench compare A.json B.json\n"
                 "       sightline-bench report RESULTS.json PAGE.html\n"
                 "       sightline-bench impair LISTEN_PORT TARGET_PORT [NAME=VALUE]...",
     .summary = "Measures Sightline, and makes bad networks to measure it in.",
