@@ -23,6 +23,7 @@ static void on_signal(int number)
 
 /* What `all` does, in its order. */
 static const struct sl_bench_command benches[] = {
+    {"loss", sl_loss_run, 1},
     {"wall", sl_wall_run, 64},
     {NULL, NULL, 0},
 };

@@ -202,13 +202,103 @@ static void waiting_is_bounded(void **state)
     rig_close(&rig);
 }
 
+/* Bytes are counted as they come and go; what would be cut is refused, and nothing is unaccounted.
+ */
+static void bytes_are_counted(void **state)
+{
+    (void)state;
+    static const char *const options[] = {"dup=100", "dir=up"};
+    static const uint8_t data[4000];
+    struct rig rig;
+    rig_open(&rig, options, 2);
+    uint16_t port;
+    const int client = open_socket(&port);
+    send_to(client, sl_impair_port(rig.impair), data, 4000);
+    send_to(client, sl_impair_port(rig.impair), data, 2048);
+    send_to(client, sl_impair_port(rig.impair), data, 7);
+    static const ssize_t wanted[] = {2048, 2048, 7, 7};
+    for (size_t i = 0; i < SL_COUNT(wanted); i++) {
+        uint8_t got[4000];
+        await(&rig, rig.target);
+        assert_int_equal(recv(rig.target, got, sizeof(got), 0), wanted[i]);
+    }
+    struct sl_impair_stats s;
+    sl_impair_stats(rig.impair, SL_IMPAIR_UP, &s);
+    assert_int_equal(s.link.received, 3);
+    assert_int_equal(s.received_bytes, 4000 + 2048 + 7);
+    assert_int_equal(s.forwarded_bytes, 2 * (2048 + 7));
+    assert_int_equal(s.undelivered, 2); /* both copies */
+    assert_int_equal(s.overflowed, 0);
+    close(client);
+    rig_close(&rig);
+}
+
+/* More than the kernel keeps for a relay that does not read is counted, too. */
+static void overflow_is_counted(void **state)
+{
+    (void)state;
+    static const uint8_t data[2048];
+    struct rig rig;
+    rig_open(&rig, NULL, 0);
+    uint16_t port;
+    const int client = open_socket(&port);
+    for (int i = 0; i < 20000; i++)
+        send_to(client, sl_impair_port(rig.impair), data, sizeof(data));
+    struct sl_impair_stats s = {.received_bytes = 0};
+    do {
+        send_to(client, port, "y", 1);
+        await(&rig, client);
+        assert_int_equal(recv(client, &(char){0}, 1, 0), 1);
+        const uint64_t before = s.link.received;
+        sl_impair_stats(rig.impair, SL_IMPAIR_UP, &s);
+        if (s.link.received == before)
+            break;
+    } while (s.link.received + s.overflowed < 20000);
+    assert_true(s.overflowed > 0);
+    assert_int_equal(s.link.received + s.overflowed, 20000);
+    close(client);
+    rig_close(&rig);
+}
+
+static struct sl_impair_config parsed(const char *text)
+{
+    char copy[256];
+    const char *words[16] = {"0", "9"};
+    int count = 2;
+    struct sl_impair_config config;
+    snprintf(copy, sizeof(copy), "%s", text);
+    for (char *save, *word = strtok_r(copy, " ", &save); word; word = strtok_r(NULL, " ", &save))
+        words[count++] = word;
+    assert_int_equal(sl_impair_parse(&config, words, count, stderr), 0);
+    return config;
+}
+
+static void words_and_directions(void **state)
+{
+    (void)state;
+    struct sl_impair_config c = parsed("loss=5 delay=20 dir=up");
+    assert_true(c.direction[SL_IMPAIR_UP].loss == 0.05 && c.direction[SL_IMPAIR_DOWN].loss == 0);
+    assert_int_equal(c.direction[SL_IMPAIR_UP].delay, 20 * SL_MS);
+    assert_int_equal(c.direction[SL_IMPAIR_DOWN].delay, 0);
+    c = parsed("dir=up dir=both up.loss=5 delay=20 down.delay=30 loss=1");
+    assert_true(c.direction[SL_IMPAIR_UP].loss == 0.05 && c.direction[SL_IMPAIR_DOWN].loss == 0.01);
+    assert_int_equal(c.direction[SL_IMPAIR_UP].delay, 20 * SL_MS);
+    assert_int_equal(c.direction[SL_IMPAIR_DOWN].delay, 30 * SL_MS);
+    c = parsed("dir=down up.jitter=3 seed=5"); /* what is said of one direction holds */
+    assert_int_equal(c.direction[SL_IMPAIR_UP].jitter, 3 * SL_MS);
+    assert_int_equal(c.direction[SL_IMPAIR_DOWN].jitter, 0);
+    assert_int_equal(c.direction[SL_IMPAIR_UP].seed, 5);
+    assert_int_not_equal(c.direction[SL_IMPAIR_DOWN].seed, 5);
+}
+
 static void bad_words(void **state)
 {
     (void)state;
     static const char *const bad[][3] = {
-        {"x", "5", NULL},         {"1", NULL, NULL},      {"1", "0", NULL},
-        {"1", "70000", NULL},     {"1", "2", "dir=left"}, {"1", "2", "loss=200"},
-        {"1", "2", "wobble=200"},
+        {"x", "5", NULL},         {"1", NULL, NULL},         {"1", "0", NULL},
+        {"1", "70000", NULL},     {"1", "2", "dir=left"},    {"1", "2", "loss=200"},
+        {"1", "2", "wobble=200"}, {"1", "2", "up.dir=up"},   {"1", "2", "down.loss=x"},
+        {"1", "2", "up.los=1"},   {"1", "2", "side.loss=1"},
     };
     for (size_t i = 0; i < SL_COUNT(bad); i++) {
         struct sl_impair_config config;
@@ -225,12 +315,35 @@ static void bad_words(void **state)
     }
 }
 
+/* 90 % in bursts of 3 cannot be: between any two there is a packet that passes. */
+static void loss_beyond_bursts(void **state)
+{
+    (void)state;
+    static const char *const bad[] = {"1", "2", "loss=90", "up.burst=3"};
+    struct sl_impair_config config;
+    char *text;
+    size_t len;
+    FILE *err = open_memstream(&text, &len);
+    assert_int_equal(sl_impair_parse(&config, bad, 4, err), -EINVAL);
+    fclose(err);
+    assert_non_null(strstr(text, "bursts of 9 or more"));
+    free(text);
+    parsed("loss=75 burst=3");
+    parsed("loss=100 burst=3");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(both_ways),           cmocka_unit_test(delay_one_way),
-        cmocka_unit_test(clients_are_bounded), cmocka_unit_test(waiting_is_bounded),
+        cmocka_unit_test(both_ways),
+        cmocka_unit_test(delay_one_way),
+        cmocka_unit_test(clients_are_bounded),
+        cmocka_unit_test(waiting_is_bounded),
+        cmocka_unit_test(bytes_are_counted),
+        cmocka_unit_test(overflow_is_counted),
+        cmocka_unit_test(words_and_directions),
         cmocka_unit_test(bad_words),
+        cmocka_unit_test(loss_beyond_bursts),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

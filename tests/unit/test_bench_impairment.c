@@ -66,6 +66,11 @@ static void loss_and_bursts(void **state)
     measure("loss=20 burst=2 seed=9", &rate, &burst);
     assert_true(fabs(rate - 0.20) < 0.01);
     assert_true(fabs(burst - 2) < 0.1);
+    measure("loss=75 burst=3", &rate, &burst); /* as high as bursts of 3 go */
+    assert_true(fabs(rate - 0.75) < 0.01);
+    assert_true(fabs(burst - 3) < 0.1);
+    measure("loss=5 burst=1", &rate, &burst); /* never two in a row */
+    assert_true(fabs(rate - 0.05) < 0.003 && burst == 1);
     measure("loss=100", &rate, &burst);
     assert_true(rate == 1);
 }
@@ -133,6 +138,52 @@ static void bottleneck(void **state)
     assert_int_equal(sl_impairment_decide(&impairment, SL_SEC, 972).due[0], SL_SEC + 10 * SL_MS);
 }
 
+/* What comes faster than the bottleneck leaves at its rate; what waits too long is dropped. */
+static void bottleneck_rate(void **state)
+{
+    (void)state;
+    const struct sl_impairment_config config = config_of("rate=1000 queue=100 loss=10");
+    struct sl_impairment impairment;
+    sl_impairment_init(&impairment, &config, 0);
+    uint64_t bits = 0;
+    for (int i = 0; i < 20000; i++) { /* 1028 bytes each ms: 8.2 Mb/s, for 20 s */
+        const sl_ns now = i * SL_MS;
+        const struct sl_impairment_verdict v = sl_impairment_decide(&impairment, now, 1000);
+        if (v.copies && v.due[0] <= 20 * SL_SEC)
+            bits += 1028 * 8;
+        if (v.copies) /* its wait, and its own time */
+            assert_in_range(v.due[0] - now, 0, 100 * SL_MS + 1028 * 8 * SL_US);
+        assert_balanced(&impairment);
+    }
+    assert_true(fabs((double)bits / 20 / 1e6 - 1) < 0.01);
+}
+
+/*
+ * The n-th packet's fate is the seed's alone: neither an outage nor a full queue before it moves
+ * the losses after it.
+ */
+static void fate_is_the_seeds(void **state)
+{
+    (void)state;
+    const struct sl_impairment_config plain = config_of("loss=10 burst=3 seed=42");
+    const struct sl_impairment_config busy =
+        config_of("loss=10 burst=3 seed=42 outage=1,1 rate=5000 queue=10 jitter=7 dup=20");
+    struct sl_impairment a, b;
+    sl_impairment_init(&a, &plain, 0);
+    sl_impairment_init(&b, &busy, 0);
+    int lost = 0;
+    for (int i = 0; i < 20000; i++) {
+        const sl_ns now = i * SL_MS;
+        const bool passed = sl_impairment_decide(&a, now, 1000).copies > 0;
+        const uint64_t outage = b.stats.outage_dropped, queue = b.stats.queue_dropped;
+        const bool passed_busy = sl_impairment_decide(&b, now, 1000).copies > 0;
+        if (b.stats.outage_dropped == outage && b.stats.queue_dropped == queue)
+            assert_int_equal(passed, passed_busy);
+        lost += !passed;
+    }
+    assert_true(lost > 1000 && b.stats.queue_dropped > 1000 && b.stats.outage_dropped > 500);
+}
+
 static void outage(void **state)
 {
     (void)state;
@@ -174,6 +225,8 @@ int main(void)
         cmocka_unit_test(one_seed_one_fate),
         cmocka_unit_test(delay_jitter_duplicates),
         cmocka_unit_test(bottleneck),
+        cmocka_unit_test(bottleneck_rate),
+        cmocka_unit_test(fate_is_the_seeds),
         cmocka_unit_test(outage),
         cmocka_unit_test(words),
     };

@@ -1,0 +1,138 @@
+/* SPDX-License-Identifier: MIT */
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "bench/loss_figures.h"
+
+#define FRAME (SL_SEC / 30)
+
+/* A round of 30 frames in a second; `age` of each, 0: not shown. */
+static void make(struct sl_round_result *round, const sl_ns age[30])
+{
+    struct sl_tally_result *tally = &round->camera[0].tally;
+    memset(round, 0, sizeof(*round));
+    round->cameras = 1;
+    round->window = SL_SEC;
+    tally->handed = 30;
+    tally->ages = calloc(30, sizeof(*tally->ages));
+    tally->frames = calloc(30, sizeof(*tally->frames));
+    for (uint32_t i = 0; i < 30; i++) {
+        const sl_ns handed = i * FRAME;
+        tally->frames[i] = (struct sl_tally_frame){
+            .number = i, .handed = handed, .seen = age[i] ? handed + age[i] : SL_NEVER};
+        if (age[i])
+            tally->ages[tally->shown++] = age[i];
+    }
+    tally->not_shown = 30 - tally->shown;
+    sl_sort_times(tally->ages, tally->shown);
+    round->sent_bytes = 1100;
+    round->media_bytes = 1000;
+    round->sent_packets = 200;
+    round->lost_packets = 10;
+    round->resent = 9;
+    round->decoded = 29;
+    round->decoded_seconds = 1;
+}
+
+static void near(double value, double wanted)
+{
+    if (!(fabs(value - wanted) < 1e-6))
+        fail_msg("%f, wanted %f", value, wanted);
+}
+
+static void one_round(void **state)
+{
+    (void)state;
+    struct sl_round_result round;
+    struct sl_loss_figures f;
+    sl_ns age[30];
+    for (int i = 0; i < 30; i++)
+        age[i] = (40 + i) * SL_MS;
+    age[10] = age[11] = age[12] = 0; /* 134 ms from the one before to the one after */
+    age[20] = 0;                     /* 68 ms: no freeze */
+    age[29] = SL_LOSS_ON_TIME + 1;
+    make(&round, age);
+    round.camera[0].tally.freeze = 137 * SL_MS;
+    sl_loss_figures_init(&f);
+    assert_int_equal(sl_loss_figures_add(&f, &round), 0);
+    near(sl_loss_shown_per_s(&f), 26);
+    near(sl_loss_on_time_per_s(&f), 25);
+    near(sl_loss_not_shown_percent(&f), 100 * 4 / 30.0);
+    near(sl_loss_decoded_per_s(&f), 29);
+    near(sl_loss_residual_percent(&f), 100 / 30.0);
+    near(sl_loss_overhead_percent(&f), 10);
+    near(sl_loss_link_percent(&f), 5);
+    /* The last one appears 217 ms after the one before it. */
+    assert_int_equal(f.freezes, 2);
+    assert_int_equal(f.freeze, 137 * SL_MS);
+    assert_int_equal(sl_loss_age(&f, 0), 40 * SL_MS);
+    assert_int_equal(sl_loss_age(&f, 1), SL_LOSS_ON_TIME + 1);
+    sl_tally_result_free(&round.camera[0].tally);
+    sl_loss_figures_free(&f);
+}
+
+/* The picture that stays until the end of the window is a freeze, too. */
+static void frozen_at_the_end(void **state)
+{
+    (void)state;
+    struct sl_round_result round;
+    struct sl_loss_figures f;
+    sl_ns age[30] = {0};
+    for (int i = 0; i < 20; i++)
+        age[i] = 10 * SL_MS;
+    make(&round, age);
+    sl_loss_figures_init(&f);
+    assert_int_equal(sl_loss_figures_add(&f, &round), 0);
+    assert_int_equal(f.freezes, 1);
+    sl_tally_result_free(&round.camera[0].tally);
+    sl_loss_figures_free(&f);
+}
+
+static void rounds_are_pooled(void **state)
+{
+    (void)state;
+    struct sl_round_result round;
+    struct sl_loss_figures f;
+    sl_loss_figures_init(&f);
+    assert_true(isnan(sl_loss_shown_per_s(&f)) && isnan(sl_loss_overhead_percent(&f)));
+    assert_int_equal(sl_loss_age(&f, 0.5), 0);
+    for (int r = 0; r < 5; r++) {
+        sl_ns age[30];
+        for (int i = 0; i < 30; i++)
+            age[i] = (100 - 10 * r) * SL_MS;
+        make(&round, age);
+        round.camera[0].tally.freeze = r == 1 ? 90 * SL_MS : 40 * SL_MS;
+        if (r == 4) /* a path that does not tell in one round does not in all */
+            round.media_bytes = NAN;
+        assert_int_equal(sl_loss_figures_add(&f, &round), 0);
+        sl_tally_result_free(&round.camera[0].tally);
+    }
+    assert_int_equal(f.rounds, 5);
+    assert_int_equal(f.shown, 150);
+    near(sl_loss_shown_per_s(&f), 30);
+    near(sl_loss_link_percent(&f), 5);
+    assert_true(isnan(sl_loss_overhead_percent(&f)));
+    assert_int_equal(f.freeze, 90 * SL_MS);
+    assert_int_equal(f.resent, 45);
+    for (uint32_t i = 1; i < f.shown; i++)
+        assert_true(f.ages[i - 1] <= f.ages[i]);
+    assert_int_equal(sl_loss_age(&f, 0.5), 80 * SL_MS);
+    sl_loss_figures_free(&f);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(one_round),
+        cmocka_unit_test(frozen_at_the_end),
+        cmocka_unit_test(rounds_are_pooled),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
