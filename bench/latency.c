@@ -1,276 +1,276 @@
 /* SPDX-License-Identifier: MIT */
+/*
+ * `sightline-bench latency`: the age of each frame when it appears on the screen, and where the
+ * time went, for several sizes and numbers of cameras; for one of these cells also what one would
+ * use instead of Sightline, in turns.
+ */
 #include "bench/latency.h"
 
 #include <errno.h>
-#include <inttypes.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "bench/rig.h"
+#include "bench/bench.h"
+#include "bench/result.h"
 #include "bench/rig_peers.h"
-#include "bench/round.h"
-#include "bench/tally.h"
 
-#define PATHS_MAX 10
-#define ROUNDS_MAX 100
+#define FPS 30
 #define WARM_UP (2 * SL_SEC)
+#define WARM_UP_BRIEF SL_SEC
+#define SECONDS_BRIEF (4 * SL_SEC) /* of cells that are not compared */
 
-struct path {
-    const struct sl_rig_path *rig;
-    int rounds;
-    struct sl_tally_result round[ROUNDS_MAX];
+static const struct sl_frame_size sizes[] = {{640, 360}, {1280, 720}, {1920, 1080}};
+static const int camera_counts[] = {1, 4, 16};
+
+struct work {
+    struct sl_bench *bench;
+    struct sl_latency latency;
+    char *why;
+    size_t why_len;
 };
 
-struct bench {
-    const struct sl_latency_options *options;
-    struct sl_stage *stage;
-    struct path paths[PATHS_MAX];
-    int path_count;
-};
+/* ---- Cells ---- */
 
-int sl_latency_parse_seconds(void *options, const char *text, char *wanted, size_t wanted_len)
+static void add_cell(struct work *work, struct sl_frame_size size, int cameras,
+                     const struct sl_rig_path *path, bool main)
 {
-    int64_t value;
-    snprintf(wanted, wanted_len, "whole seconds, from 1 to 3600");
-    if (sl_parse_int(text, 1, 3600, &value) != 0)
-        return -EINVAL;
-    ((struct sl_latency_options *)options)->seconds = value * SL_SEC;
+    struct sl_latency *latency = &work->latency;
+    if (latency->count < SL_LATENCY_CELLS_MAX)
+        latency->cell[latency->count++] =
+            (struct sl_latency_cell){.size = size, .cameras = cameras, .path = path, .main = main};
+}
+
+/* The cell in which paths are compared. */
+static int add_main(struct work *work, struct sl_frame_size size)
+{
+    const struct sl_bench_options *o = work->bench->options;
+    int count = 0;
+    if (!o->peers_only)
+        add_cell(work, size, 1, &sl_rig_sightline, true);
+    const struct sl_rig_path *peers = NULL;
+    int err = o->peer ? sl_peer_check(o->peer, work->why, work->why_len) : 0;
+    if (err == 0 && o->peer)
+        peers = sl_peer_paths(o->peer, SL_PEER_CLEAN, &count, work->why, work->why_len);
+    if (o->peer && !peers)
+        return err ? err : -EINVAL;
+    for (int i = 0; i < count; i++)
+        add_cell(work, size, 1, &peers[i], true);
+    if (o->floor)
+        add_cell(work, size, 1, &sl_rig_floor, true);
     return 0;
 }
 
-static double ms(sl_ns span)
+static bool one_cell(const struct sl_bench_options *o)
 {
-    return (double)span / SL_MS;
+    return o->size.width || o->cameras || o->peers_only;
 }
 
-/* ---- One round ---- */
-
-static int run_round(struct bench *bench, const struct sl_rig_path *path,
-                     struct sl_tally_result *ret, char *why, size_t why_len)
+static int choose_cells(struct work *work)
 {
-    const struct sl_latency_options *o = bench->options;
-    const struct sl_round_config config = {
-        .path = path,
+    const struct sl_bench_options *o = work->bench->options;
+    const struct sl_frame_size usual = {1280, 720};
+    const struct sl_frame_size size = o->size.width ? o->size : usual;
+    work->latency.fps = o->fps ? o->fps : FPS;
+    if (o->cameras <= 1) {
+        const int err = add_main(work, size);
+        if (err != 0)
+            return err;
+    } else {
+        add_cell(work, size, o->cameras, &sl_rig_sightline, false);
+    }
+    if (one_cell(o))
+        return 0;
+    for (size_t c = 0; c < SL_COUNT(camera_counts); c++)
+        for (size_t s = 0; s < SL_COUNT(sizes); s++)
+            if (camera_counts[c] != 1 || sizes[s].width != size.width)
+                add_cell(work, sizes[s], camera_counts[c], &sl_rig_sightline, false);
+    return 0;
+}
+
+bool sl_latency_is_sightline(const struct sl_latency_cell *cell)
+{
+    return cell->path == &sl_rig_sightline;
+}
+
+void sl_latency_label(const struct sl_latency_cell *cell, char *text, size_t size)
+{
+    char cameras[24] = "";
+    if (cell->cameras > 1)
+        snprintf(cameras, sizeof(cameras), ", %d cameras", cell->cameras);
+    snprintf(text, size, "%s %dp%s", cell->path->name, cell->size.height, cameras);
+}
+
+/* ---- Measuring ---- */
+
+static struct sl_round_config round_config(const struct work *work,
+                                           const struct sl_latency_cell *cell)
+{
+    const struct sl_bench_options *o = work->bench->options;
+    const bool shorter = work->bench->brief && !cell->main && o->seconds > SECONDS_BRIEF;
+    const int64_t pixels = (int64_t)cell->size.width * cell->size.height;
+    return (struct sl_round_config){
+        .path = cell->path,
         .rig =
             {
-                .width = o->size.width,
-                .height = o->size.height,
-                .bitrate_bps = o->bitrate_bps,
+                .width = cell->size.width,
+                .height = cell->size.height,
+                .bitrate_bps = o->bitrate_bps * pixels / (1280 * 720),
                 .preset = o->preset,
+                .cameras = cell->cameras,
+                .impair = o->impair,
                 .sender_words = &o->sender_words,
                 .receiver_words = &o->receiver_words,
                 .viewer_words = &o->viewer_words,
             },
-        .fps = o->fps,
-        .warm_up = WARM_UP,
-        .seconds = o->seconds,
+        .fps = work->latency.fps,
+        .warm_up = work->bench->brief ? WARM_UP_BRIEF : WARM_UP,
+        .seconds = shorter ? SECONDS_BRIEF : o->seconds,
+        .trace = true,
     };
-    struct sl_round_result *result = malloc(sizeof(*result));
-    int err = result ? sl_round_run(result, bench->stage, &config, why, why_len) : -ENOMEM;
-    if (err == 0) {
-        *ret = result->camera[0].tally;
-        result->camera[0].tally = (struct sl_tally_result){.ages = NULL};
-        sl_round_free(result);
-    }
-    free(result);
-    return err;
 }
 
-/* ---- Results ---- */
-
-struct summary {
-    sl_ns p50, p95, p99, max, freeze;
-    double shown_per_s;
-    uint32_t shown, not_shown, out_of_order, misread;
-};
-
-/* All rounds of a path: quantiles over all their frames, the worst freeze. */
-static int summarize(const struct path *path, struct summary *ret)
+/* -EINTR, or 0: a cell that fails says why, and the others go on. */
+static int run_round(struct work *work, struct sl_latency_cell *cell)
 {
-    struct summary sum = {.p50 = 0};
-    size_t total = 0;
-    for (int i = 0; i < path->rounds; i++)
-        total += path->round[i].shown;
-    sl_ns *ages = malloc((total ? total : 1) * sizeof(*ages));
-    if (!ages || !total) {
-        free(ages);
-        return total ? -ENOMEM : -ENODATA;
+    const struct sl_round_config config = round_config(work, cell);
+    char why[200] = "";
+    struct sl_round_result *result = malloc(sizeof(*result));
+    const int err =
+        result ? sl_round_run(result, work->bench->stage, &config, why, sizeof(why)) : -ENOMEM;
+    if (err == 0) {
+        cell->round[cell->rounds++] = result;
+        return 0;
     }
-    size_t at = 0;
-    for (int i = 0; i < path->rounds; i++) {
-        const struct sl_tally_result *r = &path->round[i];
-        memcpy(ages + at, r->ages, r->shown * sizeof(*ages));
-        at += r->shown;
-        sum.shown += r->shown;
-        sum.not_shown += r->not_shown;
-        sum.out_of_order += r->out_of_order;
-        sum.misread += r->misread;
-        sum.shown_per_s += r->shown_per_s / path->rounds;
-        sum.freeze = r->freeze > sum.freeze ? r->freeze : sum.freeze;
-    }
-    sl_sort_times(ages, total);
-    sum.p50 = sl_quantile(ages, total, 0.50);
-    sum.p95 = sl_quantile(ages, total, 0.95);
-    sum.p99 = sl_quantile(ages, total, 0.99);
-    sum.max = ages[total - 1];
-    free(ages);
-    *ret = sum;
+    free(result);
+    if (err == -EINTR)
+        return err;
+    snprintf(cell->why, sizeof(cell->why), "%s", why[0] ? why : strerror(-err));
+    sl_bench_progress("%s: %s", cell->path->name, cell->why);
     return 0;
 }
 
-static void print_round(const char *name, int round, const struct sl_tally_result *r)
-{
-    printf("round %d %-10s p50 %6.2f  p95 %6.2f  p99 %6.2f  max %6.2f ms  shown %5.2f/s  "
-           "longest freeze %5.1f ms  not shown %u  out of order %u\n",
-           round + 1, name, ms(r->p50), ms(r->p95), ms(r->p99), ms(r->max), r->shown_per_s,
-           ms(r->freeze), r->not_shown, r->out_of_order);
-    fflush(stdout);
-}
+struct progress {
+    int done, all;
+};
 
-static void print_summary(const char *name, const struct summary *s)
+/* Cells [from, to), each `rounds` times, in turns, every other time backwards: who goes first must
+ * not matter. */
+static int run_in_turns(struct work *work, int from, int to, int rounds, struct progress *progress)
 {
-    printf("all     %-10s p50 %6.2f  p95 %6.2f  p99 %6.2f  max %6.2f ms  shown %5.2f/s  "
-           "longest freeze %5.1f ms  not shown %u  out of order %u\n",
-           name, ms(s->p50), ms(s->p95), ms(s->p99), ms(s->max), s->shown_per_s, ms(s->freeze),
-           s->not_shown, s->out_of_order);
-}
-
-static void write_json_path(FILE *out, const struct path *path, const struct summary *s)
-{
-    fprintf(out,
-            "\"%s\":{\"rounds\":%d,\"p50_ms\":%.3f,\"p95_ms\":%.3f,\"p99_ms\":%.3f,\"max_ms\":%.3f,"
-            "\"shown_per_s\":%.3f,\"longest_freeze_ms\":%.3f,\"shown\":%u,\"not_shown\":%u,"
-            "\"out_of_order\":%u,\"misread\":%u,\"round_p50_ms\":[",
-            path->rig->name, path->rounds, ms(s->p50), ms(s->p95), ms(s->p99), ms(s->max),
-            s->shown_per_s, ms(s->freeze), s->shown, s->not_shown, s->out_of_order, s->misread);
-    for (int i = 0; i < path->rounds; i++)
-        fprintf(out, "%s%.3f", i ? "," : "", ms(path->round[i].p50));
-    fputs("]}", out);
-}
-
-/* The ratio of medians of Sightline to the peer, or 0. */
-static double ratio_of(const struct bench *bench, const struct summary *sums)
-{
-    sl_ns own = 0, peer = 0;
-    for (int i = 0; i < bench->path_count; i++) {
-        const char *name = bench->paths[i].rig->name;
-        if (strcmp(name, "sightline") == 0)
-            own = sums[i].p50;
-        else if (bench->options->peer && strcmp(name, bench->options->peer) == 0)
-            peer = sums[i].p50;
-    }
-    return own && peer ? (double)own / (double)peer : 0;
-}
-
-static int write_json(const struct bench *bench, const struct summary *sums)
-{
-    const struct sl_latency_options *o = bench->options;
-    FILE *out = fopen(o->json, "we");
-    if (!out) {
-        fprintf(stderr, "sightline-bench: --json %s: %s\n", o->json, strerror(errno));
-        return -EIO;
-    }
-    fprintf(out,
-            "{\"bench\":\"latency\",\"width\":%d,\"height\":%d,\"fps\":%d,\"bitrate_bps\":%" PRId64
-            ",\"preset\":\"%s\",\"seconds\":%.3f,\"paths\":{",
-            o->size.width, o->size.height, o->fps, o->bitrate_bps, o->preset,
-            (double)o->seconds / SL_SEC);
-    for (int i = 0; i < bench->path_count; i++) {
-        fputs(i ? "," : "", out);
-        write_json_path(out, &bench->paths[i], &sums[i]);
-    }
-    fprintf(out, "}");
-    if (ratio_of(bench, sums) > 0)
-        fprintf(out, ",\"ratio_of_medians\":%.4f", ratio_of(bench, sums));
-    fprintf(out, "}\n");
-    return fclose(out) == 0 ? 0 : -EIO;
-}
-
-static int report(const struct bench *bench)
-{
-    struct summary sums[PATHS_MAX];
-    for (int i = 0; i < bench->path_count; i++) {
-        const int err = summarize(&bench->paths[i], &sums[i]);
+    for (int turn = 0; turn < (to - from) * rounds; turn++) {
+        const int round = turn / (to - from), place = turn % (to - from);
+        struct sl_latency_cell *cell =
+            &work->latency.cell[round % 2 ? to - 1 - place : from + place];
+        char label[64];
+        sl_latency_label(cell, label, sizeof(label));
+        sl_bench_progress("latency %d/%d: %s", ++progress->done, progress->all, label);
+        const int err = run_round(work, cell);
         if (err != 0)
             return err;
     }
-    for (int i = 0; i < bench->path_count; i++)
-        print_summary(bench->paths[i].rig->name, &sums[i]);
-    const double ratio = ratio_of(bench, sums);
-    if (ratio > 0)
-        printf("ratio of medians, sightline to %s: %.3f\n", bench->options->peer, ratio);
-    return bench->options->json ? write_json(bench, sums) : 0;
+    return 0;
+}
+
+/* First those that are compared. */
+static int run_cells(struct work *work)
+{
+    const int count = work->latency.count;
+    const int wanted = work->bench->options->rounds;
+    const int rounds = wanted < SL_LATENCY_ROUNDS_MAX ? wanted : SL_LATENCY_ROUNDS_MAX;
+    struct progress progress = {.all = count * rounds};
+    int mains = 0;
+    while (mains < count && work->latency.cell[mains].main)
+        mains++;
+    const int err = run_in_turns(work, 0, mains, rounds, &progress);
+    return err ? err : run_in_turns(work, mains, count, rounds, &progress);
 }
 
 /* ---- Whole ---- */
 
-static int run_rounds(struct bench *bench, char *why, size_t why_len)
+static void fill_conditions(cJSON *result, const struct work *work)
 {
-    for (int round = 0; round < bench->options->rounds; round++) {
-        for (int i = 0; i < bench->path_count; i++) {
-            /* Every other round backwards: who goes first must not matter. */
-            const int at = round % 2 ? bench->path_count - 1 - i : i;
-            struct path *path = &bench->paths[at];
-            char cause[200];
-            const int err =
-                run_round(bench, path->rig, &path->round[path->rounds], cause, sizeof(cause));
-            if (err != 0) {
-                snprintf(why, why_len, "%s: %s", path->rig->name, cause);
-                return err;
-            }
-            print_round(path->rig->name, round, &path->round[path->rounds]);
-            path->rounds++;
+    const struct sl_bench_options *o = work->bench->options;
+    sl_result_condition_number(result, "fps", work->latency.fps);
+    sl_result_condition_number(result, "bitrate_bps_of_1280x720", (double)o->bitrate_bps);
+    sl_result_condition_text(result, "preset", o->preset);
+    sl_result_condition_text(result, "display", sl_stage_display(work->bench->stage));
+    sl_result_condition_number(result, "seconds", (double)o->seconds / SL_SEC);
+    if (work->bench->brief && o->seconds > SECONDS_BRIEF)
+        sl_result_condition_number(result, "seconds_of_cells_not_compared",
+                                   (double)SECONDS_BRIEF / SL_SEC);
+    sl_result_condition_number(result, "rounds", o->rounds);
+    sl_result_condition_number(result, "seed", (double)o->seed);
+    if (o->impair)
+        sl_result_condition_text(result, "impair", o->impair);
+}
+
+static void add_notes(cJSON *result)
+{
+    sl_result_note(result, "The age of a frame runs from the moment its source begins to write it "
+                           "into the sender's pipe to the first look at the screen that shows it, "
+                           "read off a stamp in the picture.");
+    sl_result_note(result, "Several cameras share a wall of 1280x720 and are not in step with each "
+                           "other; a frame that is replaced on the wall before it could be looked "
+                           "at counts as not shown.");
+}
+
+static bool any_round(const struct sl_latency *latency)
+{
+    for (int i = 0; i < latency->count; i++)
+        if (latency->cell[i].rounds)
+            return true;
+    return false;
+}
+
+static cJSON *make_result(const struct work *work)
+{
+    cJSON *result = sl_result_create("latency", "Latency: the age of a frame on the screen");
+    fill_conditions(result, work);
+    sl_latency_tables(result, &work->latency);
+    sl_latency_plots(result, &work->latency);
+    add_notes(result);
+    return result;
+}
+
+static void free_rounds(struct sl_latency *latency)
+{
+    for (int i = 0; i < latency->count; i++)
+        for (int j = 0; j < latency->cell[i].rounds; j++) {
+            sl_round_free(latency->cell[i].round[j]);
+            free(latency->cell[i].round[j]);
         }
-    }
-    return 0;
 }
 
-static int choose_paths(struct bench *bench)
+static int work_through(cJSON **ret, struct work *work)
 {
-    const struct sl_latency_options *o = bench->options;
-    char why[200];
-    int peers = 0;
-    if (!o->peers_only)
-        bench->paths[bench->path_count++].rig = &sl_rig_sightline;
-    const struct sl_rig_path *peer =
-        o->peer ? sl_peer_paths(o->peer, SL_PEER_CLEAN, &peers, why, sizeof(why)) : NULL;
-    if (o->peer && !peer) {
-        fprintf(stderr, "sightline-bench: %s\n", why);
-        return -EINVAL;
+    int err = choose_cells(work);
+    if (err == 0)
+        err = sl_bench_stage(work->bench, work->why, work->why_len);
+    if (err != 0)
+        return err;
+    err = run_cells(work);
+    if (any_round(&work->latency)) {
+        *ret = make_result(work);
+        return err;
     }
-    for (int i = 0; i < peers && bench->path_count < PATHS_MAX - 1; i++)
-        bench->paths[bench->path_count++].rig = &peer[i];
-    if (o->floor)
-        bench->paths[bench->path_count++].rig = &sl_rig_floor;
-    if (bench->path_count)
-        return 0;
-    fprintf(stderr, "sightline-bench: --peers-only needs --peer or --floor\n");
-    return -EINVAL;
+    snprintf(work->why, work->why_len, "%s", err ? "interrupted" : work->latency.cell[0].why);
+    return err ? err : -ENODATA;
 }
 
-int sl_latency_main(const struct sl_latency_options *options, const atomic_bool *stop)
+int sl_latency_run(cJSON **ret, struct sl_bench *bench, char *why, size_t why_len)
 {
-    char why[256] = "";
-    struct bench *bench = calloc(1, sizeof(*bench));
-    if (!bench)
-        return 1;
-    bench->options = options;
-    if (choose_paths(bench) != 0) {
-        free(bench);
-        return 2;
+    struct work *work = calloc(1, sizeof(*work));
+    if (!work) {
+        snprintf(why, why_len, "out of memory");
+        return -ENOMEM;
     }
-    int err = sl_stage_open(&bench->stage, 1, stop, why, sizeof(why));
-    if (err == 0)
-        err = run_rounds(bench, why, sizeof(why));
-    if (err == 0)
-        err = report(bench);
-    if (err != 0 && err != -EINTR)
-        fprintf(stderr, "sightline-bench: %s\n", why[0] ? why : strerror(-err));
-    sl_stage_close(bench->stage);
-    for (int i = 0; i < bench->path_count; i++)
-        for (int j = 0; j < bench->paths[i].rounds; j++)
-            sl_tally_result_free(&bench->paths[i].round[j]);
-    free(bench);
-    return err == 0 || err == -EINTR ? 0 : 1;
+    work->bench = bench;
+    work->why = why;
+    work->why_len = why_len;
+    const int err = work_through(ret, work);
+    free_rounds(&work->latency);
+    free(work);
+    return err;
 }

@@ -7,7 +7,6 @@
 
 #include "bench/compare.h"
 #include "bench/impair.h"
-#include "bench/latency.h"
 #include "bench/options.h"
 #include "bench/report.h"
 #include "bench/rig_peers.h"
@@ -23,32 +22,11 @@ static void on_signal(int number)
 
 /* What `all` does, in its order. */
 static const struct sl_bench_command benches[] = {
+    {"latency", sl_latency_run, 16},
     {"loss", sl_loss_run, 1},
     {"wall", sl_wall_run, 64},
     {NULL, NULL, 0},
 };
-
-/* Until latency gives a result. */
-static int latency(const struct sl_bench_options *o)
-{
-    const struct sl_frame_size usual = {1280, 720};
-    const struct sl_latency_options old = {
-        .seconds = o->seconds,
-        .size = o->size.width ? o->size : usual,
-        .fps = o->fps ? o->fps : 30,
-        .bitrate_bps = o->bitrate_bps,
-        .preset = o->preset,
-        .peer = o->peer,
-        .floor = o->floor,
-        .peers_only = o->peers_only,
-        .rounds = o->rounds,
-        .json = o->json,
-        .sender_words = o->sender_words,
-        .receiver_words = o->receiver_words,
-        .viewer_words = o->viewer_words,
-    };
-    return sl_latency_main(&old, &stop);
-}
 
 /* Runs what `name` asks for, if it is a bench's or "all". -1: it is not. */
 static int run(const struct sl_bench_command_line *line, int argc, char **argv)
@@ -79,10 +57,10 @@ static int run(const struct sl_bench_command_line *line, int argc, char **argv)
 
 static int unknown(const char *command)
 {
-    fprintf(stderr, "sightline-bench: got '%s', wanted latency", command);
+    fprintf(stderr, "sightline-bench: got '%s', wanted", command);
     for (const struct sl_bench_command *bench = benches; bench->name; bench++)
-        fprintf(stderr, ", %s", bench->name);
-    fputs(", all, compare, report or impair\n", stderr);
+        fprintf(stderr, " %s,", bench->name);
+    fputs(" all, compare, report or impair\n", stderr);
     return 2;
 }
 
@@ -112,8 +90,6 @@ int main(int argc, char **argv)
         fprintf(stderr, "sightline-bench: %s\n", why);
         return 1;
     }
-    if (strcmp(line.command, "latency") == 0)
-        return latency(&line.options);
     const int result = run(&line, argc, argv);
     return result >= 0 ? result : unknown(line.command);
 }
