@@ -7,12 +7,16 @@
 
 #include <libswscale/swscale.h>
 
+#include "viewer/shrink.h"
+
 /* libswscale's SIMD converts up to 16 columns at a time (32 where registers are wider) and writes
  * past a width in between, over the neighbour; what is left over is converted here. */
 #define COLUMNS_AT_ONCE 32
 
 struct sl_scaler {
     struct SwsContext *context;
+    uint8_t *halfway; /* a picture shrunk by a whole factor, which is scaled the rest */
+    size_t halfway_bytes;
 };
 
 int sl_scaler_create(struct sl_scaler **ret)
@@ -29,11 +33,13 @@ void sl_scaler_destroy(struct sl_scaler *scaler)
     if (!scaler)
         return;
     sws_freeContext(scaler->context);
+    free(scaler->halfway);
     free(scaler);
 }
 
-int sl_scaler_scale(struct sl_scaler *scaler, const struct sl_picture *from, struct sl_picture *to,
-                    uint8_t *const planes[3])
+/* By libswscale, any size to any. */
+static int resample(struct sl_scaler *scaler, const struct sl_picture *from,
+                    const struct sl_picture *to, uint8_t *const planes[3])
 {
     /* Bilinear 720p to 360p takes 0.21 ms, bicubic 0.40 ms. */
     scaler->context = sws_getCachedContext(scaler->context, from->width, from->height,
@@ -45,8 +51,71 @@ int sl_scaler_scale(struct sl_scaler *scaler, const struct sl_picture *from, str
     const int in_stride[4] = {from->stride[0], from->stride[1], from->stride[2], 0};
     uint8_t *const out[4] = {planes[0], planes[1], planes[2], NULL};
     const int out_stride[4] = {to->stride[0], to->stride[1], to->stride[2], 0};
-    if (sws_scale(scaler->context, in, in_stride, 0, from->height, out, out_stride) < 0)
-        return -EINVAL;
+    return sws_scale(scaler->context, in, in_stride, 0, from->height, out, out_stride) < 0 ? -EINVAL
+                                                                                           : 0;
+}
+
+static void shrink(const struct sl_picture *from, const struct sl_picture *to,
+                   uint8_t *const planes[3], int factor)
+{
+    for (int i = 0; i < 3; i++)
+        sl_shrink_plane(from->plane[i], from->stride[i], planes[i], to->stride[i],
+                        i ? to->width / 2 : to->width, i ? to->height / 2 : to->height, factor);
+}
+
+/* Room for a picture halfway, whose sides are even. */
+static int make_halfway(struct sl_scaler *scaler, struct sl_picture *ret, uint8_t *planes[3],
+                        int width, int height)
+{
+    const int luma = (width + 63) & ~63, chroma = (width / 2 + 63) & ~63;
+    const size_t luma_bytes = (size_t)luma * (size_t)height;
+    const size_t chroma_bytes = (size_t)chroma * (size_t)(height / 2);
+    const size_t bytes = luma_bytes + 2 * chroma_bytes + 64;
+    if (bytes > scaler->halfway_bytes) {
+        free(scaler->halfway);
+        scaler->halfway = aligned_alloc(64, bytes);
+        scaler->halfway_bytes = scaler->halfway ? bytes : 0;
+    }
+    if (!scaler->halfway)
+        return -ENOMEM;
+    planes[0] = scaler->halfway;
+    planes[1] = planes[0] + luma_bytes;
+    planes[2] = planes[1] + chroma_bytes;
+    *ret = (struct sl_picture){.width = width,
+                               .height = height,
+                               .plane = {planes[0], planes[1], planes[2]},
+                               .stride = {luma, chroma, chroma}};
+    return 0;
+}
+
+/* Down to half or a quarter the shrinker is three times as fast, and enough; the rest of the way,
+ * if there is one, libswscale goes on a picture that has 4 or 16 times fewer samples. */
+static int scale(struct sl_scaler *scaler, const struct sl_picture *from,
+                 const struct sl_picture *to, uint8_t *const planes[3])
+{
+    const int factor = sl_shrink_factor(from->width, from->height, to->width, to->height);
+    const int width = from->width / factor, height = from->height / factor;
+    if (factor == 1)
+        return resample(scaler, from, to, planes);
+    if (width == to->width && height == to->height) {
+        shrink(from, to, planes, factor);
+        return 0;
+    }
+    struct sl_picture halfway;
+    uint8_t *halfway_planes[3];
+    const int error = make_halfway(scaler, &halfway, halfway_planes, width, height);
+    if (error)
+        return error;
+    shrink(from, &halfway, halfway_planes, factor);
+    return resample(scaler, &halfway, to, planes);
+}
+
+int sl_scaler_scale(struct sl_scaler *scaler, const struct sl_picture *from, struct sl_picture *to,
+                    uint8_t *const planes[3])
+{
+    const int error = scale(scaler, from, to, planes);
+    if (error)
+        return error;
     to->full_range = from->full_range;
     to->bt709 = from->bt709;
     to->captured = from->captured;

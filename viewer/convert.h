@@ -17,7 +17,7 @@ SL_MUST_CHECK int sl_scaler_create(struct sl_scaler **ret);
 void sl_scaler_destroy(struct sl_scaler *scaler);
 
 /* Scales `from` into the planes of `to`, whose width, height, plane and stride are set; the rest
- * is copied from `from`. Planes end with at least 32 spare bytes. 0 or -EINVAL. */
+ * is copied from `from`. Planes end with at least 32 spare bytes. 0, -EINVAL or -ENOMEM. */
 SL_MUST_CHECK int sl_scaler_scale(struct sl_scaler *scaler, const struct sl_picture *from,
                                   struct sl_picture *to, uint8_t *const planes[3]);
 

@@ -177,20 +177,30 @@ static int create_parts(struct viewer *v)
     return error ? fail(1, strerror(-error)) : 0;
 }
 
-/* Sleeps until a picture, an event, input or a signal comes, or `due`. */
-static void sleep_until(struct viewer *v, sl_ns due)
+/* `pictures` -1: they do not end the wait. */
+static void wait_until(struct viewer *v, int pictures, sl_ns until)
 {
     const int input = sl_screen_input_fd(v->screen);
-    struct pollfd fds[] = {{.fd = v->wake.fd, .events = POLLIN},
+    struct pollfd fds[] = {{.fd = pictures, .events = POLLIN},
                            {.fd = v->signals, .events = POLLIN},
                            {.fd = input, .events = POLLIN}};
-    sl_ns left = due == SL_NEVER ? 3600 * SL_SEC : due - sl_time_now();
+    sl_ns left = until == SL_NEVER ? 3600 * SL_SEC : until - sl_time_now();
     if (input < 0 && left > LOOK_FOR_INPUT_EVERY)
         left = LOOK_FOR_INPUT_EVERY;
     if (left < 0)
         left = 0;
     const struct timespec ts = {.tv_sec = left / SL_SEC, .tv_nsec = left % SL_SEC};
     ppoll(fds, SL_COUNT(fds), &ts, NULL);
+}
+
+/* Sleeps until a picture, an event, input or a signal comes, or `due`. If the screen rests then,
+ * pictures and events gather until it no longer does. */
+static void sleep_until(struct viewer *v, sl_ns due)
+{
+    wait_until(v, v->wake.fd, due);
+    const sl_ns rest = sl_screen_rest(v->screen);
+    if (rest > sl_time_now())
+        wait_until(v, -1, rest);
 }
 
 static bool signalled(const struct viewer *v)

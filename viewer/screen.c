@@ -19,6 +19,12 @@
 #define STALE_KEEP 128 /* of 256: what is left of an old picture's brightness */
 #define RECONNECTING_KEEP 72
 
+/* Between two presentings of a wall there is this much for each tile beyond the first few: what
+ * comes meanwhile is shown at once. Each costs a request to the display and a wait for its answer,
+ * so 64 tiles at 30/s are to take 250 of them and not 1900. */
+#define REST_FREE_TILES 4
+#define REST_A_TILE (SL_MS / 16)
+
 struct place {
     int feed;
     int order;
@@ -33,6 +39,7 @@ struct place {
     const struct sl_shown *shown;
     struct sl_rect cell; /* width 0: not on the page */
     bool redraw;         /* all of the cell */
+    sl_ns look_again;    /* what is to be seen without a new picture cannot change before */
     bool fresh;          /* a picture that has not been presented yet */
     sl_ns asked;         /* when the session was asked for whose first picture has been seen */
     struct sl_figures figures;
@@ -48,6 +55,8 @@ struct sl_screen {
     bool mute;
     int listening; /* feed, -1: none */
     bool laid_out;
+    int visible;    /* tiles */
+    sl_ns rest_end; /* no presenting before */
     sl_ns reported_at;
     struct sl_hud_label *notice;
     char receiver_reason[SL_EVENT_TEXT];
@@ -152,6 +161,8 @@ void sl_screen_event(struct sl_screen *screen, const struct sl_event *event, sl_
     if (event->kind == SL_EVENT_RECEIVER) {
         memcpy(screen->receiver_reason, event->text, sizeof(screen->receiver_reason));
         screen->receiver_known |= !*event->text;
+        for (int i = 0; i < screen->wall.tiles; i++)
+            screen->places[i]->look_again = 0;
         screen->laid_out &= screen->wall.tiles > 0;
         return;
     }
@@ -159,6 +170,7 @@ void sl_screen_event(struct sl_screen *screen, const struct sl_event *event, sl_
     if (at < 0)
         return;
     struct place *place = screen->places[at];
+    place->look_again = 0;
     if (event->kind == SL_EVENT_REMOVED) {
         remove_place(screen, at);
     } else if (event->kind == SL_EVENT_BROKEN) {
@@ -184,11 +196,8 @@ static void listen_to_selected(struct sl_screen *screen)
 /* A picture alone on the wall may have all cores, as far as encoders make slices. */
 static void share_cores(struct sl_screen *screen)
 {
-    int visible = 0;
-    for (int i = 0; i < screen->wall.tiles; i++)
-        visible += screen->places[i]->cell.width > 0;
     const int cores = screen->config.cores < SLICES_MAX ? screen->config.cores : SLICES_MAX;
-    const int threads = visible > 1 || cores < 1 ? 1 : cores;
+    const int threads = screen->visible > 1 || cores < 1 ? 1 : cores;
     for (int i = 0; i < screen->wall.tiles; i++)
         sl_lane_share(screen->places[i]->lane, threads);
 }
@@ -198,11 +207,13 @@ static void lay_out(struct sl_screen *screen, const struct sl_canvas *canvas)
     screen->wall.width = canvas->width;
     screen->wall.height = canvas->height;
     screen->laid_out = true;
+    screen->visible = 0;
     for (int i = 0; i < screen->wall.tiles; i++) {
         struct place *place = screen->places[i];
         if (!sl_wall_cell(&screen->wall, i, &place->cell))
             place->cell = (struct sl_rect){0};
         place->redraw = true;
+        screen->visible += place->cell.width > 0;
         sl_lane_want(place->lane, place->cell.width, place->cell.height);
     }
     share_cores(screen);
@@ -309,7 +320,10 @@ static bool look_at(struct sl_screen *screen, int at, sl_ns now, struct sl_hud_c
         trace(screen, place, SL_TRACE_PAINT_BEGUN);
         sl_tile_presented(&place->tile, now);
     }
+    if (!shown && !place->redraw && now < place->look_again)
+        return false;
     *content = content_of(screen, at, now);
+    place->look_again = content->view.changes;
     return shown || place->redraw || sl_hud_changed(screen->hud, place->label, content);
 }
 
@@ -331,7 +345,10 @@ static void note_presented(struct sl_screen *screen, struct place *place, sl_ns 
     place->fresh = false;
     note_first(place, now);
     const sl_ns age = place->shown->has_capture ? now - place->shown->picture.captured : SL_NEVER;
+    const sl_ns said = place->tile.age;
     sl_tile_aged(&place->tile, now, age);
+    if (place->tile.age != said)
+        place->look_again = 0;
     sl_figures_add(&place->figures, age);
     if (place->feed == screen->listening)
         screen->config.age(screen->config.ctx, age);
@@ -388,6 +405,13 @@ void sl_screen_draw(struct sl_screen *screen)
     const sl_ns visible = screen->config.clock();
     for (int i = 0; i < screen->wall.tiles; i++)
         note_presented(screen, screen->places[i], visible);
+    screen->rest_end =
+        screen->visible > REST_FREE_TILES ? visible + screen->visible * REST_A_TILE : visible;
+}
+
+sl_ns sl_screen_rest(const struct sl_screen *screen)
+{
+    return screen->rest_end;
 }
 
 static sl_ns sooner(sl_ns a, sl_ns b)

@@ -54,6 +54,9 @@ int sl_screen_input_fd(const struct sl_screen *screen);
 
 /* Draws and presents what changed. */
 void sl_screen_draw(struct sl_screen *screen);
+/* New pictures are to wait until then: a wall of many tiles is presented some tiles at a time. A
+ * tile that has the window to itself, or shares it with few, never waits. */
+sl_ns sl_screen_rest(const struct sl_screen *screen);
 /* When there is something to draw though nothing happens. */
 sl_ns sl_screen_due(const struct sl_screen *screen, sl_ns now);
 

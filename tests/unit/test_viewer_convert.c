@@ -129,7 +129,7 @@ static void test_scale_keeps_flat_colours_and_bounds(void **state)
                (size_t)(from.stride[i] * (i ? 60 : 120)));
     from.full_range = true;
     from.captured = 1234;
-    const int sizes[][2] = {{80, 60}, {54, 40}, {320, 240}, {2, 2}, {302, 26}};
+    const int sizes[][2] = {{80, 60}, {54, 40}, {40, 30}, {38, 30}, {320, 240}, {2, 2}, {302, 26}};
     for (size_t s = 0; s < SL_COUNT(sizes); s++) {
         struct sl_picture to = make_picture(sizes[s][0], sizes[s][1], (sizes[s][0] + 63) & ~63);
         uint8_t *planes[3];

@@ -19,7 +19,7 @@
 
 #define WIDTH 640
 #define HEIGHT 360
-#define LANES 4
+#define LANES 6
 
 static sl_ns now;
 
@@ -282,6 +282,33 @@ static void test_a_picture_is_presented_once_and_aged(void **state)
     assert_non_null(strstr(report(f), " shown 0.0/s decoded 0.0/s age - max - "));
 }
 
+static void test_a_wall_of_many_rests_between_two_presentings(void **state)
+{
+    struct fixture *f = *state;
+    static const char *const names[LANES] = {"a", "b", "c", "d", "e", "f"};
+    for (int i = 0; i < LANES; i++) {
+        add_camera(f, i, names[i]);
+        link_camera(f, i, SL_TILE_LINK_UP, "");
+        sl_screen_draw(f->screen);
+        assert_true(send_frame(f, i, 0));
+        sl_screen_draw(f->screen);
+        /* Few tiles never wait; of many, 1/16 ms for each. */
+        assert_true(sl_screen_rest(f->screen) == now + (i < 4 ? 0 : (i + 1) * SL_MS / 16));
+    }
+    const sl_ns rest = sl_screen_rest(f->screen);
+    sl_screen_draw(f->screen); /* the ages of the pictures */
+    sl_screen_draw(f->screen);
+    const int presents = window.presents;
+    now += SL_MS;
+    sl_screen_draw(f->screen); /* nothing to present: nothing to rest from */
+    assert_int_equal(window.presents, presents);
+    assert_true(sl_screen_rest(f->screen) >= rest && sl_screen_rest(f->screen) < now);
+    window.inputs[window.input_count++] = (struct sl_input){SL_ACTION_ENLARGE, 0, 0};
+    assert_true(sl_screen_input(f->screen));
+    sl_screen_draw(f->screen);
+    assert_true(sl_screen_rest(f->screen) == now); /* the window is one tile's */
+}
+
 static void test_plain_single_camera_fills_the_window(void **state)
 {
     struct fixture *f = *state;
@@ -350,18 +377,18 @@ static void test_enlarged_hides_the_others(void **state)
 {
     struct fixture *f = *state;
     const char *const names[] = {"a", "b", "c", "d"};
-    for (int i = 0; i < LANES; i++) {
+    for (int i = 0; i < 4; i++) {
         add_camera(f, i, names[i]);
         link_camera(f, i, SL_TILE_LINK_UP, "");
     }
     sl_screen_draw(f->screen);
     assert_int_equal(f->listening, 0);
-    for (int i = 0; i < LANES; i++)
+    for (int i = 0; i < 4; i++)
         assert_true(send_frame(f, i, 0));
     sl_screen_draw(f->screen);
     give(f, SL_ACTION_ENLARGE_AT, 500, 300); /* the last one */
     assert_int_equal(f->listening, 3);
-    for (int i = 0; i < LANES; i++)
+    for (int i = 0; i < 4; i++)
         assert_true(send_frame(f, i, 1) == (i == 3));
     assert_int_equal(stats_of(f, 0).hidden, 1);
     sl_screen_draw(f->screen);
@@ -459,6 +486,7 @@ int main(void)
     av_log_set_level(AV_LOG_QUIET);
     const struct CMUnitTest tests[] = {
         TEST(test_a_picture_is_presented_once_and_aged),
+        TEST(test_a_wall_of_many_rests_between_two_presentings),
         cmocka_unit_test_setup_teardown(test_plain_single_camera_fills_the_window, setup_plain,
                                         teardown),
         TEST(test_stale_is_grey_and_redrawn_each_second),
