@@ -253,5 +253,5 @@ cJSON *sl_conditions_create(const struct sl_bench_options *options, int count, c
 void sl_conditions_finish(cJSON *conditions, double seconds)
 {
     add_load(conditions, "load_after");
-    cJSON_AddNumberToObject(conditions, "took_seconds", (double)(long)(10 * seconds + 0.5) / 10);
+    cJSON_AddNumberToObject(conditions, "took_seconds", seconds);
 }

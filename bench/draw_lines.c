@@ -17,12 +17,26 @@
 #define LABEL_APART 17
 #define LABEL_MOVED 22 /* further away from its line's end a label is a riddle */
 
+#define TRIED_POINTS 10
 #define MARKED_POINTS 40   /* a line of so few has its points shown */
 #define TOLD_POINTS 300    /* points that tell their figures */
 #define DENSE_POINTS 1200  /* more: only what can be told apart is drawn */
 #define DRAWN_POINTS 20000 /* of a curve whose points are in no order */
 
 /* ---- Axes ---- */
+
+/* 1, 2, 4 ... 64: where something was tried a few times, ever more, the ticks stand there. */
+static void tick_at_points(struct sl_drawing *drawing)
+{
+    const struct sl_curve *curve = &drawing->figure->curve[0];
+    if (!drawing->x.log || curve->count < 3 || curve->count > TRIED_POINTS)
+        return;
+    for (size_t i = 0; i < curve->count; i++)
+        if (!(curve->x[i] >= drawing->x.low && curve->x[i] <= drawing->x.high) ||
+            (i > 0 && !(curve->x[i] > curve->x[i - 1])))
+            return;
+    sl_scale_tick_at(&drawing->x, curve->x, curve->count);
+}
 
 static void fit_axes(struct sl_drawing *drawing)
 {
@@ -33,6 +47,8 @@ static void fit_axes(struct sl_drawing *drawing)
     sl_scale_fit(&drawing->x, low, high, 6,
                  SL_SCALE_SNUG | (figure->x.log ? SL_SCALE_LOG : 0) |
                      (near_zero ? SL_SCALE_ZERO : 0));
+    if (figure->kind != SL_PLOT_STEPS)
+        tick_at_points(drawing);
     sl_figure_range(figure, false, &low, &high);
     const bool share = figure->kind == SL_PLOT_STEPS && low >= 0 && high <= 1 && !figure->y.log;
     if (share) {

@@ -17,6 +17,8 @@
 #define BENCHES_MAX 64
 #define PLOTS_MAX 64 /* of a bench */
 #define CONDITIONS_MAX 64
+#define COLUMNS_MAX 64
+#define ROWS_MAX 10000
 
 struct report {
     struct sl_markup markup;
@@ -183,50 +185,64 @@ static void write_cell(struct sl_markup *m, const cJSON *column, const cJSON *ro
     sl_markup_raw(m, "</td>");
 }
 
-#define COLUMNS_MAX 64
-#define ROWS_MAX 10000
-
-static void write_table(struct sl_markup *m, const cJSON *table)
-{
-    const cJSON *columns = sl_view_array(table, "columns"), *rows = sl_view_array(table, "rows");
-    const cJSON *column, *row;
+struct table {
+    int columns;
+    const cJSON *column[COLUMNS_MAX];
     bool right[COLUMNS_MAX];
-    int at = 0, count = 0;
-    sl_markup_raw(m, "<h3>");
-    sl_markup_escaped(m, sl_view_text(table, "title"));
-    sl_markup_raw(m, "</h3>");
-    if (!cJSON_GetArraySize(rows) || !cJSON_GetArraySize(columns)) {
-        sl_markup_raw(m, "<p class=remark>Nothing was measured.</p>\n");
-        return;
-    }
-    sl_markup_raw(m, "<div class=wide><table><thead><tr>");
-    cJSON_ArrayForEach(column, columns)
-    {
-        if (at == COLUMNS_MAX)
-            break;
-        right[at] = is_of_figures(column, rows);
-        sl_markup_raw(m, right[at++] ? "<th class=r>" : "<th>");
-        sl_markup_escaped(m, sl_view_text(column, "title"));
+};
+
+static void write_headings(struct sl_markup *m, const struct table *table)
+{
+    sl_markup_raw(m, "<thead><tr>");
+    for (int i = 0; i < table->columns; i++) {
+        sl_markup_raw(m, table->right[i] ? "<th class=r>" : "<th>");
+        sl_markup_escaped(m, sl_view_text(table->column[i], "title"));
         sl_markup_raw(m, "<small>");
-        sl_markup_escaped(m, sl_view_text(column, "unit"));
+        sl_markup_escaped(m, sl_view_text(table->column[i], "unit"));
         sl_markup_raw(m, "</small></th>");
     }
-    sl_markup_raw(m, "</tr></thead><tbody>\n");
+    sl_markup_raw(m, "</tr></thead>\n");
+}
+
+static void write_rows(struct sl_markup *m, const struct table *table, const cJSON *rows)
+{
+    const cJSON *row;
+    int count = 0;
+    sl_markup_raw(m, "<tbody>");
     cJSON_ArrayForEach(row, rows)
     {
         if (count++ == ROWS_MAX)
             break;
-        at = 0;
         sl_markup_raw(m, "<tr>");
-        cJSON_ArrayForEach(column, columns)
-        {
-            if (at == COLUMNS_MAX)
-                break;
-            write_cell(m, column, row, right[at++]);
-        }
+        for (int i = 0; i < table->columns; i++)
+            write_cell(m, table->column[i], row, table->right[i]);
         sl_markup_raw(m, "</tr>\n");
     }
-    sl_markup_raw(m, "</tbody></table></div>\n");
+    sl_markup_raw(m, "</tbody>");
+}
+
+static void write_table(struct sl_markup *m, const cJSON *json)
+{
+    const cJSON *rows = sl_view_array(json, "rows"), *column;
+    struct table table = {.columns = 0};
+    sl_markup_raw(m, "<h3>");
+    sl_markup_escaped(m, sl_view_text(json, "title"));
+    sl_markup_raw(m, "</h3>");
+    cJSON_ArrayForEach(column, sl_view_array(json, "columns"))
+    {
+        if (table.columns == COLUMNS_MAX || !sl_view_column_wanted(column, rows))
+            continue;
+        table.column[table.columns] = column;
+        table.right[table.columns++] = is_of_figures(column, rows);
+    }
+    if (!cJSON_GetArraySize(rows) || !table.columns) {
+        sl_markup_raw(m, "<p class=remark>Nothing was measured.</p>\n");
+        return;
+    }
+    sl_markup_raw(m, "<div class=wide><table>");
+    write_headings(m, &table);
+    write_rows(m, &table, rows);
+    sl_markup_raw(m, "</table></div>\n");
 }
 
 static void write_notes(struct sl_markup *m, const cJSON *bench)

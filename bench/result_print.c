@@ -95,7 +95,7 @@ static void print_table(const cJSON *table, FILE *out)
     const cJSON *column, *row;
     cJSON_ArrayForEach(column, sl_view_array(table, "columns"))
     {
-        if (layout.columns < COLUMNS_MAX)
+        if (layout.columns < COLUMNS_MAX && sl_view_column_wanted(column, rows))
             lay_out_column(&layout, column, rows);
     }
     sl_view_clean(sl_view_text(table, "title"), text, sizeof(text));

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "base/time.h"
 #include "bench/conditions.h"
@@ -26,7 +27,7 @@ struct run {
 
 static double seconds_since(sl_ns start)
 {
-    return (double)(sl_time_now() - start) / SL_SEC;
+    return (double)((sl_time_now() - start) / (SL_SEC / 10)) / 10;
 }
 
 /* ---- Where to ---- */
@@ -46,7 +47,7 @@ static void choose_name(struct run *run)
     char folder[PATH_MAX];
     int err = sl_store_folder(folder);
     if (err == 0)
-        err = sl_store_name(folder, run->config->name, sl_time_epoch(), run->json);
+        err = sl_store_name(folder, run->config->name, time(NULL), run->json);
     if (err == 0)
         err = sl_store_check(run->json);
     if (err == 0)

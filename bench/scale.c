@@ -154,7 +154,7 @@ void sl_scale_fit(struct sl_scale *ret, double low, double high, int wanted,
         high = 0;
     }
     /* All the same figure, or as good as: some room around it. */
-    if (!(high - low > fabs(high) * 1e-12)) {
+    if (!(high - low > fabs(high) * (scale.log ? 1e-6 : 1e-12))) {
         const double room = fabs(high) > TINY_FIGURE ? fabs(high) / 2 : 0.5;
         low = scale.log ? low / 2 : low == 0 ? 0 : low - room;
         high = scale.log ? high * 2 : low == 0 && high == 0 ? 1 : high + room;
@@ -165,7 +165,19 @@ void sl_scale_fit(struct sl_scale *ret, double low, double high, int wanted,
         fit_log(&scale, wanted, flags & SL_SCALE_SNUG);
     else
         fit_linear(&scale, wanted, flags & SL_SCALE_SNUG);
+    if (!scale.ticks) /* it happens where no round figure is near */
+        add_tick(&scale, scale.low, scale.high - scale.low);
     *ret = scale;
+}
+
+void sl_scale_tick_at(struct sl_scale *scale, const double *values, size_t count)
+{
+    scale->ticks = 0;
+    for (size_t i = 0; i < count && i < SL_SCALE_TICKS; i++) {
+        scale->tick[i] = values[i];
+        sl_scale_number(values[i], 3, scale->label[i], sizeof(scale->label[i]));
+        scale->ticks++;
+    }
 }
 
 double sl_scale_place(const struct sl_scale *scale, double value)

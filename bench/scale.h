@@ -27,6 +27,8 @@ struct sl_scale {
  * equal ones and none (NAN). */
 void sl_scale_fit(struct sl_scale *ret, double low, double high, int wanted,
                   enum sl_scale_flags flags);
+/* Ticks at these figures instead, in rising order; at most SL_SCALE_TICKS. */
+void sl_scale_tick_at(struct sl_scale *scale, const double *values, size_t count);
 /* 0 at its low end, 1 at its high end, beyond for figures beyond; NAN: no place. */
 double sl_scale_place(const struct sl_scale *scale, double value);
 

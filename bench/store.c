@@ -169,12 +169,11 @@ int sl_store_folder(char ret[PATH_MAX])
     return len < PATH_MAX ? make_folders(ret) : -ENAMETOOLONG;
 }
 
-int sl_store_name(const char *folder, const char *name, sl_ns epoch, char ret[PATH_MAX])
+int sl_store_name(const char *folder, const char *name, time_t began, char ret[PATH_MAX])
 {
     char date[32];
-    const time_t seconds = (time_t)(epoch / SL_SEC);
     struct tm parts;
-    gmtime_r(&seconds, &parts);
+    gmtime_r(&began, &parts);
     strftime(date, sizeof(date), "%Y-%m-%dT%H-%M-%SZ", &parts);
     for (int i = 1; i < 1000; i++) {
         char number[16] = "";

@@ -7,6 +7,7 @@
 
 #include <limits.h>
 #include <stddef.h>
+#include <time.h>
 
 #include "base/types.h"
 
@@ -27,7 +28,7 @@ SL_MUST_CHECK int sl_store_folder(char ret[PATH_MAX]);
 
 /* A new name in `folder` for a run that began then: FOLDER/2024-05-31T14-30-59Z-NAME.json. 0 or
  * -errno. */
-SL_MUST_CHECK int sl_store_name(const char *folder, const char *name, sl_ns epoch,
+SL_MUST_CHECK int sl_store_name(const char *folder, const char *name, time_t began,
                                 char ret[PATH_MAX]);
 /* Removes the oldest runs in the folder beyond SL_STORE_KEPT; never a file of another kind of name.
  */

@@ -91,3 +91,19 @@ bool sl_view_cell(const cJSON *column, const cJSON *row, char *text, size_t size
         snprintf(text, size, "%s", cJSON_IsBool(item) ? cJSON_IsTrue(item) ? "yes" : "no" : "-");
     return isfinite(value);
 }
+
+bool sl_view_column_wanted(const cJSON *column, const cJSON *rows)
+{
+    const char *better = sl_view_text(column, "better");
+    const cJSON *row;
+    if (sl_view_true(column, "id") || sl_view_text(column, "unit")[0] ||
+        strcmp(better, "lower") == 0 || strcmp(better, "higher") == 0)
+        return true;
+    cJSON_ArrayForEach(row, rows)
+    {
+        const cJSON *item = member(row, sl_view_text(column, "key"));
+        if (item && !cJSON_IsNull(item))
+            return true;
+    }
+    return false;
+}

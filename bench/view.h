@@ -28,6 +28,8 @@ int sl_view_decimals(const cJSON *column);
  * characters, "-" for null. Returns whether it is a number.
  */
 bool sl_view_cell(const cJSON *column, const cJSON *row, char *text, size_t size);
+/* Whether there is anything to show: a column for remarks, in which no row has one, is left out. */
+bool sl_view_column_wanted(const cJSON *column, const cJSON *rows);
 /* A number without "-0", with as many decimals as given. */
 void sl_view_format(double value, int decimals, char *text, size_t size);
 /* Copies text, control characters blanked, cut between characters (UTF-8). */

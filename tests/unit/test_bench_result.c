@@ -121,6 +121,19 @@ static void test_plot(void **state)
     cJSON_Delete(result);
 }
 
+static void test_column_without_remarks(void **state)
+{
+    (void)state;
+    cJSON *result = sl_result_create("latency", "L");
+    cJSON *row = sl_table_row(sl_result_table(result, "ages", "Ages", columns));
+    sl_row_text(row, "path", "sightline");
+    char *text = print(result);
+    assert_null(strstr(text, "why not"));
+    assert_non_null(strstr(text, "p50")); /* a figure that is missing is not hidden */
+    free(text);
+    cJSON_Delete(result);
+}
+
 /* Whoever is out of memory goes on to the end. */
 static void test_null_does_nothing(void **state)
 {
@@ -177,6 +190,7 @@ int main(void)
         cmocka_unit_test(test_table_is_aligned),
         cmocka_unit_test(test_json_has_all),
         cmocka_unit_test(test_plot),
+        cmocka_unit_test(test_column_without_remarks),
         cmocka_unit_test(test_null_does_nothing),
         cmocka_unit_test(test_numbers),
         cmocka_unit_test(test_clean_cuts_between_characters),
