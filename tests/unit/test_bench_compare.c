@@ -146,7 +146,8 @@ static void test_any_json(void **state)
         "null",
         "{\"benches\":5,\"conditions\":[]}",
         "{\"benches\":[5,null,[],{},{\"name\":5,\"tables\":[1,{\"columns\":{},\"rows\":5}]}]}",
-        "{\"benches\":[{\"tables\":[{\"columns\":[5,{\"key\":7},{\"key\":\"\"}],\"rows\":[1,{}]}]}]}",
+        "{\"benches\":[{\"tables\":[{\"columns\":[5,{\"key\":7},{\"key\":\"\"}],"
+        "\"rows\":[1,{}]}]}]}",
         "{\"benches\":[{\"tables\":[{\"columns\":[{\"key\":\"a\",\"decimals\":1e9},"
         "{\"key\":\"a\",\"better\":4}],\"rows\":[{\"a\":1e999},{\"a\":-1e308},{\"a\":[1]}]}]}]}",
         "{\"conditions\":{\"a\":[[1]],\"b\":{\"c\":{}},\"d\":null,\"e\":1e999}}",
