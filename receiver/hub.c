@@ -33,7 +33,8 @@ struct sl_camera {
     int64_t since_us;
     int peers; /* that point here */
     struct sl_timer timer;
-    struct sl_camera *next;
+    bool fed; /* its relay has packets to forward */
+    struct sl_camera *next, *next_fed;
 };
 
 struct sl_hub {
@@ -42,7 +43,7 @@ struct sl_hub {
     struct sl_timer tell_timer;
     struct sl_peers peers;
     struct sl_peer *touched;
-    struct sl_camera *cameras;
+    struct sl_camera *cameras, *fed;
     struct sl_limiter *stun_limiter;
     struct sl_hub_stats stats;
     uint32_t traced[RECEIVE_BATCH]; /* timestamps of frames that leave with this turn's flush */
@@ -288,11 +289,17 @@ static void peer_packet(void *ctx, enum sl_media_kind kind, const struct sl_rtp_
                         bool repaired, sl_ns now)
 {
     struct sl_peer *peer = ctx;
-    if (peer->doomed || peer->camera->publisher != peer)
+    struct sl_camera *camera = peer->camera;
+    if (peer->doomed || camera->publisher != peer)
         return;
     const bool traced = peer->hub->config.trace && kind == SL_VIDEO && packet->marker;
     const sl_ns in = traced ? sl_time_now() : 0;
-    sl_relay_packet(peer->camera->relay, kind, packet, repaired, now);
+    sl_relay_packet(camera->relay, kind, packet, repaired, now);
+    if (!camera->fed) {
+        camera->fed = true;
+        camera->next_fed = peer->hub->fed;
+        peer->hub->fed = camera;
+    }
     if (traced)
         trace_frame(peer, packet->timestamp, in);
 }
@@ -616,12 +623,24 @@ static void datagram(void *ctx, const struct sl_path *path, uint8_t *data, size_
     }
 }
 
+/* What was read together leaves together. */
+static void forward(struct sl_hub *hub)
+{
+    while (hub->fed) {
+        struct sl_camera *camera = hub->fed;
+        hub->fed = camera->next_fed;
+        camera->fed = false;
+        sl_relay_forward(camera->relay, sl_loop_now(hub->config.loop));
+    }
+}
+
 static void udp_ready(void *ctx, uint32_t events)
 {
     (void)events;
     struct sl_hub *hub = ctx;
     sl_loop_refresh(hub->config.loop);
     (void)sl_udp_receive(hub->config.udp, RECEIVE_BATCH, datagram, hub);
+    forward(hub);
 }
 
 /* The end of a turn: timers of what was touched, the dead are buried, datagrams leave. */

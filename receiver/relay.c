@@ -20,6 +20,7 @@
 #define REPLAY_WITHIN (250 * SL_MS) /* a little more than REQUEST_EVERY: see the header */
 #define EPOCH_GAP                                                                                  \
     5 /* one that stays missing, and room for a head that is repaired (session/nack.h) */
+#define BATCH_MAX 128               /* packets; the history holds many more */
 #define ELAPSED_MAX (3600 * SL_SEC) /* beyond, timestamps may as well start anywhere */
 
 /* One medium of the camera, in the camera's numbers. */
@@ -60,6 +61,13 @@ struct sl_relay {
 
     struct sl_feed **feeds;
     int count, room, waiting;
+
+    /* Not forwarded yet; in the history. */
+    struct {
+        enum sl_media_kind kind;
+        const struct sl_rtp_packet *packet;
+    } batch[BATCH_MAX];
+    int batched;
 
     bool wanted;    /* a key frame, and not asked for yet */
     sl_ns asked_at; /* the last request; far past if none to this publisher */
@@ -188,6 +196,7 @@ static void set_waiting(struct sl_relay *relay, struct sl_feed *feed, bool waiti
 
 void sl_relay_publish(struct sl_relay *relay, void *session, sl_ns now)
 {
+    sl_relay_forward(relay, now);
     relay->publisher = session;
     relay->key = (struct key){.seen = false};
     relay->wanted = false;
@@ -329,29 +338,62 @@ static bool key_is_fresh(const struct sl_relay *relay, sl_ns now)
     return relay->key.whole_start && now - relay->key.at <= REPLAY_WITHIN && relay->key.seq > held;
 }
 
-static void forward(struct sl_relay *relay, enum sl_media_kind kind,
-                    const struct sl_rtp_packet *packet, sl_ns now)
+/* True if the feed's video began with it, so that all there is so far has been sent. */
+static bool forward_to(struct sl_relay *relay, struct sl_feed *feed, enum sl_media_kind kind,
+                       const struct sl_rtp_packet *packet, bool startable, sl_ns now)
 {
-    const bool startable = kind == SL_VIDEO && relay->waiting && key_is_fresh(relay, now);
+    relay->stats.fanned++;
+    if (kind == SL_AUDIO && !feed->started[SL_AUDIO]) {
+        feed->started[SL_AUDIO] = true;
+        feed->first[SL_AUDIO] = packet->seq;
+    }
+    if ((kind == SL_VIDEO && feed->waiting) || packet->seq < feed->first[kind]) {
+        relay->stats.withheld++;
+        if (kind == SL_VIDEO && feed->waiting && startable) {
+            begin_video(relay, feed, now); /* this packet is in it */
+            return true;
+        }
+    } else if (send_to(relay, feed, kind, packet, now)) {
+        relay->stats.sent++;
+    } else {
+        relay->stats.refused++;
+    }
+    return false;
+}
+
+void sl_relay_forward(struct sl_relay *relay, sl_ns now)
+{
+    if (!relay->batched)
+        return;
+    const bool startable = relay->waiting && key_is_fresh(relay, now);
     for (int i = 0; i < relay->count; i++) {
         struct sl_feed *feed = relay->feeds[i];
         if (!feed->live)
             continue;
-        relay->stats.fanned++;
-        if (kind == SL_AUDIO && !feed->started[SL_AUDIO]) {
-            feed->started[SL_AUDIO] = true;
-            feed->first[SL_AUDIO] = packet->seq;
-        }
-        if ((kind == SL_VIDEO && feed->waiting) || packet->seq < feed->first[kind]) {
-            relay->stats.withheld++;
-            if (kind == SL_VIDEO && feed->waiting && startable)
-                begin_video(relay, feed, now); /* this packet is in it */
-        } else if (send_to(relay, feed, kind, packet, now)) {
-            relay->stats.sent++;
-        } else {
-            relay->stats.refused++;
+        bool begun = false;
+        for (int at = 0; at < relay->batched; at++) {
+            const enum sl_media_kind kind = relay->batch[at].kind;
+            if (begun && kind == SL_VIDEO) { /* the history, and so the replay, had it */
+                relay->stats.fanned++;
+                relay->stats.withheld++;
+            } else {
+                begun |= forward_to(relay, feed, kind, relay->batch[at].packet, startable, now);
+            }
         }
     }
+    relay->batched = 0;
+}
+
+/* `packet` as the history keeps it, or, if it is too large for that, as it is. */
+static void forward_later(struct sl_relay *relay, enum sl_media_kind kind,
+                          const struct sl_rtp_packet *packet, sl_ns now)
+{
+    const struct sl_rtp_packet *kept =
+        sl_history_get(relay->tracks[kind].history, packet->seq, NULL);
+    relay->batch[relay->batched].kind = kind;
+    relay->batch[relay->batched++].packet = kept ? kept : packet;
+    if (!kept || relay->batched == BATCH_MAX)
+        sl_relay_forward(relay, now);
 }
 
 void sl_relay_packet(struct sl_relay *relay, enum sl_media_kind kind,
@@ -360,6 +402,7 @@ void sl_relay_packet(struct sl_relay *relay, enum sl_media_kind kind,
     struct track *track = &relay->tracks[kind];
     relay->stats.offered++;
     if (!track->in_epoch || (packet->ssrc != track->ssrc && !repaired)) {
+        sl_relay_forward(relay, now);
         begin_epoch(track, packet, now);
         if (kind == SL_VIDEO)
             await_key(relay);
@@ -387,7 +430,7 @@ void sl_relay_packet(struct sl_relay *relay, enum sl_media_kind kind,
     relay->stats.repaired += repaired;
     if (kind == SL_VIDEO)
         note_key(relay, &own, now);
-    forward(relay, kind, &own, now);
+    forward_later(relay, kind, &own, now);
     if (kind == SL_VIDEO)
         request_if_due(relay, now);
 }
@@ -418,6 +461,7 @@ void sl_relay_connected(struct sl_relay *relay, struct sl_feed *feed, sl_ns now)
 {
     if (feed->live)
         return;
+    sl_relay_forward(relay, now); /* lest it gets them from the history and then again */
     feed->live = true;
     set_waiting(relay, feed, true);
     if (key_is_fresh(relay, now))

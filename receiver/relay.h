@@ -4,9 +4,11 @@
  *
  *     publisher's session ──packet()──▶ [ number and time of the camera ] ──▶ history
  *                                                    │
- *                              feed · feed · feed ◀──┘  each a subscriber's session
+ *                              feed · feed · feed ◀──┘  forward(): each a subscriber's session
  *
- * Cut-through: a packet leaves in the call it came in, whatever is missing before it; what the
+ * Cut-through: a packet leaves with the datagrams it was read with, whatever is missing before it.
+ * They leave subscriber by subscriber: the first has its whole picture before the last has half of
+ * one, and each one's datagrams make long runs for the kernel (net/udp.h). What the
  * upstream session repairs follows when it comes, under the number it always had. Numbers and
  * timestamps of the camera only go up: a new publisher (restart, takeover) or SSRC gets an offset
  * that puts it a few missing numbers behind the highest, so that nobody glues its first frame to
@@ -59,9 +61,11 @@ void sl_relay_destroy(struct sl_relay *relay);
 /* A publisher takes the place of the one there is; NULL: none. Feeds stay. */
 void sl_relay_publish(struct sl_relay *relay, void *session, sl_ns now);
 
-/* From the publisher's session. */
+/* From the publisher's session. Waits for sl_relay_forward(), but not for more than 128 packets. */
 void sl_relay_packet(struct sl_relay *relay, enum sl_media_kind kind,
                      const struct sl_rtp_packet *packet, bool repaired, sl_ns now);
+/* To every feed what waits. */
+void sl_relay_forward(struct sl_relay *relay, sl_ns now);
 
 /* What is added to the timestamps of this publisher, by now. */
 uint32_t sl_relay_timestamp_offset(const struct sl_relay *relay, enum sl_media_kind kind);
@@ -91,7 +95,7 @@ void sl_relay_tick(struct sl_relay *relay, sl_ns now);
 
 /*
  * offered == kept + stale
- * fanned == sent + refused + withheld: of each kept packet to each live feed, first sends only
+ * fanned == sent + refused + withheld: of each forwarded packet to each live feed, first sends only
  */
 struct sl_relay_stats {
     uint64_t offered, kept;

@@ -87,6 +87,7 @@ static void from_camera(void *ctx, struct sim_end *end, enum sl_media_kind kind,
     struct world *world = ctx;
     (void)end;
     sl_relay_packet(world->relay, kind, packet, repaired, now);
+    sl_relay_forward(world->relay, now);
     settle(world);
 }
 

@@ -81,8 +81,10 @@ static void source_arrived(void *ctx, struct sim_end *end, enum sl_media_kind ki
 {
     (void)end;
     struct source *source = ctx;
-    if (!source->killed)
-        sl_relay_packet(source->scene->relay, kind, packet, repaired, now);
+    if (source->killed)
+        return;
+    sl_relay_packet(source->scene->relay, kind, packet, repaired, now);
+    sl_relay_forward(source->scene->relay, now);
 }
 
 static void viewer_wants_key(void *ctx, struct sim_end *end, sl_ns now)

@@ -106,7 +106,8 @@ static const uint8_t bytes[][11] = {
     [DELTA] = {0x41, 9, 9, 9},
 };
 
-static void offer(struct bench *bench, int64_t seq, uint32_t timestamp, enum part part)
+/* It waits with the relay. */
+static void put(struct bench *bench, int64_t seq, uint32_t timestamp, enum part part)
 {
     const struct sl_rtp_packet packet = {.seq = seq,
                                          .timestamp = timestamp,
@@ -114,6 +115,13 @@ static void offer(struct bench *bench, int64_t seq, uint32_t timestamp, enum par
                                          .payload = bytes[part],
                                          .payload_len = part == SPS ? 11 : 4};
     sl_relay_packet(bench->relay, SL_VIDEO, &packet, false, bench->now);
+    check_balance(bench);
+}
+
+static void offer(struct bench *bench, int64_t seq, uint32_t timestamp, enum part part)
+{
+    put(bench, seq, timestamp, part);
+    sl_relay_forward(bench->relay, bench->now);
     check_balance(bench);
 }
 
@@ -125,6 +133,7 @@ static void offer_sound(struct bench *bench, int64_t seq)
                                          .payload = bytes[DELTA],
                                          .payload_len = 4};
     sl_relay_packet(bench->relay, SL_AUDIO, &packet, false, bench->now);
+    sl_relay_forward(bench->relay, bench->now);
     check_balance(bench);
 }
 
@@ -200,6 +209,94 @@ static void test_the_packet_path_does_not_allocate(void **state)
         offer(bench, i, (uint32_t)(i / 2 * 3000), i % 60 == 0 ? SPS : DELTA);
     assert_int_equal(sl_alloc_count(), before);
     assert_true(bench->a.fake.sent > 900);
+}
+
+/* ---- what was read together leaves together ---- */
+
+static void test_what_waits_goes_to_each_feed_in_order(void **state)
+{
+    struct bench *bench = *state;
+    join(bench, &bench->a);
+    join(bench, &bench->b);
+    offer(bench, 1, 3000, SPS);
+    offer(bench, 2, 3000, IDR);
+    put(bench, 3, 6000, DELTA);
+    put(bench, 5, 6000, DELTA);
+    put(bench, 4, 6000, DELTA);
+    assert_int_equal(bench->a.fake.sent, 2);
+    sl_relay_forward(bench->relay, bench->now);
+    sl_relay_forward(bench->relay, bench->now); /* nothing is left */
+    for (int i = 0; i < 2; i++) {
+        const struct fake *fake = i ? &bench->b.fake : &bench->a.fake;
+        assert_int_equal(fake->sent, 5);
+        assert_int_equal(fake->seqs[3] - fake->seqs[2], 2);
+        assert_int_equal(fake->seqs[4] - fake->seqs[2], 1);
+    }
+}
+
+/* The history has what waits, so a replay must not send it twice. */
+static void test_a_feed_that_begins_gets_what_waits_once(void **state)
+{
+    struct bench *bench = *state;
+    join(bench, &bench->a);
+    put(bench, 1, 0, DELTA);
+    put(bench, 2, 3000, SPS);
+    put(bench, 3, 3000, IDR);
+    join(bench, &bench->b); /* the key frame is fresh: b begins at once */
+    put(bench, 4, 6000, DELTA);
+    sl_relay_forward(bench->relay, bench->now);
+    check_balance(bench);
+    for (int i = 0; i < 2; i++) {
+        const struct fake *fake = i ? &bench->b.fake : &bench->a.fake;
+        assert_int_equal(fake->sent, 3);
+        assert_int_equal(fake->first_bytes[0], 0x78);
+        for (int at = 1; at < 3; at++)
+            assert_int_equal(fake->seqs[at] - fake->seqs[0], at);
+    }
+}
+
+static void test_sound_among_what_waits_is_sent_to_a_feed_that_begins(void **state)
+{
+    struct bench *bench = *state;
+    offer_sound(bench, 8);
+    join(bench, &bench->a);
+    put(bench, 2, 3000, SPS);
+    const struct sl_rtp_packet sound = {
+        .seq = 9, .ssrc = bench->ssrc + 1, .payload = bytes[DELTA], .payload_len = 4};
+    sl_relay_packet(bench->relay, SL_AUDIO, &sound, false, bench->now);
+    put(bench, 3, 3000, IDR);
+    sl_relay_forward(bench->relay, bench->now);
+    check_balance(bench);
+    assert_int_equal(bench->a.fake.sent, 3);
+    assert_int_equal(bench->a.fake.kinds[2], SL_AUDIO);
+}
+
+static void test_not_more_than_a_batch_waits(void **state)
+{
+    struct bench *bench = *state;
+    join(bench, &bench->a);
+    offer(bench, 1, 3000, SPS);
+    for (int i = 0; i < 130; i++)
+        put(bench, 2 + i, 3000, IDR);
+    assert_int_equal(bench->a.fake.sent, 1 + 128);
+}
+
+static void test_what_waits_is_not_the_next_publishers(void **state)
+{
+    struct bench *bench = *state;
+    join(bench, &bench->a);
+    offer(bench, 1, 3000, SPS);
+    put(bench, 2, 3000, IDR);
+    sl_relay_publish(bench->relay, &bench->second_publisher, bench->now);
+    assert_int_equal(bench->a.fake.sent, 2);
+    bench->ssrc++;
+    put(bench, 50, 3000, SPS);
+    bench->ssrc++; /* it starts anew, without a word */
+    put(bench, 1, 3000, SPS);
+    assert_int_equal(bench->a.fake.sent, 3);
+    sl_relay_forward(bench->relay, bench->now);
+    assert_int_equal(bench->a.fake.sent, 4);
+    assert_true(bench->a.fake.seqs[3] > bench->a.fake.seqs[2] + 1);
 }
 
 /* ---- joining ---- */
@@ -492,12 +589,14 @@ static void test_timestamps_follow_capture_time_over_a_restart(void **state)
                                    .payload = bytes[SPS],
                                    .payload_len = 11};
     sl_relay_packet(bench->relay, SL_VIDEO, &packet, false, bench->now);
+    sl_relay_forward(bench->relay, bench->now);
     /* The new one's first packet was 300 ms on its way, the old one's none. */
     packet.capture_ntp = sl_ntp_from_ns(bench->now + 700 * SL_MS, 0);
     packet.ssrc = 2;
     packet.timestamp = 123456;
     bench->now += SL_SEC;
     sl_relay_packet(bench->relay, SL_VIDEO, &packet, false, bench->now);
+    sl_relay_forward(bench->relay, bench->now);
     const uint32_t step = bench->a.fake.timestamps[1] - bench->a.fake.timestamps[0];
     assert_in_range(step, 62999, 63001);
 }
@@ -512,6 +611,11 @@ int main(void)
         CASE(test_resends_what_it_has_and_only_what_the_feed_was_sent),
         CASE(test_packets_older_than_the_history_are_dropped),
         CASE(test_the_packet_path_does_not_allocate),
+        CASE(test_what_waits_goes_to_each_feed_in_order),
+        CASE(test_a_feed_that_begins_gets_what_waits_once),
+        CASE(test_sound_among_what_waits_is_sent_to_a_feed_that_begins),
+        CASE(test_not_more_than_a_batch_waits),
+        CASE(test_what_waits_is_not_the_next_publishers),
         CASE(test_joiner_begins_with_the_next_key_frame),
         CASE(test_nothing_flows_before_the_session_is_connected),
         CASE(test_what_was_sent_before_a_joiners_first_packet_is_not_for_it),
