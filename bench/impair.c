@@ -500,9 +500,11 @@ static void read_asked(void *ctx, uint32_t events)
 static int run(struct sl_loop *loop, const struct sl_impair *impair)
 {
     struct asked asked = {.impair = impair};
-    /* A file or /dev/null cannot be watched: then nobody asks. */
-    const int watched =
-        sl_loop_watch(loop, &asked.watch, STDIN_FILENO, EPOLLIN, read_asked, &asked);
+    /* A file or /dev/null cannot be watched; reading a terminal may stop a process in the
+     * background. Then nobody asks. */
+    const int watched = isatty(STDIN_FILENO) ? -ENOTSUP
+                                             : sl_loop_watch(loop, &asked.watch, STDIN_FILENO,
+                                                             EPOLLIN, read_asked, &asked);
     printf("ready %u\n", sl_impair_port(impair));
     fflush(stdout);
     const int err = sl_loop_run(loop);

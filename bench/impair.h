@@ -53,6 +53,7 @@ void sl_impair_stats(const struct sl_impair *impair, enum sl_impair_direction di
                      struct sl_impair_stats *ret);
 uint64_t sl_impair_evicted(const struct sl_impair *impair);
 
-/* `sightline-bench impair`: runs until SIGINT or SIGTERM; a line on its stdin asks for the tally.
+/* `sightline-bench impair`: runs until SIGINT or SIGTERM; a line on its stdin, if that is a pipe,
+ * asks for the tally.
  * The process's exit status. */
 int sl_impair_main(const char *const *words, int count);

@@ -102,7 +102,10 @@ double sl_loss_residual_percent(const struct sl_loss_figures *figures)
 {
     const double handed_per_s = share(figures->handed, figures->seconds);
     const double lost = 1 - share(sl_loss_decoded_per_s(figures), handed_per_s);
-    return isnan(lost) ? NAN : lost > 0 ? 100 * lost : 0; /* the two rates are not of one window */
+    if (isnan(lost))
+        return NAN;
+    /* The two rates are not of quite one window, but what was shown was decoded. */
+    return fmin(fmax(100 * lost, 0), sl_loss_not_shown_percent(figures));
 }
 
 double sl_loss_overhead_percent(const struct sl_loss_figures *figures)

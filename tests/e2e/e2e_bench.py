@@ -211,8 +211,46 @@ def latency():
             check("SIGINT: exit status 0, nothing left", status == 0 and not os.listdir(folder.name))
 
 
+def missing_peer():
+    environment = {"PATH": "/nonexistent", "HOME": os.environ.get("HOME", "/")}
+    for peer, package in (("gstreamer", "gstreamer1.0-tools"), ("ffplay", "ffmpeg")):
+        done = subprocess.run([BENCH, "loss", "--peer", peer], env=environment, capture_output=True, text=True, timeout=10)
+        check("no %s: exit 1, one line that names %s" % (peer, package),
+              done.returncode == 1 and done.stderr.count("\n") == 1 and package in done.stderr and not done.stdout)
+
+
+def loss():
+    """One link: every frame is decoded in spite of it, and the figures hang together."""
+    if not shutil.which("Xvfb"):
+        print("loss: left out, no Xvfb here")
+        return
+    environment = {k: v for k, v in os.environ.items() if k != "DISPLAY"}
+    with tempfile.TemporaryDirectory() as folder:
+        out = os.path.join(folder, "out.json")
+        run = subprocess.run([BENCH, "loss", "--impair", "up.loss=5 delay=5", "--seconds", "4", "--size", "640x360",
+                              "--json", out], env=environment, capture_output=True, text=True, timeout=90)
+        print(run.stdout, run.stderr, end="")
+        check("loss exits with 0", run.returncode == 0)
+        (result,) = json.load(open(out))["benches"]
+        rows = {row["path"]: row for row in result["tables"][0]["rows"]}
+        check("both ways to watch are measured", list(rows) == ["sightline", "sightline-100"])
+        for name, row in rows.items():
+            check("%s: frames are shown, and told of: %s" % (name, row),
+                  row["note"] is None and 10 < row["shown"] <= 31 and row["on_time"] <= row["shown"]
+                  and 10 < row["decoded"] < 33 and 0 <= row["residual"] <= row["not_shown"] + 1e-9
+                  and 0 < row["p50"] <= row["p99"] and row["resent"] > 0)
+            check("%s: the link lost some 5 %%, which costs as much again" % name,
+                  1.5 < row["link"] < 10 and 3 < row["overhead"] < 60)
+        check("holding pictures back is seen in their age",
+              rows["sightline-100"]["p50"] > rows["sightline"]["p50"] + 50)
+        check("all plots are there", [p["name"] for p in result["plots"]] ==
+              ["shown", "p99", "freeze", "overhead", "ages"])
+
+
 first = relay(signal.SIGINT)
 check("the same seed loses the same packets", relay(signal.SIGTERM) == first)
 relay_in_use()
 latency()
 with_display()
+missing_peer()
+loss()

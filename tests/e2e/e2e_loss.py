@@ -3,8 +3,11 @@
 """5 % random loss and 10 ms RTT between sender and receiver: resends alone keep the picture whole."""
 import os
 import re
+import socket
+import subprocess
+import time
 
-from sightline import Site, check, run_tests
+from sightline import Site, check, program, run_tests
 
 SECONDS = int(os.environ.get("SL_E2E_SECONDS", "12"))
 
@@ -29,7 +32,38 @@ def test_five_percent():
         check(decoded >= fed * 29.5 / 30, f"decoded {decoded:.2f} of {fed:.2f} frames/s")
         impair.stop()
         tally = "\n".join(impair.out())
-        check(re.search(r"lost [1-9]", tally), f"nothing was lost, so nothing was tested: {tally}")
+        up = re.search(r"^up received (\d+) .* lost (\d+) ", tally, re.M)
+        check(up and int(up[2]) > 0, f"nothing was lost, so nothing was tested: {tally}")
+        again = lost_of(int(up[1]), "loss=5", "seed=7")
+        check(again == int(up[2]), f"the same seed lost {up[2]} of {up[1]} packets, then {again}")
+
+
+def lost_of(count, *words):
+    """What a relay of these words loses of `count` packets; asked through its stdin until it has had them all."""
+    target = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    target.bind(("127.0.0.1", 0))
+    client = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    with subprocess.Popen([program("bench"), "impair", "0", str(target.getsockname()[1]), *words], text=True,
+                          stdin=subprocess.PIPE, stdout=subprocess.PIPE) as relay:
+        try:
+            port = int(relay.stdout.readline().split()[1])
+            for sent in range(1, count + 1):
+                client.sendto(b"x", ("127.0.0.1", port))
+                if sent % 100 and sent < count:
+                    continue
+                came = lost = -1  # its socket has room for some hundreds
+                end = time.monotonic() + 10
+                while came < sent:
+                    check(time.monotonic() < end, f"{came} of {sent} packets came")
+                    relay.stdin.write("\n")
+                    relay.stdin.flush()
+                    up = re.match(r"^up received (\d+) .* lost (\d+) ", relay.stdout.readline())
+                    relay.stdout.readline()  # down
+                    came, lost = int(up[1]), int(up[2])
+            return lost
+        finally:
+            relay.terminate()
+            relay.stdin.close()
 
 
 run_tests([test_five_percent])
