@@ -118,7 +118,7 @@ static struct line *add_line(struct compare *compare, const cJSON *column)
     char unit[48];
     sl_view_clean(sl_view_text(column, "unit"), unit, sizeof(line->cell[FIGURE]) - len);
     if (unit[0])
-        snprintf(line->cell[FIGURE] + len, sizeof(line->cell[FIGURE]) - len, ", %s", unit);
+        snprintf(line->cell[FIGURE] + len, sizeof(line->cell[FIGURE]) - len, ", %.44s", unit);
     return line;
 }
 
