@@ -20,7 +20,7 @@
 enum { FIGURE, VALUE_A, VALUE_B, DIFFERENCE, RATIO, VERDICT, CELLS };
 
 struct line {
-    char cell[CELLS][48];
+    char cell[CELLS][64];
 };
 
 struct compare {
@@ -115,8 +115,8 @@ static struct line *add_line(struct compare *compare, const cJSON *column)
     memset(line, 0, sizeof(*line));
     snprintf(line->cell[FIGURE], sizeof(line->cell[FIGURE]), "%s", title);
     const size_t len = strlen(title);
-    char unit[48];
-    sl_view_clean(sl_view_text(column, "unit"), unit, sizeof(line->cell[FIGURE]) - len);
+    char unit[20];
+    sl_view_clean(sl_view_text(column, "unit"), unit, sizeof(unit));
     if (unit[0])
         snprintf(line->cell[FIGURE] + len, sizeof(line->cell[FIGURE]) - len, ", %.44s", unit);
     return line;
