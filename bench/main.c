@@ -24,6 +24,7 @@ static void on_signal(int number)
 static const struct sl_bench_command benches[] = {
     {"latency", sl_latency_run, 16},
     {"loss", sl_loss_run, 1},
+    {"relay", sl_relay_run, 64},
     {"wall", sl_wall_run, 64},
     {NULL, NULL, 0},
 };

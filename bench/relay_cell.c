@@ -7,12 +7,14 @@
 #include <linux/sock_diag.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/socket.h>
 #include <time.h>
 
 #include "base/time.h"
 #include "bench/load.h"
 #include "bench/tally.h"
+#include "bench/usage.h"
 
 #define SETTLE (500 * SL_MS) /* the first pictures of all viewers are a burst of their own */
 #define SLICE (20 * SL_MS)
@@ -20,37 +22,6 @@
 #define FULL 0.97            /* of a core */
 
 /* ---- Counters of the system ---- */
-
-static sl_ns task_cpu(int pid, const char *task)
-{
-    char path[320];
-    unsigned long long ran = 0;
-    snprintf(path, sizeof(path), "/proc/%d/task/%s/schedstat", pid, task);
-    FILE *file = fopen(path, "re");
-    if (!file)
-        return 0;
-    if (fscanf(file, "%llu", &ran) != 1)
-        ran = 0;
-    fclose(file);
-    return (sl_ns)ran;
-}
-
-/* Of all threads, and of the first, which is the one that relays. */
-static void receiver_cpu(int pid, sl_ns *all, sl_ns *hub)
-{
-    char text[64];
-    *all = 0;
-    snprintf(text, sizeof(text), "%d", pid);
-    *hub = task_cpu(pid, text);
-    snprintf(text, sizeof(text), "/proc/%d/task", pid);
-    DIR *tasks = opendir(text);
-    if (!tasks)
-        return;
-    for (const struct dirent *entry; (entry = readdir(tasks)) != NULL;)
-        if (entry->d_name[0] != '.')
-            *all += task_cpu(pid, entry->d_name);
-    closedir(tasks);
-}
 
 /* What did not fit the socket of this UDP port. */
 static uint64_t drops_of_port(int port)
@@ -92,7 +63,7 @@ static uint64_t own_drops(void)
 /* ---- One reading of everything ---- */
 
 struct reading {
-    sl_ns at, receiver, hub;
+    sl_ns at;
     uint64_t receiver_drops, load_drops;
     struct sl_load_figures load;
 };
@@ -100,13 +71,13 @@ struct reading {
 static void read_all(struct reading *ret, struct sl_load *load, const struct sl_site *site)
 {
     ret->at = sl_time_now();
-    receiver_cpu((int)site->receiver.pid, &ret->receiver, &ret->hub);
     ret->receiver_drops = drops_of_port(site->media_port);
     ret->load_drops = own_drops();
     sl_load_figures(load, &ret->load);
 }
 
-static void subtract(struct sl_relay_cell *cell, const struct reading *a, const struct reading *b)
+static void subtract(struct sl_relay_cell *cell, const struct reading *a, const struct reading *b,
+                     const struct sl_usage *receiver)
 {
     const double seconds = (double)(b->at - a->at) / (double)SL_SEC;
     const struct sl_load_figures *x = &a->load, *y = &b->load;
@@ -123,10 +94,9 @@ static void subtract(struct sl_relay_cell *cell, const struct reading *a, const 
     cell->in_per_s = (double)cell->published / seconds;
     cell->out_per_s = (double)cell->received / seconds;
     cell->out_bps = (double)(y->received_bytes - x->received_bytes) * 8 / seconds;
-    cell->receiver_cpu = b->receiver - a->receiver;
-    cell->hub_cpu = b->hub - a->hub;
+    cell->receiver_cpu = receiver->cpu;
     cell->cpu_per_packet = cell->received ? cell->receiver_cpu / (sl_ns)cell->received : 0;
-    cell->receiver_cores = (double)cell->receiver_cpu / (double)SL_SEC / seconds;
+    cell->receiver_cores = sl_usage_cores(receiver);
     cell->load_cores = (double)(y->camera_cpu - x->camera_cpu + y->viewer_cpu - x->viewer_cpu) /
                        (double)SL_SEC / seconds;
 }
@@ -188,17 +158,23 @@ static int watch(struct sl_relay_cell *cell, const struct sl_relay_cell_config *
                  struct sl_load *load)
 {
     struct reading first, last;
+    struct sl_usage receiver;
     int error = nap(SETTLE, config->stop);
     if (!error)
         error = take_delays(cell, load); /* and forgets them */
+    if (!error)
+        error = sl_usage_begin(&receiver, "sightline-receiver", config->site->receiver.pid);
+    if (error)
+        return error;
     read_all(&first, load, config->site);
+    error = nap(config->seconds, config->stop);
     if (!error)
-        error = nap(config->seconds, config->stop);
+        error = sl_usage_end(&receiver);
+    if (error)
+        return error;
     read_all(&last, load, config->site);
-    if (!error)
-        error = take_delays(cell, load);
-    subtract(cell, &first, &last);
-    return error;
+    subtract(cell, &first, &last, &receiver);
+    return take_delays(cell, load);
 }
 
 int sl_relay_cell_run(struct sl_relay_cell *ret, const struct sl_relay_cell_config *config,
@@ -222,7 +198,8 @@ int sl_relay_cell_run(struct sl_relay_cell *ret, const struct sl_relay_cell_conf
     error = watch(&cell, config, load);
     sl_load_stop(load);
     if (error) {
-        snprintf(why, why_len, "%s", error == -EINTR ? "stopped" : "out of memory");
+        snprintf(why, why_len, "%s",
+                 error == -ESRCH ? "sightline-receiver has ended" : strerror(-error));
         return error;
     }
     *ret = cell;

@@ -32,7 +32,7 @@ struct sl_relay_cell {
     uint64_t receiver_drops, load_drops; /* of full sockets, by the kernel */
     uint64_t late_ticks;
     double in_per_s, out_per_s, out_bps; /* of the receiver: packets, and bits of payload */
-    sl_ns receiver_cpu, hub_cpu;         /* its threads, and the one that relays */
+    sl_ns receiver_cpu;                  /* of all its threads */
     sl_ns cpu_per_packet;                /* the receiver's, of a packet out */
     double receiver_cores, load_cores;
     sl_ns p50, p99; /* camera begins to send the frame -> viewer has read the packet */
