@@ -25,6 +25,7 @@ static const struct sl_bench_command benches[] = {
     {"latency", sl_latency_run, 16},
     {"loss", sl_loss_run, 1},
     {"relay", sl_relay_run, 64},
+    {"fps", sl_fps_run, 1},
     {"wall", sl_wall_run, 64},
     {NULL, NULL, 0},
 };

@@ -155,23 +155,29 @@ static int run_step(struct wall *wall, struct step *step)
     return error;
 }
 
+static bool any_measured(const struct wall *wall)
+{
+    for (int i = 0; i < wall->count; i++)
+        if (wall->steps[i].measured)
+            return true;
+    return false;
+}
+
 /* 0, also if steps failed; -EINTR, or why not one could be measured. */
 static int run_steps(struct wall *wall, char *why, size_t why_len)
 {
     int first = 0;
-    bool any = false;
     for (int i = 0; i < wall->count; i++) {
         sl_bench_progress("wall %d/%d: %d tiles", i + 1, wall->count, wall->steps[i].tiles);
         const int error = run_step(wall, &wall->steps[i]);
-        if (error == -EINTR)
-            return error;
-        any |= !error;
+        if (error && atomic_load(wall->bench->stop))
+            return -EINTR;
         if (error && !first) {
             first = error;
             snprintf(why, why_len, "%d tiles: %s", wall->steps[i].tiles, wall->steps[i].why);
         }
     }
-    return any ? 0 : first;
+    return any_measured(wall) ? 0 : first;
 }
 
 /* ---- Telling ---- */
@@ -356,9 +362,10 @@ int sl_wall_run(cJSON **ret, struct sl_bench *bench, char *why, size_t why_len)
     int error = set_up(&wall, why, why_len);
     if (!error) {
         error = run_steps(&wall, why, why_len);
-        *ret = tell(&wall);
+        if (error != -EINTR || any_measured(&wall))
+            *ret = tell(&wall);
         sl_site_stop(&wall.site);
     }
     sl_clip_destroy(wall.clip);
-    return error;
+    return error && atomic_load(bench->stop) ? -EINTR : error;
 }
