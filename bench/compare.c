@@ -20,7 +20,7 @@
 enum { FIGURE, VALUE_A, VALUE_B, DIFFERENCE, RATIO, VERDICT, CELLS };
 
 struct line {
-    char cell[CELLS][64];
+    char cell[CELLS][80];
 };
 
 struct compare {
@@ -110,15 +110,12 @@ static struct line *add_line(struct compare *compare, const cJSON *column)
     if (compare->count == COLUMNS_MAX)
         return NULL;
     struct line *line = &compare->lines[compare->count++];
-    char title[40];
+    char title[44], unit[32];
     sl_view_clean(sl_view_text(column, "title"), title, sizeof(title));
-    memset(line, 0, sizeof(*line));
-    snprintf(line->cell[FIGURE], sizeof(line->cell[FIGURE]), "%s", title);
-    const size_t len = strlen(title);
-    char unit[20];
     sl_view_clean(sl_view_text(column, "unit"), unit, sizeof(unit));
-    if (unit[0])
-        snprintf(line->cell[FIGURE] + len, sizeof(line->cell[FIGURE]) - len, ", %.44s", unit);
+    memset(line, 0, sizeof(*line));
+    snprintf(line->cell[FIGURE], sizeof(line->cell[FIGURE]), "%s%s%s", title, unit[0] ? ", " : "",
+             unit);
     return line;
 }
 

@@ -109,10 +109,13 @@ static void write_key(struct sl_markup *markup, const struct sl_figure *figure, 
 {
     sl_markup_raw(markup, "<svg class=\"key");
     sl_draw_style(markup, style);
-    sl_markup_raw(markup,
-                  is_bars(figure)
-                      ? "\" viewBox=\"0 0 12 12\"><rect class=f width=12 height=12 rx=2 /></svg>"
-                      : "\" viewBox=\"0 0 22 12\"><path class=l d=\"M1 6H21\"/></svg>");
+    if (is_bars(figure))
+        sl_markup_raw(markup, "\" viewBox=\"0 0 12 12\"><rect class=f width=12 height=12 rx=2 />");
+    else if (figure->kind == SL_PLOT_POINTS)
+        sl_markup_raw(markup, "\" viewBox=\"0 0 12 12\"><circle class=m cx=6 cy=6 r=4.5 />");
+    else
+        sl_markup_raw(markup, "\" viewBox=\"0 0 22 12\"><path class=l d=\"M1 6H21\"/>");
+    sl_markup_raw(markup, "</svg>");
 }
 
 /* A distribution's legend says what one looks for in it. */
@@ -142,6 +145,9 @@ static void write_legend(struct sl_markup *markup, const struct sl_figure *figur
         write_quantiles(markup, figure, style);
         return;
     }
+    /* The title of a lone curve says it all, mostly. */
+    if (figure->curves == 1 && strcasestr(figure->title, figure->curve[0].name))
+        return;
     sl_markup_raw(markup, "<ul class=legend>");
     for (int i = 0; i < figure->curves; i++) {
         const struct sl_curve *curve = &figure->curve[i];

@@ -15,7 +15,8 @@
 #define SL_DRAW_COLOURS 9
 #define SL_DRAW_DASHES 4
 
-/* A name keeps its style on the whole page while no other curve of the same figure has it. */
+/* A name keeps its style on the whole page while no other curve of the same figure has it. Names
+ * are those of the figures' JSON, which must outlive it. */
 struct sl_palette {
     int count;
     const char *name[512];

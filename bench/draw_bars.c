@@ -10,7 +10,7 @@
 #define TOP 6
 #define BOTTOM 44
 #define RIGHT 62 /* the value at a bar's end */
-#define LABEL_LETTERS 24
+#define LABEL_LETTERS 27
 #define STACK 22
 #define STACK_APART 9
 #define BAR_MIN 5

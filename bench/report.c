@@ -15,6 +15,7 @@
 #include "bench/view.h"
 
 #define BENCHES_MAX 64
+#define CARDS_MAX 48
 #define PLOTS_MAX 64 /* of a bench */
 #define CONDITIONS_MAX 64
 #define COLUMNS_MAX 64
@@ -100,24 +101,31 @@ static void write_card(struct sl_markup *m, const cJSON *headline)
     sl_markup_raw(m, "</p></div>");
 }
 
+/* In rows of at most six, as full as each other. */
+static void open_cards(struct sl_markup *m, int count)
+{
+    const int rows = (count + 5) / 6;
+    sl_markup_format(m, "<div class=cards style=\"--n:%d\">", (count + rows - 1) / rows);
+}
+
 static void write_cards(struct report *report)
 {
-    const cJSON *bench, *headline;
-    bool open = false;
-    int left = BENCHES_MAX;
+    const cJSON *bench, *headline, *shown[CARDS_MAX];
+    int count = 0;
     cJSON_ArrayForEach(bench, report->benches)
     {
         cJSON_ArrayForEach(headline, sl_view_array(bench, "headlines"))
         {
-            if (!sl_view_text(headline, "title")[0] || left-- <= 0)
-                continue;
-            if (!open)
-                sl_markup_raw(&report->markup, "<div class=cards>");
-            open = true;
-            write_card(&report->markup, headline);
+            if (sl_view_text(headline, "title")[0] && count < CARDS_MAX)
+                shown[count++] = headline;
         }
     }
-    sl_markup_raw(&report->markup, open ? "</div>\n" : "");
+    if (!count)
+        return;
+    open_cards(&report->markup, count);
+    for (int i = 0; i < count; i++)
+        write_card(&report->markup, shown[i]);
+    sl_markup_raw(&report->markup, "</div>\n");
 }
 
 static void write_links(struct report *report)

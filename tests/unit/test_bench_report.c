@@ -203,11 +203,12 @@ static void test_colours(void **state)
         "{\"name\":\"b\",\"x\":[1],\"y\":[1]},{\"name\":\"b\",\"x\":[1],\"y\":[1]}]}",
     };
     static const char *const wanted[] = {"c0 c1 ", "c0 c1 c2 "};
+    cJSON *plots[2];
     for (size_t i = 0; i < SL_COUNT(texts); i++) {
         struct sl_figure figure;
         char seen[32] = "";
-        cJSON *plot = cJSON_Parse(texts[i]);
-        assert_int_equal(sl_figure_read(&figure, plot), 0);
+        plots[i] = cJSON_Parse(texts[i]);
+        assert_int_equal(sl_figure_read(&figure, plots[i]), 0);
         sl_draw_figure(&markup, &figure, &palette);
         char *text = sl_markup_take(&markup);
         for (const char *at = text; (at = strstr(at, "\"key c")) != NULL; at++)
@@ -215,8 +216,9 @@ static void test_colours(void **state)
         assert_string_equal(seen, wanted[i]);
         free(text);
         sl_figure_free(&figure);
-        cJSON_Delete(plot);
     }
+    cJSON_Delete(plots[0]); /* the palette has names in it */
+    cJSON_Delete(plots[1]);
 }
 
 static void escaped(const char *from, size_t max, const char *wanted)
