@@ -23,9 +23,9 @@ static void on_signal(int number)
 /* What `all` does, in its order. */
 static const struct sl_bench_command benches[] = {
     {"latency", sl_latency_run, 16},
+    {"fps", sl_fps_run, 1},
     {"loss", sl_loss_run, 1},
     {"relay", sl_relay_run, 64},
-    {"fps", sl_fps_run, 1},
     {"wall", sl_wall_run, 64},
     {NULL, NULL, 0},
 };
