@@ -15,7 +15,7 @@
 
 /* A handshake takes the receiver about 1 ms: so many at a time neither wait long nor starve it. */
 #define PENDING_MAX 16
-#define PATIENCE (8 * SL_SEC) /* without a single one more that is ready */
+#define PATIENCE (10 * SL_SEC) /* without a single one more that is ready */
 #define GOODBYE (300 * SL_MS)
 #define SPARE_FILES 64
 
@@ -208,6 +208,7 @@ int sl_load_start(struct sl_load **ret, const struct sl_load_config *config, cha
     int error = create_all(load);
     if (error)
         snprintf(why, why_len, "the load cannot be made: %s", strerror(-error));
+    atomic_store(&load->full, config->viewers == 0);
     if (!error)
         error = start_side(&load->cameras_side, config->processor);
     if (!error)
@@ -220,6 +221,7 @@ int sl_load_start(struct sl_load **ret, const struct sl_load_config *config, cha
         sl_load_stop(load);
         return error;
     }
+    atomic_store(&load->full, true);
     *ret = load;
     return 0;
 }

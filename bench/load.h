@@ -7,7 +7,8 @@
  *     clip ─▶ cameras' thread ══WHIP══▶ receiver ══WHEP══▶ viewers' thread ─▶ counters, delays
  *
  * The cameras' frames are spread evenly over the time between two frames, so that their bursts do
- * not fall together. A key frame that is asked for is the clip's first: the clip begins again.
+ * not fall together; until all viewers are connected there are only a few. A key frame that is
+ * asked for is the clip's first: the clip begins again.
  */
 #pragma once
 

@@ -14,6 +14,7 @@
 #define EXTENSION_BYTES 32
 #define PAYLOAD_MAX (SL_RTP_PLAIN_MAX - SL_RTP_HEADER_BYTES - EXTENSION_BYTES)
 #define LATE (10 * SL_MS)
+#define SLOWLY 10       /* times the clip's period */
 #define HOPELESS SL_SEC /* what is not sent by then is not made up for */
 
 /* ---- Sending ---- */
@@ -64,6 +65,22 @@ static void send_unit(struct load_camera *camera, sl_ns now)
     (void)!sl_h264_pack(unit.data, unit.len, PAYLOAD_MAX, emit, &frame);
 }
 
+/* By count, not by adding up: the period is no whole number of ns. Until everybody is there only
+ * now and then, lest the media take the time that connecting needs. */
+static void step(struct load_camera *camera)
+{
+    const struct sl_load *load = camera->load;
+    if (!atomic_load_explicit(&load->full, memory_order_relaxed)) {
+        camera->due += SLOWLY * load->period;
+        camera->begun = camera->due;
+        camera->frame = 0;
+        return;
+    }
+    camera->frame++;
+    camera->due = camera->begun + (sl_ns)((double)camera->frame * (double)SL_SEC /
+                                          sl_clip_fps(load->config.clip) / load->config.speed);
+}
+
 static void tick(void *ctx, sl_ns turn)
 {
     (void)turn;
@@ -73,9 +90,8 @@ static void tick(void *ctx, sl_ns turn)
     if (now - camera->due > LATE)
         load->camera_figures.late_ticks++;
     send_unit(camera, now);
-    do /* by count, not by adding up: the period is no whole number of ns */
-        camera->due = camera->begun + (sl_ns)((double)++camera->frame * (double)SL_SEC /
-                                              sl_clip_fps(load->config.clip) / load->config.speed);
+    do
+        step(camera);
     while (now - camera->due > HOPELESS);
     sl_timer_set(&camera->timer, camera->due);
 }

@@ -72,6 +72,7 @@ struct sl_load {
     struct sl_load_config config;
     struct sl_dtls_identity *identity; /* shared: what is measured is not its making */
     sl_ns epoch, period;
+    atomic_bool full; /* everybody is there: cameras play at their pace */
     struct load_side cameras_side, viewers_side;
     struct load_camera *cameras;
     struct load_viewer *viewers;
