@@ -22,13 +22,22 @@ static void on_signal(int number)
 
 /* What `all` does, in its order. */
 static const struct sl_bench_command benches[] = {
-    {"latency", sl_latency_run, 16},
-    {"fps", sl_fps_run, 1},
-    {"loss", sl_loss_run, 1},
-    {"relay", sl_relay_run, 64},
-    {"wall", sl_wall_run, 64},
-    {NULL, NULL, 0},
+    {"latency", sl_latency_run, 16}, {"fps", sl_fps_run, 1},    {"loss", sl_loss_run, 1},
+    {"relay", sl_relay_run, 64},     {"wall", sl_wall_run, 64}, {NULL, NULL, 0},
 };
+
+/* What is a number of cameras for one is none for another: `all` takes its own. */
+static bool cameras_fit(const struct sl_bench_options *o, const struct sl_bench_command *bench)
+{
+    if (!bench && o->cameras)
+        fprintf(stderr, "sightline-bench: --cameras: got '%d', wanted none for all\n", o->cameras);
+    else if (bench && o->cameras > bench->cameras_max)
+        fprintf(stderr, "sightline-bench: --cameras: got '%d', wanted at most %d for %s\n",
+                o->cameras, bench->cameras_max, bench->name);
+    else
+        return true;
+    return false;
+}
 
 /* Runs what `name` asks for, if it is a bench's or "all". -1: it is not. */
 static int run(const struct sl_bench_command_line *line, int argc, char **argv)
@@ -48,12 +57,8 @@ static int run(const struct sl_bench_command_line *line, int argc, char **argv)
             chosen[config.count++] = bench;
     if (!config.count)
         return -1;
-    for (int i = 0; !all && i < config.count; i++)
-        if (line->options.cameras > chosen[i]->cameras_max) {
-            fprintf(stderr, "sightline-bench: --cameras: got '%d', wanted at most %d for %s\n",
-                    line->options.cameras, chosen[i]->cameras_max, chosen[i]->name);
-            return 2;
-        }
+    if (!cameras_fit(&line->options, all ? NULL : chosen[0]))
+        return 2;
     return sl_run(&config);
 }
 

@@ -62,12 +62,10 @@ static void add_tick(struct sl_scale *scale, double value, double step)
     const double largest = scale->log ? fabs(value) : fmax(fabs(scale->low), fabs(scale->high));
     if (scale->ticks == SL_SCALE_TICKS)
         return;
-    if (scale->ticks && !(value > scale->tick[scale->ticks - 1]))
-        return; /* the step is lost in the figure */
     char *label = scale->label[scale->ticks];
     write_tick(value, step, largest, label);
     if (scale->ticks && strcmp(label, scale->label[scale->ticks - 1]) == 0)
-        return; /* nor told apart in so few digits */
+        return; /* the step is lost in the figure, or in its few digits */
     scale->tick[scale->ticks++] = value;
 }
 

@@ -83,6 +83,16 @@ static void give_mode(int fd, const char *target)
     (void)!fchmod(fd, mode);
 }
 
+/* A pipe that nobody reads is an error now, not a wait for ever. */
+static int open_special(const char *target)
+{
+    const int fd = open(target, O_WRONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+    if (fd < 0)
+        return -errno;
+    (void)fcntl(fd, F_SETFL, 0); /* a slow reader is waited for */
+    return fd;
+}
+
 int sl_store_write(const char *path, const char *text, size_t len)
 {
     char target[PATH_MAX], beside[PATH_MAX];
@@ -90,10 +100,9 @@ int sl_store_write(const char *path, const char *text, size_t len)
     int err = find_target(path, target, &special);
     if (err != 0)
         return err;
-    const int fd =
-        special ? open(target, O_WRONLY | O_CLOEXEC | O_NOCTTY) : open_beside(target, beside);
+    const int fd = special ? open_special(target) : open_beside(target, beside);
     if (fd < 0)
-        return special ? -errno : fd;
+        return fd;
     err = write_all(fd, text, len);
     if (!special && err == 0) {
         give_mode(fd, target);

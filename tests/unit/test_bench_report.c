@@ -199,10 +199,10 @@ static void test_colours(void **state)
     static const char *const texts[] = {
         "{\"kind\":\"points\",\"series\":[{\"name\":\"a\",\"x\":[1],\"y\":[1]},"
         "{\"name\":\"b\",\"x\":[1],\"y\":[1]}]}",
-        "{\"kind\":\"points\",\"series\":[{\"name\":\"c\",\"x\":[1],\"y\":[1]},"
-        "{\"name\":\"b\",\"x\":[1],\"y\":[1]},{\"name\":\"b\",\"x\":[1],\"y\":[1]}]}",
+        "{\"kind\":\"points\",\"series\":[{\"name\":\"b\",\"x\":[1],\"y\":[1]},"
+        "{\"name\":\"c\",\"x\":[1],\"y\":[1]},{\"name\":\"b\",\"x\":[1],\"y\":[1]}]}",
     };
-    static const char *const wanted[] = {"c0 c1 ", "c0 c1 c2 "};
+    static const char *const wanted[] = {"c0 c1 ", "c1 c0 c2 "};
     cJSON *plots[2];
     for (size_t i = 0; i < SL_COUNT(texts); i++) {
         struct sl_figure figure;

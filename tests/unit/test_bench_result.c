@@ -172,6 +172,18 @@ static void test_numbers(void **state)
     format(123456789, 0, "123456789");
 }
 
+static void test_infinite_is_none(void **state)
+{
+    (void)state;
+    cJSON *row = cJSON_Parse("{\"a\":1e999}"), *column = cJSON_Parse("{\"key\":\"a\"}");
+    char text[16];
+    assert_true(isnan(sl_view_number(row, "a")));
+    assert_false(sl_view_cell(column, row, text, sizeof(text)));
+    assert_string_equal(text, "-");
+    cJSON_Delete(row);
+    cJSON_Delete(column);
+}
+
 static void test_clean_cuts_between_characters(void **state)
 {
     (void)state;
@@ -193,6 +205,7 @@ int main(void)
         cmocka_unit_test(test_column_without_remarks),
         cmocka_unit_test(test_null_does_nothing),
         cmocka_unit_test(test_numbers),
+        cmocka_unit_test(test_infinite_is_none),
         cmocka_unit_test(test_clean_cuts_between_characters),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

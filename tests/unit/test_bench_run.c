@@ -1,14 +1,17 @@
 /* SPDX-License-Identifier: MIT */
-/* What becomes of results: kept, also when a bench fails or the disk is full. */
+/* What becomes of results: kept, also when a bench fails or a file cannot be written. */
 #include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -198,12 +201,14 @@ static void test_state_folder(void **state)
     assert_int_equal(run(list, 1, NULL, NULL), 0);
 }
 
-/* /dev/full is a disk that is: the results are in the state folder then, and it is said. */
-static void test_full_disk(void **state)
+/* A pipe that nobody reads cannot be written, which shows late: the results are in the state folder
+ * then, and it is said. */
+static void test_not_written(void **state)
 {
     (void)state;
     const struct sl_bench_command *const list[] = {&good};
-    assert_int_equal(run(list, 1, "/dev/full", NULL), 1);
+    assert_int_equal(mkfifo(path_of("pipe"), 0600), 0);
+    assert_int_equal(run(list, 1, path_of("pipe"), NULL), 1);
     assert_int_equal(files_in(path_of("sightline/bench")), 1);
 }
 
@@ -239,9 +244,42 @@ static void test_write(void **state)
     assert_true(S_ISLNK(status.st_mode));
     assert_int_equal(symlink("none", path_of("broken")), 0);
     assert_int_equal(sl_store_check(path_of("broken")), -ENOENT);
-    assert_int_equal(sl_store_write("/dev/null", "x", 1), 0);
-    assert_int_equal(sl_store_write("/dev/full", "x", 1), -ENOSPC);
     assert_int_equal(files_in(folder), 3); /* no temporary ones */
+}
+
+/* What is no plain file is not replaced by one. In the test's own folder: a mistake here must not
+ * cost a developer's /dev/null. */
+static void test_write_to_a_pipe(void **state)
+{
+    (void)state;
+    struct stat status;
+    char text[8] = "";
+    assert_int_equal(mkfifo(path_of("pipe"), 0600), 0);
+    assert_int_equal(sl_store_write(path_of("pipe"), "x", 1), -ENXIO); /* nobody reads */
+    const int reader = open(path_of("pipe"), O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+    assert_int_equal(sl_store_write(path_of("pipe"), "one", 3), 0);
+    assert_int_equal(read(reader, text, sizeof(text)), 3);
+    assert_string_equal(text, "one");
+    close(reader);
+    assert_int_equal(lstat(path_of("pipe"), &status), 0);
+    assert_true(S_ISFIFO(status.st_mode));
+}
+
+/* No room: what was there stays, and nothing is left beside it. */
+static void test_full_disk(void **state)
+{
+    (void)state;
+    struct rlimit usual, limit;
+    write_text(path_of("a"), "old");
+    assert_int_equal(getrlimit(RLIMIT_FSIZE, &usual), 0);
+    limit = (struct rlimit){.rlim_cur = 5, .rlim_max = usual.rlim_max};
+    signal(SIGXFSZ, SIG_IGN);
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &limit), 0);
+    const int err = sl_store_write(path_of("a"), "longer than that", 16);
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &usual), 0);
+    assert_int_equal(err, -EFBIG);
+    holds(path_of("a"), "old");
+    assert_int_equal(files_in(folder), 1);
 }
 
 static void test_read(void **state)
@@ -319,7 +357,9 @@ int main(void)
         TEST(test_stopped),
         TEST(test_files_are_checked_first),
         TEST(test_state_folder),
+        TEST(test_not_written),
         TEST(test_full_disk),
+        TEST(test_write_to_a_pipe),
         TEST(test_write),
         TEST(test_read),
         TEST(test_trim_keeps_the_newest),
