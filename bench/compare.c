@@ -386,9 +386,10 @@ struct sl_compare_tally sl_compare_write(const cJSON *a, const cJSON *b, FILE *o
     match(&compare, sl_view_array(a, "benches"), sl_view_array(b, "benches"), "bench",
           compare_benches);
     fprintf(out,
-            "\n%d figures: %d better, %d worse (by more than %d %%), %d otherwise; %d in one run "
+            "\n%d figure%s: %d better, %d worse (by more than %d %%), %d otherwise; %d in one run "
             "only.\n",
-            compare.tally.figures, compare.tally.better, compare.tally.worse, SL_COMPARE_PERCENT,
+            compare.tally.figures, compare.tally.figures == 1 ? "" : "s", compare.tally.better,
+            compare.tally.worse, SL_COMPARE_PERCENT,
             compare.tally.figures - compare.tally.better - compare.tally.worse,
             compare.tally.missing);
     free(compare.lines);
