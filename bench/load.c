@@ -29,11 +29,15 @@ void load_side_begin(struct load_side *side)
     }
 }
 
-void load_side_live(struct load_side *side)
+void load_side_connected(struct load_side *side)
 {
     side->pending--;
-    atomic_fetch_add(&side->ready, 1);
     load_side_begin(side);
+}
+
+void load_side_ready(struct load_side *side)
+{
+    atomic_fetch_add(&side->ready, 1);
 }
 
 void load_side_refused(struct load_side *side, const char *reason)

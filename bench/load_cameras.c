@@ -65,13 +65,20 @@ static void send_unit(struct load_camera *camera, sl_ns now)
     (void)!sl_h264_pack(unit.data, unit.len, PAYLOAD_MAX, emit, &frame);
 }
 
+/* The next after `from` that is this camera's. */
+static sl_ns moment_after(const struct load_camera *camera, sl_ns from)
+{
+    const sl_ns period = camera->load->period;
+    return from - from % period + period + camera->phase;
+}
+
 /* By count, not by adding up: the period is no whole number of ns. Until everybody is there only
  * now and then, lest the media take the time that connecting needs. */
 static void step(struct load_camera *camera)
 {
     const struct sl_load *load = camera->load;
     if (!atomic_load_explicit(&load->full, memory_order_relaxed)) {
-        camera->due += SLOWLY * load->period;
+        camera->due = moment_after(camera, camera->due + SLOWLY * load->period);
         camera->begun = camera->due;
         camera->frame = 0;
         return;
@@ -99,11 +106,10 @@ static void tick(void *ctx, sl_ns turn)
 /* From the clip's key frame on, at the next moment that is this camera's. */
 static void play(struct load_camera *camera)
 {
-    const sl_ns period = camera->load->period;
-    const sl_ns now = sl_loop_now(camera->load->cameras_side.loop);
     camera->unit = 0;
     camera->frame = 0;
-    camera->begun = camera->due = now - now % period + period + camera->phase;
+    camera->due = moment_after(camera, sl_loop_now(camera->load->cameras_side.loop));
+    camera->begun = camera->due;
     sl_timer_set(&camera->timer, camera->due);
 }
 
@@ -124,9 +130,11 @@ static void on_state(void *ctx, enum sl_endpoint_state state, const char *reason
     if (!live)
         return;
     play(camera);
-    if (!camera->counted)
-        load_side_live(side);
-    camera->counted = true;
+    if (camera->connected)
+        return;
+    camera->connected = true;
+    load_side_connected(side);
+    load_side_ready(side);
 }
 
 static void on_keyframe_wanted(void *ctx, sl_ns now)
@@ -134,6 +142,10 @@ static void on_keyframe_wanted(void *ctx, sl_ns now)
     (void)now;
     struct load_camera *camera = ctx;
     camera->unit = 0;
+    if (atomic_load_explicit(&camera->load->full, memory_order_relaxed))
+        return;
+    camera->due = sl_loop_now(camera->load->cameras_side.loop);
+    sl_timer_set(&camera->timer, camera->due);
 }
 
 static const struct sl_rtp_packet *on_resend(void *ctx, enum sl_media_kind kind, int64_t seq)

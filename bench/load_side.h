@@ -50,7 +50,7 @@ struct load_camera {
     struct sl_endpoint *endpoint;
     struct sl_history *history;
     struct sl_timer timer;
-    bool live, counted;
+    bool live, connected;
     int64_t seq; /* of the next packet */
     uint32_t unit;
     uint32_t timestamp_base;
@@ -61,7 +61,7 @@ struct load_camera {
 struct load_viewer {
     struct sl_load *load;
     struct sl_endpoint *endpoint;
-    bool live, counted;
+    bool live, connected, ready;
     uint64_t lost, repaired;           /* of sessions that are over */
     uint64_t lost_last, repaired_last; /* of this one, when it was looked at */
 };
@@ -88,8 +88,10 @@ struct sl_load {
 
 /* Starts as many as may be under way at a time. */
 void load_side_begin(struct load_side *side);
-/* One of its endpoints is live (again), or will not become it. */
-void load_side_live(struct load_side *side);
+/* For the first time one of its endpoints is connected, and all that is wanted of it has come. */
+void load_side_connected(struct load_side *side);
+void load_side_ready(struct load_side *side);
+/* It will never be. */
 void load_side_refused(struct load_side *side, const char *reason);
 
 int load_cameras_create(struct sl_load *load);

@@ -23,9 +23,9 @@ static void on_packet(void *ctx, enum sl_media_kind kind, const struct sl_rtp_pa
         return;
     figures->received++;
     figures->received_bytes += packet->payload_len;
-    if (!viewer->counted) {
-        viewer->counted = true;
-        load_side_live(&load->viewers_side);
+    if (!viewer->ready) {
+        viewer->ready = true;
+        load_side_ready(&load->viewers_side);
     }
     const unsigned index = (unsigned)(viewer - load->viewers);
     if (!repaired && packet->has_capture && (packet->seq & (SAMPLE - 1)) == index % SAMPLE &&
@@ -59,6 +59,10 @@ static void on_state(void *ctx, enum sl_endpoint_state state, const char *reason
     viewer->live = live;
     if (state == SL_ENDPOINT_REFUSED)
         load_side_refused(&viewer->load->viewers_side, reason);
+    if (live && !viewer->connected) {
+        viewer->connected = true;
+        load_side_connected(&viewer->load->viewers_side);
+    }
 }
 
 static const struct sl_endpoint_handler handler = {.state = on_state, .packet = on_packet};
