@@ -98,24 +98,26 @@ static struct sl_words pipeline_words(char *text)
 static void receiving(char text[TEXT_MAX], const struct gst *gst, int port)
 {
     static const char rtp[] = "media=(string)video,clock-rate=(int)90000,"
-                              "encoding-name=(string)H264,payload=(int)96";
+                              "encoding-name=(string)H264";
     switch (gst->transport) {
     case SRTP:
         snprintf(text, TEXT_MAX,
                  "udpsrc address=127.0.0.1 buffer-size=" RECEIVE_BUFFER
-                 " port=%d caps=application/x-srtp,%s,ssrc=(uint)1111,"
+                 " port=%d caps=application/x-srtp,%s,payload=(int)96,ssrc=(uint)1111,"
                  "srtp-key=(buffer)" SRTP_KEY ",srtp-cipher=(string)aes-128-icm,"
                  "srtp-auth=(string)hmac-sha1-80,srtcp-cipher=(string)aes-128-icm,"
                  "srtcp-auth=(string)hmac-sha1-80 ! srtpdec ! rtpjitterbuffer latency=%d ! "
                  "rtph264depay",
                  port, rtp, gst->latency);
         return;
-    case ULPFEC:
+    case ULPFEC: /* caps that name a payload type make the jitter buffer drop the parity, and wait
+                  */
         snprintf(text, TEXT_MAX,
                  "udpsrc address=127.0.0.1 buffer-size=" RECEIVE_BUFFER
                  " port=%d caps=application/x-rtp,%s ! "
                  "rtpstorage size-time=220000000 ! rtpssrcdemux ! application/x-rtp,%s ! "
-                 "rtpjitterbuffer do-lost=1 latency=%d ! rtpulpfecdec pt=122 ! rtph264depay",
+                 "rtpjitterbuffer do-lost=1 latency=%d ! rtpulpfecdec pt=122 ! "
+                 "rtpptdemux ignored-payload-types=<122> ! rtph264depay",
                  port, rtp, rtp, gst->latency);
         return;
     case SRT:
@@ -274,6 +276,7 @@ static const struct part gstreamer_elements[] = {
     {"rtpulpfecenc", "gstreamer1.0-plugins-good"},
     {"y4mdec", "gstreamer1.0-plugins-bad"},
     {"h264parse", "gstreamer1.0-plugins-bad"},
+    {"rtpptdemux", "gstreamer1.0-plugins-good"},
     {"srtpenc", "gstreamer1.0-plugins-bad"},
     {"srtsink", "gstreamer1.0-plugins-bad"},
     {"mpegtsmux", "gstreamer1.0-plugins-bad"},
