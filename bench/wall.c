@@ -58,6 +58,7 @@ static const struct sl_column tile_columns[] = {
      .unit = "1/s",
      .better = SL_BETTER_HIGHER,
      .decimals = 1},
+    {.key = "eased", .title = "eased", .unit = "%", .better = SL_BETTER_LOWER, .decimals = 0},
     {.key = "viewer",
      .title = "viewer",
      .unit = "% of all cores",
@@ -207,6 +208,7 @@ static double value_of(const struct wall *wall, const struct step *step, const c
         {"shown_min", seen->shown_min},
         {"shown_mean", seen->shown_mean},
         {"decoded_mean", seen->decoded_mean},
+        {"eased", 100 * seen->eased / (seen->decoded_mean * step->tiles * wall->seconds)},
         {"viewer", percent(wall, all->viewer)},
         {"decode", percent(wall, all->decode)},
         {"paint", percent(wall, all->main_thread)},
@@ -348,7 +350,9 @@ static cJSON *tell(const struct wall *wall)
                    "Decode is the decoding threads' processor time for a frame, with scaling to "
                    "the tile; upload the main thread's, with painting, labels and presenting. Age "
                    "is from the camera to the display as the viewer knows it: the tiles' medians "
-                   "of each second, their median and the 99th of 100.");
+                   "of each second, their median and the 99th of 100. Eased are frames "
+                   "that the viewer decoded without the loop filter, since the machine could not "
+                   "keep up: small tiles only.");
     tell_table(wall, result, "wall", "Tiles", tile_columns);
     tell_table(wall, result, "wall_processor", "Processor time, of all cores", cpu_columns);
     plot_all(wall, result);

@@ -34,8 +34,8 @@ bool sl_wall_line_read(const char *text, struct sl_wall_line *ret)
         return false;
     const char *at = read_age(text + len, "age ", &line.age_ms);
     at = at ? read_age(at, " max ", &line.age_max_ms) : NULL;
-    if (!at || sscanf(at, " lost %llu repaired %*u rtt %*f ms late %*u dropped %llu", &line.lost,
-                      &line.dropped) != 2)
+    if (!at || sscanf(at, " lost %llu repaired %*u rtt %*f ms late %*u dropped %llu eased %llu",
+                      &line.lost, &line.dropped, &line.eased) != 3)
         return false;
     *ret = line;
     return true;
@@ -49,8 +49,16 @@ static int find_tile(struct sl_wall_sum *sum, const struct sl_wall_line *line)
     if (sum->tiles == SL_WALL_TILES_MAX)
         return -1;
     memcpy(sum->tile[sum->tiles].name, line->name, sizeof(line->name));
-    sum->tile[sum->tiles].dropped_before = line->dropped;
     return sum->tiles++;
+}
+
+void sl_wall_sum_begin(struct sl_wall_sum *sum, const struct sl_wall_line *line)
+{
+    const int at = find_tile(sum, line);
+    if (at < 0)
+        return;
+    sum->tile[at].dropped_before = sum->tile[at].dropped = line->dropped;
+    sum->tile[at].eased_before = sum->tile[at].eased = line->eased;
 }
 
 void sl_wall_sum_add(struct sl_wall_sum *sum, const struct sl_wall_line *line)
@@ -61,6 +69,7 @@ void sl_wall_sum_add(struct sl_wall_sum *sum, const struct sl_wall_line *line)
     sum->tile[at].shown += line->shown;
     sum->tile[at].decoded += line->decoded;
     sum->tile[at].dropped = line->dropped;
+    sum->tile[at].eased = line->eased;
     sum->tile[at].periods++;
     if (!isnan(line->age_ms) && sum->ages < SL_WALL_PERIODS_MAX)
         sum->age_ms[sum->ages++] = line->age_ms;
@@ -85,11 +94,13 @@ void sl_wall_sum_up(struct sl_wall_sum *sum, struct sl_wall_figures *ret)
 {
     struct sl_wall_figures figures = {.shown_min = sum->tiles ? INFINITY : 0};
     for (int i = 0; i < sum->tiles; i++) {
-        const double shown = sum->tile[i].shown / sum->tile[i].periods;
+        const int periods = sum->tile[i].periods ? sum->tile[i].periods : 1;
+        const double shown = sum->tile[i].shown / periods;
         figures.shown_min = shown < figures.shown_min ? shown : figures.shown_min;
         figures.shown_mean += shown / sum->tiles;
-        figures.decoded_mean += sum->tile[i].decoded / sum->tile[i].periods / sum->tiles;
+        figures.decoded_mean += sum->tile[i].decoded / periods / sum->tiles;
         figures.dropped += (double)(sum->tile[i].dropped - sum->tile[i].dropped_before);
+        figures.eased += (double)(sum->tile[i].eased - sum->tile[i].eased_before);
     }
     qsort(sum->age_ms, (size_t)sum->ages, sizeof(sum->age_ms[0]), compare);
     figures.age_p50_ms = quantile(sum->age_ms, sum->ages, .5);

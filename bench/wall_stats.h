@@ -16,9 +16,9 @@
 struct sl_wall_line {
     char name[33];
     char state[16];
-    double shown, decoded;            /* frames/s */
-    double age_ms, age_max_ms;        /* NAN: not known */
-    unsigned long long lost, dropped; /* since the start */
+    double shown, decoded;                   /* frames/s */
+    double age_ms, age_max_ms;               /* NAN: not known */
+    unsigned long long lost, dropped, eased; /* since the start */
 };
 
 /* False: no such line. */
@@ -29,7 +29,7 @@ struct sl_wall_sum {
         char name[33];
         double shown, decoded; /* sums of frames/s, one for each period */
         int periods;
-        unsigned long long dropped_before, dropped;
+        unsigned long long dropped_before, dropped, eased_before, eased;
     } tile[SL_WALL_TILES_MAX];
     int tiles;
     int ages;
@@ -37,6 +37,8 @@ struct sl_wall_sum {
     double age_max_ms;
 };
 
+/* The line before the first that counts: what has been counted since the start until then. */
+void sl_wall_sum_begin(struct sl_wall_sum *sum, const struct sl_wall_line *line);
 /* Adds a line. Lines of more tiles than there may be, and ages of more periods, are left out. */
 void sl_wall_sum_add(struct sl_wall_sum *sum, const struct sl_wall_line *line);
 
@@ -44,7 +46,7 @@ struct sl_wall_figures {
     double shown_min, shown_mean, decoded_mean; /* frames/s of a tile */
     double age_p50_ms, age_p99_ms; /* of the tiles' medians of each period; NAN: none */
     double age_max_ms;             /* of any frame */
-    double dropped;                /* frames not decoded, of all tiles */
+    double dropped, eased;         /* frames not decoded, and decoded in haste, of all tiles */
 };
 
 /* Sorts the ages. */

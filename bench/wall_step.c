@@ -164,6 +164,8 @@ static int measure(struct watch *watch, struct sl_wall_step *ret, char *why, siz
         snprintf(why, why_len, "a program ended");
     sl_usage_machine(&busy[0], &all[0]);
     sl_load_figures(watch->load, &before);
+    for (int tile = 0; tile < watch->config->tiles; tile++)
+        sl_wall_sum_begin(&watch->sum, &watch->period[tile]);
     for (int i = 0; i < watch->config->seconds && !error; i++) {
         error = read_period(watch, why, why_len);
         for (int tile = 0; tile < watch->config->tiles && !error; tile++)

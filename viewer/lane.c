@@ -56,9 +56,14 @@ struct sl_lane {
     struct sl_scaler *scaler;
     struct made *making;
     bool broken;
+    bool small;           /* the tile shows the picture at half its size or less */
+    bool eased;           /* without the loop filter, until a key frame */
+    sl_ns waited_long_at; /* the last time */
+    sl_ns mend_asked_at;  /* a key frame, the last time */
     sl_ns published_at;
     struct sl_wake *shown_wake;
-    counter worker_waiting, overload, damaged, decoded, late, superseded, empty, published;
+    counter worker_waiting, overload, damaged, decoded, late, superseded, empty, published,
+        eased_count;
 
     /* between */
     struct sl_mailbox ready; /* worker to main */
@@ -120,6 +125,7 @@ int sl_lane_create(struct sl_lane **ret, size_t units, struct sl_wake *shown,
     lane->wanted = wanted;
     lane->needs_key = true;
     lane->broken = true;
+    lane->waited_long_at = lane->mend_asked_at = -2 * SL_LANE_CALM;
     lane->making = &lane->pictures[0];
     sl_mailbox_init(&lane->ready);
     lane->showing = &lane->pictures[2];
@@ -266,6 +272,7 @@ static int make(struct sl_lane *lane, const struct sl_picture *picture, uint32_t
     const struct sl_rect fit = sl_wall_fit(&room, picture->width, picture->height);
     made->shown.source_width = picture->width;
     made->shown.source_height = picture->height;
+    lane->small = 2 * fit.width <= picture->width;
     if (fit.width != picture->width || fit.height != picture->height)
         return make_scaled(lane, made, picture, fit.width, fit.height);
     made->shown.picture = *picture;
@@ -321,6 +328,8 @@ static void decode(struct sl_lane *lane, const struct sl_unit *unit, sl_ns now)
         return;
     }
     add(&lane->decoded);
+    if (lane->eased)
+        add(&lane->eased_count);
     if (got == 0)
         add(&lane->empty);
     else if (unit->late)
@@ -329,6 +338,27 @@ static void decode(struct sl_lane *lane, const struct sl_unit *unit, sl_ns now)
         add(&lane->superseded);
     else
         publish(lane, unit, &picture, now);
+}
+
+/*
+ * Whether this unit is decoded without the loop filter. Once a picture has been, those that refer
+ * to it are not right any more, and mended only by a key frame; after a calm one is asked for.
+ */
+static void ease(struct sl_lane *lane, const struct sl_unit *unit, sl_ns now)
+{
+    const bool waited_long = now - unit->offered > SL_LANE_WAIT_LONG;
+    if (waited_long)
+        lane->waited_long_at = now;
+    const bool wanted = lane->small && now - lane->waited_long_at <= SL_LANE_CALM;
+    if (lane->eased && !wanted && !unit->key && now - lane->mend_asked_at > SL_LANE_CALM) {
+        lane->mend_asked_at = now;
+        want_key(lane);
+    }
+    if (waited_long && wanted)
+        lane->eased = true;
+    else if (unit->key && !wanted)
+        lane->eased = false;
+    sl_video_decoder_ease(lane->decoder, lane->eased);
 }
 
 /* Before a key frame nothing is lost by a new decoder. Without memory the old one goes on. */
@@ -362,6 +392,7 @@ bool sl_lane_run(struct sl_lane *lane, sl_ns now)
         if (unit->key)
             fit_decoder(lane);
         lane->broken = false;
+        ease(lane, unit, now);
         decode(lane, unit, now);
     }
     sl_pool_give(lane->blocks, (void *)(uintptr_t)unit->data);
@@ -415,6 +446,7 @@ void sl_lane_stats(const struct sl_lane *lane, struct sl_lane_stats *ret)
         .superseded = atomic_load(&lane->superseded),
         .empty = atomic_load(&lane->empty),
         .keys = atomic_load(&lane->keys),
+        .eased = atomic_load(&lane->eased_count),
         .shown = atomic_load(&lane->published),
         .offered = atomic_load(&lane->offered),
     };

@@ -556,11 +556,12 @@ static void report_place(const struct sl_screen *screen, struct place *place, FI
         fprintf(out, " age - max -");
     else
         fprintf(out, " age %.1f ms max %.1f ms", ms(median), ms(place->figures.largest));
-    fprintf(out, " lost %llu repaired %llu rtt %.1f ms late %llu dropped %llu\n",
+    fprintf(out, " lost %llu repaired %llu rtt %.1f ms late %llu dropped %llu eased %llu\n",
             (unsigned long long)atomic_load(&gauges->lost),
             (unsigned long long)atomic_load(&gauges->repaired), ms(atomic_load(&gauges->rtt)),
             (unsigned long long)stats.late,
-            (unsigned long long)(stats.full + stats.overload + stats.damaged));
+            (unsigned long long)(stats.full + stats.overload + stats.damaged),
+            (unsigned long long)stats.eased);
     place->reported = stats;
     sl_figures_clear(&place->figures);
 }

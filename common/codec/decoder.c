@@ -80,6 +80,11 @@ void sl_video_decoder_reset(struct sl_video_decoder *decoder)
     avcodec_flush_buffers(decoder->context);
 }
 
+void sl_video_decoder_ease(struct sl_video_decoder *decoder, bool on)
+{
+    decoder->context->skip_loop_filter = on ? AVDISCARD_ALL : AVDISCARD_DEFAULT;
+}
+
 /* Type of the NAL whose start code is at `at` (zeros, then 1), or -1. */
 static int nal_type(const uint8_t *at, const uint8_t *end)
 {

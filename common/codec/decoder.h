@@ -26,6 +26,9 @@ SL_MUST_CHECK int sl_video_decoder_decode(struct sl_video_decoder *decoder, cons
                                           size_t len, struct sl_picture *ret);
 /* Before a key frame after a break. */
 void sl_video_decoder_reset(struct sl_video_decoder *decoder);
+/* Leaves out the loop filter, a third of the work, from the next unit on. What is decoded then is
+ * not quite what was encoded, and drifts away from it until a key frame. */
+void sl_video_decoder_ease(struct sl_video_decoder *decoder, bool on);
 
 /* A place to keep one picture beyond the next decode, without copying it; any thread may have it,
  * and it may outlive the decoder. */

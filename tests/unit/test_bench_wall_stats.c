@@ -18,7 +18,7 @@ static void reads_a_line(void **state)
     struct sl_wall_line line;
     assert_true(sl_wall_line_read(
         "stats yard live shown 29.5/s decoded 30.0/s age 7.1 ms max 9.3 ms lost 4 repaired 5 rtt "
-        "0.2 ms late 6 dropped 7",
+        "0.2 ms late 6 dropped 7 eased 8",
         &line));
     assert_string_equal(line.name, "yard");
     assert_string_equal(line.state, "live");
@@ -26,7 +26,7 @@ static void reads_a_line(void **state)
     assert_float_equal(line.decoded, 30, 1e-9);
     assert_float_equal(line.age_ms, 7.1, 1e-9);
     assert_float_equal(line.age_max_ms, 9.3, 1e-9);
-    assert_true(line.lost == 4 && line.dropped == 7);
+    assert_true(line.lost == 4 && line.dropped == 7 && line.eased == 8);
 }
 
 static void reads_unknown_ages(void **state)
@@ -34,7 +34,7 @@ static void reads_unknown_ages(void **state)
     (void)state;
     struct sl_wall_line line;
     assert_true(sl_wall_line_read("stats gate connecting shown 0.0/s decoded 0.0/s age - max - "
-                                  "lost 0 repaired 0 rtt 0.0 ms late 0 dropped 0",
+                                  "lost 0 repaired 0 rtt 0.0 ms late 0 dropped 0 eased 0",
                                   &line));
     assert_string_equal(line.state, "connecting");
     assert_true(isnan(line.age_ms) && isnan(line.age_max_ms));
@@ -70,7 +70,8 @@ static struct sl_wall_line line_of(const char *name, double shown, double age,
                                 .decoded = 30,
                                 .age_ms = age,
                                 .age_max_ms = 2 * age,
-                                .dropped = dropped};
+                                .dropped = dropped,
+                                .eased = 2 * dropped};
     snprintf(line.name, sizeof(line.name), "%s", name);
     return line;
 }
@@ -80,11 +81,13 @@ static void sums_up_tiles_and_periods(void **state)
     (void)state;
     struct sl_wall_sum *sum = calloc(1, sizeof(*sum));
     const struct sl_wall_line lines[] = {
-        line_of("yard", 30, 5, 10),
+        line_of("yard", 30, 5, 11),
         line_of("gate", 20, NAN, 0),
         line_of("yard", 28, 7, 13),
         line_of("gate", 24, 6, 0),
     };
+    const struct sl_wall_line before = line_of("yard", 3, 500, 10);
+    sl_wall_sum_begin(sum, &before);
     for (size_t i = 0; i < SL_COUNT(lines); i++)
         sl_wall_sum_add(sum, &lines[i]);
     struct sl_wall_figures figures;
@@ -96,6 +99,7 @@ static void sums_up_tiles_and_periods(void **state)
     assert_float_equal(figures.age_p99_ms, 7, 1e-9);
     assert_float_equal(figures.age_max_ms, 14, 1e-9);
     assert_float_equal(figures.dropped, 3, 1e-9);
+    assert_float_equal(figures.eased, 6, 1e-9);
     free(sum);
 }
 

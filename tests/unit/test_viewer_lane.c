@@ -128,6 +128,93 @@ static void test_cores_are_shared_anew_at_a_key_frame(void **state)
     assert_int_equal(balanced(f).shown, 20);
 }
 
+/* Offers unit `i` as if it had waited so long. */
+static void run_late(struct fixture *f, int i, sl_ns wait)
+{
+    struct sl_unit unit = unit_at(f, i);
+    unit.offered = f->now - wait;
+    assert_true(sl_lane_offer(f->lane, &unit));
+    run_all(f);
+}
+
+static void test_a_small_tile_is_eased_when_units_wait_long(void **state)
+{
+    struct fixture *f = *state;
+    sl_lane_want(f->lane, 80, 60);
+    sl_lane_key_wanted(f->lane);
+    run_late(f, 0, 0);
+    run_late(f, 1, SL_LANE_WAIT_LONG);
+    assert_int_equal(balanced(f).eased, 0);
+    run_late(f, 2, SL_LANE_WAIT_LONG + 1);
+    run_late(f, 3, 0); /* refers to what is not quite right */
+    assert_int_equal(balanced(f).eased, 2);
+    f->now += SL_LANE_CALM;
+    run_late(f, 10, 0); /* not calm yet */
+    assert_int_equal(balanced(f).eased, 3);
+    assert_false(sl_lane_key_wanted(f->lane));
+    f->now++;
+    run_late(f, 11, 0);
+    assert_int_equal(balanced(f).eased, 4);
+    assert_true(sl_lane_key_wanted(f->lane)); /* to be mended */
+    run_late(f, 12, 0);
+    assert_false(sl_lane_key_wanted(f->lane)); /* once is enough for a while */
+    run_late(f, 0, 0);
+    run_late(f, 1, 0);
+    assert_int_equal(balanced(f).eased, 5);
+    assert_int_equal(balanced(f).decoded, 9);
+    assert_int_equal(balanced(f).damaged, 0);
+}
+
+static void test_a_large_tile_is_never_eased(void **state)
+{
+    struct fixture *f = *state;
+    sl_lane_want(f->lane, 82, 62);
+    for (int i = 0; i < 10; i++)
+        run_late(f, i, SL_LANE_WAIT_LONG + 1);
+    assert_int_equal(balanced(f).eased, 0);
+    sl_lane_want(f->lane, 40, 30);
+    run_late(f, 10, SL_LANE_WAIT_LONG + 1); /* still large, and small from now on */
+    run_late(f, 11, SL_LANE_WAIT_LONG + 1);
+    assert_int_equal(balanced(f).eased, 1);
+    sl_lane_want(f->lane, 160, 120); /* enlarged: to be mended at once */
+    run_late(f, 12, 0);
+    sl_lane_key_wanted(f->lane);
+    run_late(f, 13, SL_LANE_WAIT_LONG + 1);
+    assert_true(sl_lane_key_wanted(f->lane));
+    assert_int_equal(balanced(f).eased, 3);
+    run_late(f, 0, SL_LANE_WAIT_LONG + 1);
+    assert_int_equal(balanced(f).eased, 3);
+}
+
+static unsigned sum_of(const struct sl_picture *picture)
+{
+    unsigned sum = 0;
+    for (int y = 0; y < picture->height; y++)
+        for (int x = 0; x < picture->width; x++)
+            sum = sum * 31 + picture->plane[0][y * picture->stride[0] + x];
+    return sum;
+}
+
+/* Eased is another picture; after a key frame it is the right one again. */
+static void test_easing_ends_with_a_key_frame(void **state)
+{
+    struct fixture *f = *state;
+    unsigned right[12], eased[12];
+    sl_lane_want(f->lane, 80, 60);
+    for (int i = 0; i < 12; i++) {
+        run_late(f, i, 0);
+        right[i] = sum_of(&sl_lane_take(f->lane, f->now)->picture);
+    }
+    for (int i = 0; i < 12; i++) {
+        if (i == 10)
+            f->now += SL_LANE_CALM + 1;
+        run_late(f, i, i == 3 ? SL_LANE_WAIT_LONG + 1 : 0);
+        eased[i] = sum_of(&sl_lane_take(f->lane, f->now)->picture);
+    }
+    for (int i = 0; i < 12; i++)
+        assert_true((eased[i] == right[i]) == (i < 3 || i >= 10));
+}
+
 static void test_pictures_arrive_in_order(void **state)
 {
     struct fixture *f = *state;
@@ -381,6 +468,9 @@ int main(void)
     av_log_set_level(AV_LOG_QUIET);
     const struct CMUnitTest tests[] = {
         TEST(test_pictures_arrive_in_order),
+        TEST(test_a_small_tile_is_eased_when_units_wait_long),
+        TEST(test_a_large_tile_is_never_eased),
+        TEST(test_easing_ends_with_a_key_frame),
         TEST(test_cores_are_shared_anew_at_a_key_frame),
         TEST(test_scaled_to_the_cell_ratio_kept),
         TEST(test_newest_wins_and_the_shown_one_stays),
