@@ -112,7 +112,7 @@ static void write_key(struct sl_markup *markup, const struct sl_figure *figure, 
     if (is_bars(figure))
         sl_markup_raw(markup, "\" viewBox=\"0 0 12 12\"><rect class=f width=12 height=12 rx=2 />");
     else if (figure->kind == SL_PLOT_POINTS)
-        sl_markup_raw(markup, "\" viewBox=\"0 0 12 12\"><circle class=m cx=6 cy=6 r=4.5 />");
+        sl_markup_raw(markup, "\" viewBox=\"0 0 12 12\"><circle class=o cx=6 cy=6 r=4.5 />");
     else
         sl_markup_raw(markup, "\" viewBox=\"0 0 22 12\"><path class=l d=\"M1 6H21\"/>");
     sl_markup_raw(markup, "</svg>");

@@ -146,13 +146,15 @@ static void tell(const struct sl_drawing *drawing, const struct sl_curve *curve,
 
 static void draw_marks(const struct sl_drawing *drawing, const struct sl_curve *curve, int style)
 {
+    /* On a line they have a rim; crowded points would eat each other with one. */
+    const bool dots = drawing->figure->kind == SL_PLOT_POINTS;
     for (size_t i = 0; i < curve->count; i++) {
         if (!has_place(drawing, curve, i))
             continue;
-        sl_markup_raw(drawing->markup, "<circle class=\"m");
+        sl_markup_raw(drawing->markup, dots ? "<circle class=\"o" : "<circle class=\"m");
         sl_draw_style(drawing->markup, style);
-        sl_markup_format(drawing->markup, "\" cx=%.1f cy=%.1f r=2.8>", at_x(drawing, curve->x[i]),
-                         at_y(drawing, curve->y[i]));
+        sl_markup_format(drawing->markup, "\" cx=%.1f cy=%.1f r=%.1f>", at_x(drawing, curve->x[i]),
+                         at_y(drawing, curve->y[i]), dots ? 2.2 : 2.8);
         tell(drawing, curve, i);
         sl_markup_raw(drawing->markup, "</circle>");
     }
