@@ -315,22 +315,28 @@ static void tell_headline(cJSON *result, const struct relay_bench *relay)
     }
 }
 
+static const char *what_came_next(const struct relay_bench *relay)
+{
+    const char *limit =
+        relay->first_bad >= 0 ? sl_relay_cell_limit(&relay->cells[relay->first_bad]) : "";
+    if (relay->first_bad < 0)
+        return "More was not asked for.";
+    if (strcmp(limit, "receiver") == 0)
+        return "With more the receiver's core is at its end.";
+    if (strcmp(limit, "load") == 0)
+        return "With more the load, which shares the machine, is at its end before the receiver.";
+    return "With more it was neither: something else took the processors.";
+}
+
 static void tell_notes(cJSON *result, const struct relay_bench *relay)
 {
     if (relay->best >= 0) {
         const struct sl_relay_cell *best = &relay->cells[relay->best];
-        const char *limit =
-            relay->first_bad >= 0 ? sl_relay_cell_limit(&relay->cells[relay->first_bad]) : "";
-        const bool its_own = strcmp(limit, "receiver") == 0;
         sl_result_note(result,
-                       "%s %d cameras x %d viewers lose nothing: %.0f packets/s out on %.2f of a "
+                       "%d cameras x %d viewers lose nothing: %.0f packets/s out on %.2f of a "
                        "core. %s",
-                       its_own ? "" : "At least", best->cameras, best->viewers, best->out_per_s,
-                       best->receiver_cores,
-                       its_own                ? "Beyond that the receiver's core gives out."
-                       : relay->first_bad < 0 ? "More than that was not asked for."
-                                              : "Beyond that the load, which shares this machine, "
-                                                "is at its end before the receiver is.");
+                       best->cameras, best->viewers, best->out_per_s, best->receiver_cores,
+                       what_came_next(relay));
     }
     sl_result_note(result,
                    "The delay is from the moment at which a camera begins to send a frame to that "

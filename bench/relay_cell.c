@@ -20,6 +20,7 @@
 #define SLICE (20 * SL_MS)
 #define PROMPT (100 * SL_MS) /* older than this at the end: a queue grows, and will overflow */
 #define FULL 0.97            /* of a core */
+#define BUSY 0.7             /* below, it was kept from running */
 
 /* ---- Counters of the system ---- */
 
@@ -132,12 +133,12 @@ const char *sl_relay_cell_limit(const struct sl_relay_cell *cell)
         return "connecting";
     /* Whoever let its own socket overflow was too slow for what came in. */
     if (cell->receiver_drops)
-        return "receiver";
+        return cell->receiver_cores > BUSY ? "receiver" : "machine";
     if (cell->load_drops || cell->late_ticks)
-        return "load";
+        return cell->load_cores > BUSY ? "load" : "machine";
     if (cell->receiver_cores > FULL || cell->load_cores > FULL)
         return cell->receiver_cores > cell->load_cores ? "receiver" : "load";
-    return sl_relay_cell_clean(cell) ? "" : "unknown";
+    return sl_relay_cell_clean(cell) ? "" : "machine";
 }
 
 /* ---- Running ---- */

@@ -41,8 +41,8 @@ struct sl_relay_cell {
 
 /* Did everything arrive at once? */
 bool sl_relay_cell_clean(const struct sl_relay_cell *cell);
-/* What was at its end: "receiver", "load", "connecting" (not all got there), "unknown", or "" if
- * nothing was. */
+/* What was at its end: "receiver", "load", "machine" (others took the processors), "connecting"
+ * (not all got there), or "" if nothing was. */
 const char *sl_relay_cell_limit(const struct sl_relay_cell *cell);
 
 /* 0, -EINTR, or -errno with `why`. */

@@ -36,7 +36,7 @@ static void nothing_may_be_lost_on_any_way(void **state)
     cell = fine;
     cell.p99 = SL_SEC; /* a queue that grows */
     assert_false(sl_relay_cell_clean(&cell));
-    assert_string_equal(sl_relay_cell_limit(&cell), "unknown");
+    assert_string_equal(sl_relay_cell_limit(&cell), "machine");
     cell = (struct sl_relay_cell){.cameras = 2, .viewers = 3};
     assert_false(sl_relay_cell_clean(&cell));
     assert_string_equal(sl_relay_cell_limit(&cell), "connecting");
@@ -48,15 +48,20 @@ static void says_who_was_at_its_end(void **state)
     struct sl_relay_cell cell = fine;
     cell.receiver_drops = 1;
     assert_false(sl_relay_cell_clean(&cell));
+    assert_string_equal(sl_relay_cell_limit(&cell), "machine"); /* it had time left */
+    cell.receiver_cores = 0.8;
     assert_string_equal(sl_relay_cell_limit(&cell), "receiver");
     cell.load_drops = 5; /* follows from it */
     assert_string_equal(sl_relay_cell_limit(&cell), "receiver");
     cell = fine;
     cell.load_drops = 1;
     assert_false(sl_relay_cell_clean(&cell));
+    assert_string_equal(sl_relay_cell_limit(&cell), "machine");
+    cell.load_cores = 0.8;
     assert_string_equal(sl_relay_cell_limit(&cell), "load");
     cell = fine;
     cell.late_ticks = 1;
+    cell.load_cores = 0.8;
     assert_string_equal(sl_relay_cell_limit(&cell), "load");
     cell = fine;
     cell.receiver_cores = 0.99;
