@@ -56,10 +56,11 @@ struct sl_lane {
     struct sl_scaler *scaler;
     struct made *making;
     bool broken;
-    bool small;           /* the tile shows the picture at half its size or less */
-    bool eased;           /* without the loop filter, until a key frame */
-    sl_ns waited_long_at; /* the last time */
-    sl_ns mend_asked_at;  /* a key frame, the last time */
+    bool small;          /* the tile shows the picture at half its size or less */
+    bool eased;          /* without the loop filter, until a key frame */
+    unsigned long_waits; /* units in a row that waited long */
+    sl_ns hurried_at;    /* when easing was wanted, the last time */
+    sl_ns mend_asked_at; /* a key frame, the last time */
     sl_ns published_at;
     struct sl_wake *shown_wake;
     counter worker_waiting, overload, damaged, decoded, late, superseded, empty, published,
@@ -125,7 +126,7 @@ int sl_lane_create(struct sl_lane **ret, size_t units, struct sl_wake *shown,
     lane->wanted = wanted;
     lane->needs_key = true;
     lane->broken = true;
-    lane->waited_long_at = lane->mend_asked_at = -2 * SL_LANE_CALM;
+    lane->hurried_at = lane->mend_asked_at = -2 * SL_LANE_CALM;
     lane->making = &lane->pictures[0];
     sl_mailbox_init(&lane->ready);
     lane->showing = &lane->pictures[2];
@@ -347,14 +348,15 @@ static void decode(struct sl_lane *lane, const struct sl_unit *unit, sl_ns now)
 static void ease(struct sl_lane *lane, const struct sl_unit *unit, sl_ns now)
 {
     const bool waited_long = now - unit->offered > SL_LANE_WAIT_LONG;
-    if (waited_long)
-        lane->waited_long_at = now;
-    const bool wanted = lane->small && now - lane->waited_long_at <= SL_LANE_CALM;
+    lane->long_waits = waited_long ? lane->long_waits + 1 : 0;
+    if (waited_long && (lane->eased || lane->long_waits >= SL_LANE_LONG_WAITS))
+        lane->hurried_at = now;
+    const bool wanted = lane->small && now - lane->hurried_at <= SL_LANE_CALM;
     if (lane->eased && !wanted && !unit->key && now - lane->mend_asked_at > SL_LANE_CALM) {
         lane->mend_asked_at = now;
         want_key(lane);
     }
-    if (waited_long && wanted)
+    if (wanted && lane->hurried_at == now)
         lane->eased = true;
     else if (unit->key && !wanted)
         lane->eased = false;

@@ -11,9 +11,10 @@
  * SL_LANE_WAIT_MAX, break the chain likewise: what is old is never played after. Late units are
  * decoded for the sake of the chain and not shown. The newest picture replaces an unread one.
  *
- * Before that, once a unit has waited longer than SL_LANE_WAIT_LONG, a picture that is shown at
- * half its size or less is decoded without the loop filter, which a small tile hardly shows and
- * which sets free a third of the time; with the first key frame after a calm it is as before.
+ * Before that, once several units in a row have waited longer than SL_LANE_WAIT_LONG, a picture
+ * shown at half its size or less is decoded without the loop filter, which a small tile hardly
+ * shows and which sets free a third of the time; with the first key frame after a calm it is as
+ * before.
  *
  * The worker scales to what the tile asks for; at 1:1 the decoder's memory is handed over as it is.
  */
@@ -30,6 +31,7 @@
 #define SL_LANE_UNITS 32                   /* one second at 30/s */
 #define SL_LANE_WAIT_MAX (250 * SL_MS)     /* a longer wait for a worker is an overload */
 #define SL_LANE_WAIT_LONG (50 * SL_MS)     /* a longer one will soon be */
+#define SL_LANE_LONG_WAITS 8               /* in a row; a burst of key frames is over by then */
 #define SL_LANE_CALM (5 * SL_SEC)          /* without a long wait: it is over */
 
 struct sl_lane;

@@ -137,31 +137,39 @@ static void run_late(struct fixture *f, int i, sl_ns wait)
     run_all(f);
 }
 
+/* So many units in a row that have waited long, up to a key frame at most. */
+static void hurry(struct fixture *f, int from, int count)
+{
+    for (int i = from; i < from + count; i++)
+        run_late(f, i, SL_LANE_WAIT_LONG + 1);
+}
+
 static void test_a_small_tile_is_eased_when_units_wait_long(void **state)
 {
     struct fixture *f = *state;
     sl_lane_want(f->lane, 80, 60);
     sl_lane_key_wanted(f->lane);
-    run_late(f, 0, 0);
-    run_late(f, 1, SL_LANE_WAIT_LONG);
+    run_late(f, 0, SL_LANE_WAIT_LONG);
+    hurry(f, 1, SL_LANE_LONG_WAITS - 1);
+    run_late(f, 8, 0); /* a burst, no more */
     assert_int_equal(balanced(f).eased, 0);
-    run_late(f, 2, SL_LANE_WAIT_LONG + 1);
-    run_late(f, 3, 0); /* refers to what is not quite right */
+    hurry(f, 10, SL_LANE_LONG_WAITS);
+    assert_int_equal(balanced(f).eased, 1);
+    run_late(f, 18, 0); /* refers to what is not quite right */
     assert_int_equal(balanced(f).eased, 2);
     f->now += SL_LANE_CALM;
-    run_late(f, 10, 0); /* not calm yet */
+    run_late(f, 0, 0); /* not calm yet */
     assert_int_equal(balanced(f).eased, 3);
     assert_false(sl_lane_key_wanted(f->lane));
     f->now++;
-    run_late(f, 11, 0);
+    run_late(f, 1, 0);
     assert_int_equal(balanced(f).eased, 4);
     assert_true(sl_lane_key_wanted(f->lane)); /* to be mended */
-    run_late(f, 12, 0);
+    run_late(f, 2, 0);
     assert_false(sl_lane_key_wanted(f->lane)); /* once is enough for a while */
-    run_late(f, 0, 0);
-    run_late(f, 1, 0);
+    run_late(f, 10, 0);
+    run_late(f, 11, 0);
     assert_int_equal(balanced(f).eased, 5);
-    assert_int_equal(balanced(f).decoded, 9);
     assert_int_equal(balanced(f).damaged, 0);
 }
 
@@ -169,20 +177,18 @@ static void test_a_large_tile_is_never_eased(void **state)
 {
     struct fixture *f = *state;
     sl_lane_want(f->lane, 82, 62);
-    for (int i = 0; i < 10; i++)
-        run_late(f, i, SL_LANE_WAIT_LONG + 1);
+    hurry(f, 0, 10);
     assert_int_equal(balanced(f).eased, 0);
     sl_lane_want(f->lane, 40, 30);
-    run_late(f, 10, SL_LANE_WAIT_LONG + 1); /* still large, and small from now on */
-    run_late(f, 11, SL_LANE_WAIT_LONG + 1);
+    hurry(f, 10, 2); /* still large, and small from now on */
     assert_int_equal(balanced(f).eased, 1);
     sl_lane_want(f->lane, 160, 120); /* enlarged: to be mended at once */
     run_late(f, 12, 0);
     sl_lane_key_wanted(f->lane);
-    run_late(f, 13, SL_LANE_WAIT_LONG + 1);
+    hurry(f, 13, 1);
     assert_true(sl_lane_key_wanted(f->lane));
     assert_int_equal(balanced(f).eased, 3);
-    run_late(f, 0, SL_LANE_WAIT_LONG + 1);
+    hurry(f, 0, 1);
     assert_int_equal(balanced(f).eased, 3);
 }
 
@@ -199,20 +205,20 @@ static unsigned sum_of(const struct sl_picture *picture)
 static void test_easing_ends_with_a_key_frame(void **state)
 {
     struct fixture *f = *state;
-    unsigned right[12], eased[12];
+    unsigned right[20], eased[20];
     sl_lane_want(f->lane, 80, 60);
-    for (int i = 0; i < 12; i++) {
+    for (int i = 0; i < 20; i++) {
         run_late(f, i, 0);
         right[i] = sum_of(&sl_lane_take(f->lane, f->now)->picture);
     }
-    for (int i = 0; i < 12; i++) {
+    for (int i = 0; i < 20; i++) {
         if (i == 10)
             f->now += SL_LANE_CALM + 1;
-        run_late(f, i, i == 3 ? SL_LANE_WAIT_LONG + 1 : 0);
+        run_late(f, i, i < 10 ? SL_LANE_WAIT_LONG + 1 : 0);
         eased[i] = sum_of(&sl_lane_take(f->lane, f->now)->picture);
     }
-    for (int i = 0; i < 12; i++)
-        assert_true((eased[i] == right[i]) == (i < 3 || i >= 10));
+    for (int i = 0; i < 20; i++)
+        assert_true((eased[i] == right[i]) == (i < SL_LANE_LONG_WAITS - 1 || i >= 10));
 }
 
 static void test_pictures_arrive_in_order(void **state)
