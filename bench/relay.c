@@ -158,6 +158,12 @@ static const struct sl_column columns[] = {
     {.key = "load_cores", .title = "load", .unit = "cores", .decimals = 2},
     {.key = "p50", .title = "delay p50", .unit = "ms", .better = SL_BETTER_LOWER, .decimals = 2},
     {.key = "p99", .title = "p99", .unit = "ms", .better = SL_BETTER_LOWER, .decimals = 2},
+    {.key = "relay_p50",
+     .title = "relayed p50",
+     .unit = "ms",
+     .better = SL_BETTER_LOWER,
+     .decimals = 2},
+    {.key = "relay_p99", .title = "p99", .unit = "ms", .better = SL_BETTER_LOWER, .decimals = 2},
     {.key = "wanted", .title = "wanted", .unit = ""},
     {.key = "received", .title = "received", .unit = ""},
     {.key = "lost", .title = "lost", .unit = "", .better = SL_BETTER_LOWER},
@@ -180,6 +186,10 @@ static void tell_cell(cJSON *table, const struct sl_relay_cell *cell)
     if (cell->delays) {
         sl_row_ms(row, "p50", cell->p50);
         sl_row_ms(row, "p99", cell->p99);
+    }
+    if (cell->relayed) {
+        sl_row_ms(row, "relay_p50", cell->relay_p50);
+        sl_row_ms(row, "relay_p99", cell->relay_p99);
     }
     sl_row_number(row, "wanted", (double)cell->wanted);
     sl_row_number(row, "received", (double)cell->received);
@@ -292,6 +302,11 @@ static void tell_headline(cJSON *result, const struct relay_bench *relay)
          .better = SL_BETTER_LOWER,
          .decimals = 2},
         {.key = "p99", .title = "p99", .unit = "ms", .better = SL_BETTER_LOWER, .decimals = 2},
+        {.key = "relay_p99",
+         .title = "relayed p99",
+         .unit = "ms",
+         .better = SL_BETTER_LOWER,
+         .decimals = 2},
         {.key = NULL},
     };
     const struct {
@@ -312,6 +327,8 @@ static void tell_headline(cJSON *result, const struct relay_bench *relay)
         sl_row_number(row, "per_core", per_core(cell));
         sl_row_ms(row, "p50", cell->p50);
         sl_row_ms(row, "p99", cell->p99);
+        if (cell->relayed)
+            sl_row_ms(row, "relay_p99", cell->relay_p99);
     }
 }
 
@@ -341,7 +358,9 @@ static void tell_notes(cJSON *result, const struct relay_bench *relay)
     sl_result_note(result,
                    "The delay is from the moment at which a camera begins to send a frame to that "
                    "at which the viewer has read the packet, so it has the load's own work in it: "
-                   "packets for many viewers are read one after the other.");
+                   "packets for many viewers are read one after the other. Relayed: from "
+                   "the reading of a frame's last packet to the moment at which the kernel has it "
+                   "for all viewers, by the receiver's trace.");
     if (relay->receiver_processor < 0)
         sl_result_note(result, "There is one processor: the receiver and the load share it.");
 }

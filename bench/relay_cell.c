@@ -12,6 +12,7 @@
 #include <time.h>
 
 #include "base/time.h"
+#include "base/trace.h"
 #include "bench/load.h"
 #include "bench/tally.h"
 #include "bench/usage.h"
@@ -119,6 +120,48 @@ static int take_delays(struct sl_relay_cell *cell, struct sl_load *load)
     return 0;
 }
 
+#define LOOK_BACK 256 /* records: more than the receiver has under way at a time */
+
+/* When the frame that left by record `at` had come; SL_NEVER: not told. */
+static sl_ns came_in(const struct sl_trace_record *records, size_t at)
+{
+    for (size_t back = 1; back <= LOOK_BACK && back <= at; back++) {
+        const struct sl_trace_record *record = &records[at - back];
+        if (record->stage == SL_TRACE_RELAY_IN && record->frame == records[at].frame)
+            return record->at;
+    }
+    return SL_NEVER;
+}
+
+/* How long frames were in the receiver, of those that left between `from` and `to`. */
+static int take_relay_times(struct sl_relay_cell *cell, const struct sl_site *site, sl_ns from,
+                            sl_ns to)
+{
+    struct sl_trace_record *records;
+    size_t count;
+    uint64_t dropped;
+    const int error = sl_trace_read(site->trace, &records, &count, &dropped);
+    if (error)
+        return error;
+    sl_ns *times = malloc((count ? count : 1) * sizeof(*times));
+    for (size_t i = 0; times && i < count; i++) {
+        const struct sl_trace_record *out = &records[i];
+        if (out->stage != SL_TRACE_RELAY_OUT || out->at < from || out->at > to)
+            continue;
+        const sl_ns in = came_in(records, i);
+        if (in != SL_NEVER)
+            times[cell->relayed++] = out->at - in;
+    }
+    if (cell->relayed) {
+        sl_sort_times(times, cell->relayed);
+        cell->relay_p50 = sl_quantile(times, cell->relayed, 0.50);
+        cell->relay_p99 = sl_quantile(times, cell->relayed, 0.99);
+    }
+    free(records);
+    free(times);
+    return times ? 0 : -ENOMEM;
+}
+
 /* ---- The verdict ---- */
 
 bool sl_relay_cell_clean(const struct sl_relay_cell *cell)
@@ -131,6 +174,8 @@ const char *sl_relay_cell_limit(const struct sl_relay_cell *cell)
 {
     if (!cell->published)
         return "connecting";
+    if (sl_relay_cell_clean(cell) && cell->receiver_cores < FULL && cell->load_cores < FULL)
+        return "";
     /* Whoever let its own socket overflow was too slow for what came in. */
     if (cell->receiver_drops)
         return cell->receiver_cores > BUSY ? "receiver" : "machine";
@@ -138,7 +183,7 @@ const char *sl_relay_cell_limit(const struct sl_relay_cell *cell)
         return cell->load_cores > BUSY ? "load" : "machine";
     if (cell->receiver_cores > FULL || cell->load_cores > FULL)
         return cell->receiver_cores > cell->load_cores ? "receiver" : "load";
-    return sl_relay_cell_clean(cell) ? "" : "machine";
+    return "machine";
 }
 
 /* ---- Running ---- */
@@ -175,7 +220,8 @@ static int watch(struct sl_relay_cell *cell, const struct sl_relay_cell_config *
         return error;
     read_all(&last, load, config->site);
     subtract(cell, &first, &last, &receiver);
-    return take_delays(cell, load);
+    error = take_delays(cell, load);
+    return error ? error : take_relay_times(cell, config->site, first.at, last.at);
 }
 
 int sl_relay_cell_run(struct sl_relay_cell *ret, const struct sl_relay_cell_config *config,

@@ -37,6 +37,9 @@ struct sl_relay_cell {
     double receiver_cores, load_cores;
     sl_ns p50, p99; /* camera begins to send the frame -> viewer has read the packet */
     size_t delays;
+    /* In the receiver: the frame's last packet has been read -> the kernel has it for all. */
+    sl_ns relay_p50, relay_p99;
+    size_t relayed; /* frames that this is of */
 };
 
 /* Did everything arrive at once? */

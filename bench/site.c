@@ -30,6 +30,7 @@ static int make_folder(struct sl_site *site, char *why, size_t why_len)
         return error;
     }
     snprintf(log, sizeof(log), "%s/log", site->folder);
+    snprintf(site->trace, sizeof(site->trace), "%s/trace", site->folder);
     site->log_fd = open(log, O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
     return 0;
 }
@@ -37,8 +38,9 @@ static int make_folder(struct sl_site *site, char *why, size_t why_len)
 static int start_receiver(struct sl_site *site, const char *program,
                           const struct sl_option_list *more, char *why, size_t why_len)
 {
-    const char *const fixed[] = {program,       "run",     "--data",      site->folder, "--listen",
-                                 "127.0.0.1:0", "--media", "127.0.0.1:0", NULL};
+    const char *const fixed[] = {program,    "run",         "--data",  site->folder,
+                                 "--listen", "127.0.0.1:0", "--media", "127.0.0.1:0",
+                                 "--trace",  site->trace,   NULL};
     struct sl_words words = sl_words_of(fixed);
     char line[LINE_BYTES];
     sl_words_add_list(&words, more);

@@ -18,7 +18,8 @@ struct sl_site {
     int cameras;
     char **publish; /* a link each */
     char *watch;
-    char folder[PATH_MAX]; /* temporary: data and log; gone with the site */
+    char folder[PATH_MAX];    /* temporary: data and log; gone with the site */
+    char trace[PATH_MAX + 8]; /* the receiver's (base/trace.h), in there */
     int log_fd;
 };
 

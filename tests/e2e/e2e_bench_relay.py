@@ -37,6 +37,7 @@ def counts_add_up_at_low_load():
               f"received + lost is what was published x viewers: {row}")
         check(row["lost"] == 0 and row["repaired"] == 0, f"nothing is lost: {row}")
         check(0 < row["p50"] <= row["p99"], f"delays are delays: {row}")
+        check(0 < row["relay_p50"] <= row["relay_p99"], f"so are times in the receiver: {row}")
         check(0 < row["cores"] < 1 and row["cpu_ns"] > 0, f"the receiver's time was found: {row}")
     check(steps[2]["out"] > 3 * steps[0]["out"], "four viewers get four times what one gets")
     check({plot["name"] for plot in result["plots"]} == {"cost", "work", "out", "delay"}, "four plots")

@@ -61,6 +61,8 @@ static void says_who_was_at_its_end(void **state)
     assert_string_equal(sl_relay_cell_limit(&cell), "load");
     cell = fine;
     cell.late_ticks = 1;
+    assert_string_equal(sl_relay_cell_limit(&cell), ""); /* and nothing came of it */
+    cell.p99 = SL_SEC;
     cell.load_cores = 0.8;
     assert_string_equal(sl_relay_cell_limit(&cell), "load");
     cell = fine;
