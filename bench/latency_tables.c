@@ -209,6 +209,19 @@ static const struct sl_latency_cell *own_cell(const struct sl_latency *latency)
     return NULL;
 }
 
+/* `against` NULL: nobody. */
+static void add_headline(cJSON *result, const struct sl_latency *latency,
+                         const struct sl_latency_cell *cell, const char *title, sl_ns value,
+                         const char *against, double ratio)
+{
+    char note[120], than[60] = "";
+    if (against)
+        snprintf(than, sizeof(than), "; %.2f of %.40s's", ratio, against);
+    snprintf(note, sizeof(note), "%dx%d at %d/s, %d camera%s%s", cell->size.width,
+             cell->size.height, latency->fps, cell->cameras, cell->cameras > 1 ? "s" : "", than);
+    sl_result_headline(result, title, (double)value / SL_MS, 1, "ms", note);
+}
+
 static void add_ratios(cJSON *result, const struct sl_latency *latency)
 {
     static const struct sl_column columns[] = {
@@ -222,7 +235,7 @@ static void add_ratios(cJSON *result, const struct sl_latency *latency)
     if (!own || sl_latency_summarize(own, &mine) != 0)
         return;
     cJSON *table = NULL;
-    double first = NAN;
+    double first[2] = {NAN, NAN};
     const char *against = NULL;
     for (int i = 0; i < latency->count; i++) {
         const struct sl_latency_cell *cell = &latency->cell[i];
@@ -236,18 +249,13 @@ static void add_ratios(cJSON *result, const struct sl_latency *latency)
         sl_row_number(row, "p50", (double)mine.p50 / (double)other.p50);
         sl_row_number(row, "p99", (double)mine.p99 / (double)other.p99);
         if (!against) {
-            first = (double)mine.p50 / (double)other.p50;
+            first[0] = (double)mine.p50 / (double)other.p50;
+            first[1] = (double)mine.p99 / (double)other.p99;
             against = cell->path->name;
         }
     }
-    char note[120];
-    snprintf(note, sizeof(note), "%dx%d at %d/s, %d camera%s", own->size.width, own->size.height,
-             latency->fps, own->cameras, own->cameras > 1 ? "s" : "");
-    if (against)
-        snprintf(note + strlen(note), sizeof(note) - strlen(note), "; %.2f of %.40s's", first,
-                 against);
-    sl_result_headline(result, "Age of a frame, median", (double)mine.p50 / SL_MS, 1, "ms", note);
-    sl_result_headline(result, "Age of a frame, p99", (double)mine.p99 / SL_MS, 1, "ms", note);
+    add_headline(result, latency, own, "Age of a frame, median", mine.p50, against, first[0]);
+    add_headline(result, latency, own, "Age of a frame, p99", mine.p99, against, first[1]);
 }
 
 /* ---- Stages ---- */

@@ -15,9 +15,10 @@
 #include "bench/stamp.h"
 #include "bench/watch.h"
 
-#define FIRST_PICTURE (20 * SL_SEC) /* patience */
+#define FIRST_PICTURE (15 * SL_SEC) /* patience */
 #define STRAGGLERS (SL_SEC / 2)     /* frames handed over last may take this long to show */
-#define CHECK_EVERY (50 * SL_MS)    /* whether all is still well */
+#define BUSY 0.95
+#define CHECK_EVERY (50 * SL_MS) /* whether all is still well */
 
 struct round {
     struct sl_stage *stage;
@@ -150,18 +151,30 @@ static int watch(struct round *round, sl_ns until, bool first)
     }
 }
 
+/* Shares of all cores since a reading. */
+static double busy_since(sl_ns busy, sl_ns all)
+{
+    sl_ns busy_now, all_now;
+    sl_usage_machine(&busy_now, &all_now);
+    return all_now > all ? (double)(busy_now - busy) / (double)(all_now - all) : 0;
+}
+
 static int watch_for_pictures(struct round *round)
 {
+    sl_ns busy, all;
+    sl_usage_machine(&busy, &all);
     const int err = watch(round, sl_time_now() + FIRST_PICTURE, true);
     const int seen = sl_watcher_seen(round->watcher);
     if (err != 0 || seen == round->cameras)
         return err;
+    const char *cause =
+        busy_since(busy, all) > BUSY ? "limited by: processor, all cores are busy; " : "";
     if (round->cameras == 1)
-        snprintf(round->why, round->why_len, "no picture within %d s",
+        snprintf(round->why, round->why_len, "%sno picture within %d s", cause,
                  (int)(FIRST_PICTURE / SL_SEC));
     else
-        snprintf(round->why, round->why_len, "pictures of %d of %d cameras within %d s", seen,
-                 round->cameras, (int)(FIRST_PICTURE / SL_SEC));
+        snprintf(round->why, round->why_len, "%spictures of %d of %d cameras within %d s", cause,
+                 seen, round->cameras, (int)(FIRST_PICTURE / SL_SEC));
     return -ETIMEDOUT;
 }
 
@@ -260,7 +273,7 @@ static int measure(struct round *round)
 {
     struct sl_round_result *result = &round->result;
     struct sl_rig_counters counters = {.sent_bytes = 0};
-    sl_ns busy, all, busy_then, all_then;
+    sl_ns busy, all;
     int err = watch_for_pictures(round);
     if (err == 0)
         err = watch(round, sl_time_now() + round->config->warm_up, false);
@@ -276,7 +289,7 @@ static int measure(struct round *round)
     err = watch(round, to, false);
     if (err == 0)
         err = end_usage(round);
-    sl_usage_machine(&busy_then, &all_then);
+    result->busy = busy_since(busy, all);
     if (err == 0)
         err = watch(round, to + STRAGGLERS, false);
     if (err == 0)
@@ -284,7 +297,6 @@ static int measure(struct round *round)
     if (err == 0)
         err = fill_tallies(round, from, to);
     result->window = to - from;
-    result->busy = all_then > all ? (double)(busy_then - busy) / (double)(all_then - all) : 0;
     if (err == 0 && round->config->trace && round->config->path == &sl_rig_sightline)
         err = fill_moments(round, from);
     return err;

@@ -96,12 +96,14 @@ static double read_line(const uint8_t *line, double x, double block, double enou
     int least = range;
     uint32_t bits = 0;
     for (int i = LEAD; i < SL_STAMP_BLOCKS; i++) {
-        const int twice = 2 * (block_mean(line, x, block, i) - black) - range;
-        const int margin = twice < 0 ? -twice : twice;
+        /* What is far brighter than white is no white. */
+        const int above = block_mean(line, x, block, i) - black;
+        const bool white = 2 * above > range;
+        const int margin = range - 2 * abs(white ? above - range : above);
         if (margin < wanted)
             return -1;
         least = margin < least ? margin : least;
-        bits = bits << 1 | (twice > 0);
+        bits = bits << 1 | white;
     }
     if (checksum(bits >> 8) != (bits & 0xff))
         return -1;
@@ -123,30 +125,31 @@ double sl_stamp_read(const uint8_t *line, double x, double block, struct sl_stam
  */
 
 #define BLOCK_MIN 3.6
-#define THRESHOLD 128
+#define THRESHOLD 80    /* below the middle: the wall dims pictures that stand still */
 #define LEAD_ERROR 0.75 /* of the bright block's measured width, pixels either way */
 #define MARGIN_MIN 0.1
-#define HEIGHT_MIN 0.75 /* blocks */
-#define ROW_STEP 2
+#define HEIGHT_MIN 0.6 /* blocks */
+#define ROW_STEP 1
 #define CANDIDATES_MAX 128
 
 struct finder {
     const uint8_t *row;
     int width, y;
+    int level; /* between black and white, here */
     struct sl_stamp_found found[CANDIDATES_MAX];
     int count;
 };
 
-static bool bright(const uint8_t *row, int x)
+static bool bright(const uint8_t *row, int x, int level)
 {
-    return row[x] > THRESHOLD;
+    return row[x] > level;
 }
 
-/* Between the middles of pixels x - 1 and x, where the brightness passes the threshold. */
-static double edge(const uint8_t *row, int x)
+/* Between the middles of pixels x - 1 and x, where the brightness passes the level. */
+static double edge(const uint8_t *row, int x, int level)
 {
     const double before = row[x - 1], after = row[x];
-    return x - 0.5 + (THRESHOLD + 0.5 - before) / (after - before);
+    return x - 0.5 + (level + 0.5 - before) / (after - before);
 }
 
 /* The edge nearest to `x`, closer than `reach`; or `x` itself. */
@@ -154,9 +157,10 @@ static double nearest_edge(const struct finder *finder, double x, double reach)
 {
     double best = x, distance = reach;
     for (int i = (int)(x - reach); i <= (int)(x + reach) + 1; i++) {
-        if (i < 1 || i >= finder->width || bright(finder->row, i) == bright(finder->row, i - 1))
+        if (i < 1 || i >= finder->width ||
+            bright(finder->row, i, finder->level) == bright(finder->row, i - 1, finder->level))
             continue;
-        const double at = edge(finder->row, i);
+        const double at = edge(finder->row, i, finder->level);
         const double off = at < x ? x - at : at - x;
         if (off < distance) {
             distance = off;
@@ -218,6 +222,21 @@ static bool near(double a, double b, double reach)
     return a - b < reach && b - a < reach;
 }
 
+static bool tall_enough(const struct sl_stamp_found *found)
+{
+    return found->bottom - found->top >= HEIGHT_MIN * found->block;
+}
+
+/* Chance readings: nothing above or below agrees. */
+static void forget_short(struct finder *finder)
+{
+    int kept = 0;
+    for (int i = 0; i < finder->count; i++)
+        if (finder->found[i].bottom >= finder->y || tall_enough(&finder->found[i]))
+            finder->found[kept++] = finder->found[i];
+    finder->count = kept;
+}
+
 /* Adds a row's reading to what the rows above it said. */
 static void note(struct finder *finder, const struct sl_stamp_found *row)
 {
@@ -229,26 +248,41 @@ static void note(struct finder *finder, const struct sl_stamp_found *row)
             return;
         }
     }
+    if (finder->count == CANDIDATES_MAX)
+        forget_short(finder);
     if (finder->count < CANDIDATES_MAX)
         finder->found[finder->count++] = *row;
+}
+
+/* White is from pixel `from` to before `to`, roughly. Black is beside it. */
+static bool try_run(struct finder *finder, int from, int to, struct sl_stamp_found *ret)
+{
+    const uint8_t *row = finder->row;
+    const int half = (to - from + 1) / 2;
+    if (from < half || to + half >= finder->width)
+        return false;
+    const int before = row[from - half], after = row[to + half - 1];
+    finder->level = (row[(from + to) / 2] + (before < after ? before : after)) / 2;
+    const double left_edge = nearest_edge(finder, from, 2),
+                 right_edge = nearest_edge(finder, to, 2);
+    return right_edge - left_edge >= BLOCK_MIN - LEAD_ERROR &&
+           try_lead(finder, left_edge, right_edge, ret);
 }
 
 static void search_row(struct finder *finder)
 {
     const uint8_t *row = finder->row;
     for (int x = 1; x < finder->width;) {
-        if (!bright(row, x) || bright(row, x - 1)) {
+        if (!bright(row, x, THRESHOLD) || bright(row, x - 1, THRESHOLD)) {
             x++;
             continue;
         }
         int end = x + 1;
-        while (end < finder->width && bright(row, end))
+        while (end < finder->width && bright(row, end, THRESHOLD))
             end++;
         struct sl_stamp_found found;
-        if (end < finder->width && try_lead(finder, edge(row, x), edge(row, end), &found)) {
+        if (try_run(finder, x, end, &found))
             note(finder, &found);
-            end = (int)(found.x + SL_STAMP_BLOCKS * found.block);
-        }
         x = end;
     }
 }
@@ -264,7 +298,7 @@ int sl_stamp_find(const uint8_t *pixels, int width, int height, struct sl_stamp_
     for (int i = 0; i < finder.count; i++) {
         const struct sl_stamp_found *found = &finder.found[i];
         const int rows = found->bottom - found->top;
-        bool tallest = rows >= HEIGHT_MIN * found->block;
+        bool tallest = tall_enough(found);
         for (int j = 0; j < finder.count && tallest; j++) {
             const struct sl_stamp_found *other = &finder.found[j];
             const int its = other->bottom - other->top;

@@ -250,8 +250,11 @@ int sl_watcher_look(struct sl_watcher *watcher, sl_ns until)
     const sl_ns now = sl_time_now();
     sl_ns wake = search_due(watcher, now);
     if (wake <= now) {
-        watcher->search_at = now + (watcher->complete ? SEARCH_AGAIN_EVERY : SEARCH_EVERY);
-        return search(watcher, now);
+        const int err = search(watcher, now);
+        /* From its end: on a machine that is overloaded, something else is to be done, too. */
+        watcher->search_at =
+            sl_time_now() + (watcher->complete ? SEARCH_AGAIN_EVERY : SEARCH_EVERY);
+        return err;
     }
     wake = wake < until ? wake : until;
     bool looked = false;

@@ -261,12 +261,13 @@ static void found_at_any_place_and_size(void **state)
     struct wall wall;
     struct sl_stamp_found found[SL_STAMP_CAMERAS];
     wall_open(&wall);
-    for (int i = 0; i < 60; i++) {
+    for (int i = 0; i < 120; i++) {
         const int width = 160 + (int)sl_random_range(&wall.random, 0, WIDTH - 160);
         const int height = width * HEIGHT / WIDTH;
         const int x = (int)sl_random_range(&wall.random, 0, (uint32_t)(WIDTH - width));
         const int y = (int)sl_random_range(&wall.random, 0, (uint32_t)(HEIGHT - height));
-        const struct sl_stamp stamp = {i % SL_STAMP_CAMERAS, (uint32_t)i * 4099};
+        const struct sl_stamp stamp = {i % SL_STAMP_CAMERAS,
+                                       (uint32_t)i * 4099 % (SL_STAMP_NUMBER_MAX + 1)};
         const double scale = (double)width / WIDTH;
         memset(wall.screen, 40, WIDTH * HEIGHT);
         put(&wall, stamp, x, y, width, i % 2 ? 12 : 0);
@@ -276,6 +277,11 @@ static void found_at_any_place_and_size(void **state)
         assert_true(fabs(found[0].block - 32 * scale) < 0.03 * 32 * scale);
         assert_true(fabs(found[0].x - x - 32 * scale) < 1.5);
         assert_true(fabs(found[0].bottom - found[0].top - 32 * scale) <= 4);
+        reads(&wall, &found[0]);
+        /* Dimmed, as the wall does with a picture that stands still. */
+        for (int j = 0; j < WIDTH * HEIGHT; j++)
+            wall.screen[j] /= 2;
+        assert_int_equal(find(&wall, found), 1);
         reads(&wall, &found[0]);
     }
     wall_close(&wall);
