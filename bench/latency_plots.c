@@ -40,7 +40,7 @@ static void add_ages_over_time(cJSON *plot, const struct sl_latency_cell *cell)
     free(x);
 }
 
-/* Frames that appeared in each second. */
+/* Of the frames that were handed over in each second: none is missing at the window's ends. */
 static void add_shown_over_time(cJSON *plot, const struct sl_latency_cell *cell)
 {
     const struct sl_round_result *round = cell->round[0];
@@ -52,9 +52,9 @@ static void add_shown_over_time(cJSON *plot, const struct sl_latency_cell *cell)
     for (int i = 0; i < seconds; i++)
         x[i] = i + 0.5;
     for (uint32_t i = 0; i < tally->handed; i++) {
-        const sl_ns seen = tally->frames[i].seen;
-        if (seen != SL_NEVER && seen >= 0 && seen / SL_SEC < seconds)
-            y[seen / SL_SEC]++;
+        const struct sl_tally_frame *frame = &tally->frames[i];
+        if (frame->seen != SL_NEVER && frame->handed / SL_SEC < seconds)
+            y[frame->handed / SL_SEC]++;
     }
     sl_plot_series(plot, cell->path->name, x, y, (size_t)seconds);
 }
@@ -68,7 +68,8 @@ static void plot_over_time(cJSON *result, const struct sl_latency *latency)
     for (int i = 0; i < latency->count; i++)
         if (of_interest(&latency->cell[i]))
             add_ages_over_time(ages, &latency->cell[i]);
-    cJSON *rates = sl_result_plot(result, "shown_over_time", "Frames shown each second, one camera",
+    cJSON *rates = sl_result_plot(result, "shown_over_time",
+                                  "Frames of each second that were shown, one camera",
                                   SL_PLOT_LINES, &time, &shown);
     for (int i = 0; i < latency->count; i++)
         if (of_interest(&latency->cell[i]))
