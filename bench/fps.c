@@ -19,9 +19,12 @@
 #define USUAL_FPS 30 /* at which --bitrate is meant: more frames get more bits */
 #define BITRATE_MOST 200000000
 #define TRIES 6
-#define TRIES_BRIEF 3
+#define TRIES_BRIEF 2
 #define SATURATE_SECONDS 2
 #define SECONDS_BRIEF 2
+#define SATURATE_SECONDS_BRIEF 1
+#define WARM_UP SL_SEC
+#define WARM_UP_BRIEF (SL_SEC / 2)
 
 static const struct sl_frame_size usual_sizes[] = {{640, 360}, {1280, 720}, {1920, 1080}};
 
@@ -60,6 +63,7 @@ static const struct sl_column columns[] = {
     {.key = "mbps", .title = "bits", .unit = "Mb/s", .decimals = 1},
     {.key = "busiest", .title = "busiest thread"},
     {.key = "share", .title = "of a core", .unit = "%", .decimals = 0},
+    {.key = "encoding", .title = "encoding", .unit = "% of the time", .decimals = 0},
     {.key = "machine", .title = "machine", .unit = "%", .decimals = 0},
     {.key = "age_p50", .title = "age p50", .unit = "ms", .better = SL_BETTER_LOWER, .decimals = 1},
     {.key = "saturated", .title = "when flooded", .unit = "1/s", .decimals = 0},
@@ -107,6 +111,7 @@ static int try_rate(struct fps *fps, struct cell *cell, int rate, int seconds,
         .fps = rate,
         .preset = cell->preset,
         .bitrate_bps = bitrate(fps, cell, rate),
+        .warm_up = fps->bench->brief ? WARM_UP_BRIEF : WARM_UP,
         .seconds = seconds,
     };
     return cell->what->run(ret, &config, cell->why, sizeof(cell->why));
@@ -126,7 +131,8 @@ static int run_cell(struct fps *fps, struct cell *cell)
     struct sl_fps_step step;
     struct sl_fps_search search;
     const int flood = flood_rate(cell);
-    int error = try_rate(fps, cell, flood, SATURATE_SECONDS, &step);
+    int error = try_rate(fps, cell, flood,
+                         fps->bench->brief ? SATURATE_SECONDS_BRIEF : SATURATE_SECONDS, &step);
     if (error)
         return error;
     cell->saturated = step.done;
@@ -195,6 +201,7 @@ static void tell_cell(const struct cell *cell, cJSON *table)
     sl_row_number(row, "mbps", step->bits_per_s / 1e6);
     sl_row_text(row, "busiest", step->busiest);
     sl_row_number(row, "share", 100 * step->busiest_share);
+    sl_row_number(row, "encoding", 100 * step->encoding);
     sl_row_number(row, "machine", 100 * step->busy);
     if (step->age_p50 != SL_NEVER)
         sl_row_ms(row, "age_p50", step->age_p50);
@@ -260,8 +267,9 @@ static void add_notes(const struct fps *fps, cJSON *result)
     sl_result_note(result,
                    "Of the sender alone nobody watches; the whole path has sender, receiver, "
                    "viewer and display on the same %ld cores, and so has, in both, whoever plays "
-                   "the camera. What limits is the busiest thread, if it has a core to itself, or "
-                   "the machine.",
+                   "the camera. What limits is the busiest thread, if "
+                   "it has a core to itself, or encoding, one picture after the other, or the "
+                   "machine.",
                    cores);
     if (sender)
         sl_result_note(result,

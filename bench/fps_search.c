@@ -47,5 +47,7 @@ void sl_fps_search_tried(struct sl_fps_search *search, bool holds)
         search->held = rate;
     else if (!holds && (!search->failed || rate < search->failed))
         search->failed = rate;
-    search->next = --search->tries_left > 0 ? choose(search) : 0;
+    search->tries_left--;
+    const bool more = search->tries_left > 0 || (search->tries_left == 0 && !search->held);
+    search->next = more ? choose(search) : 0;
 }

@@ -17,7 +17,7 @@ struct sl_fps_search {
     double down; /* of that, the last step */
 };
 
-/* `estimate`: frames/s when offered more. */
+/* `estimate`: frames/s when offered more. One more try is made if none of so many held. */
 void sl_fps_search_init(struct sl_fps_search *search, double estimate, int lowest, int highest,
                         int tries);
 /* The rate to try now; 0: it is over, and `held` is the result. */

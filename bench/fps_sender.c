@@ -18,8 +18,9 @@
 
 #define LIVE_WITHIN (15 * SL_SEC)
 #define LINE_WITHIN (5 * SL_SEC)
-#define WARM_UP 1   /* lines of a second */
-#define LONGEST 120 /* seconds that a step may take beside those that are measured */
+#define LINES_A_SECOND 2 /* of the sender's figures */
+#define WARM_UP 1        /* lines */
+#define LONGEST 120      /* seconds that a step may take beside those that are measured */
 
 struct run {
     const struct sl_fps_step_config *config;
@@ -38,7 +39,7 @@ static int start_sender(struct run *run, char *why, size_t why_len)
     const char *const fixed[] = {
         program, "--to",     run->site.publish[0], "--video",   "y4m:-", "--audio",
         "none",  "--preset", run->config->preset,  "--bitrate", rate,    "--stats",
-        "1s",    NULL};
+        "500ms", NULL};
     struct sl_words words = sl_words_of(fixed);
     sl_words_add_list(&words, &run->config->bench->options->sender_words);
     const int error =
@@ -107,16 +108,6 @@ static int warm_up(struct run *run, struct sl_fps_line *last, char *why, size_t 
     return 0;
 }
 
-static void note_busiest(const struct sl_usage *usage, struct sl_fps_step *step)
-{
-    const char *name;
-    const double share = sl_usage_busiest(usage, &name);
-    if (share <= step->busiest_share)
-        return;
-    step->busiest_share = share;
-    snprintf(step->busiest, sizeof(step->busiest), "%s (%s)", name, usage->program);
-}
-
 static int begin_usage(struct run *run)
 {
     const int error = sl_usage_begin(&run->sender_usage, "sightline-sender", run->sender.pid);
@@ -132,8 +123,26 @@ static int end_usage(struct run *run, struct sl_fps_step *step)
         error = sl_usage_end(&run->receiver_usage);
     if (error)
         return error;
-    note_busiest(&run->sender_usage, step);
-    note_busiest(&run->receiver_usage, step);
+    sl_fps_note_busiest(step, &run->sender_usage);
+    sl_fps_note_busiest(step, &run->receiver_usage);
+    return 0;
+}
+
+static int measure_second(struct run *run, struct sl_fps_step *step, struct sl_fps_line *last,
+                          char *why, size_t why_len)
+{
+    double done = 0;
+    for (int i = 0; i < LINES_A_SECOND; i++) {
+        const int error = next_line(run, last, why, why_len);
+        if (error)
+            return error;
+        done += last->fps / LINES_A_SECOND;
+        step->encoding +=
+            last->fps * last->encode_ms / 1000 / LINES_A_SECOND / run->config->seconds;
+        step->bits_per_s += 1000 * last->kbps / LINES_A_SECOND / run->config->seconds;
+    }
+    step->done += done / run->config->seconds;
+    step->worst = done < step->worst ? done : step->worst;
     return 0;
 }
 
@@ -149,14 +158,8 @@ static int measure(struct run *run, struct sl_fps_step *ret, char *why, size_t w
     sl_usage_machine(&busy[0], &all[0]);
     const uint32_t handed = sl_tally_handed_count(run->tally);
     const sl_ns begun = sl_time_now();
-    for (int i = 0; i < config->seconds && !error; i++) {
-        error = next_line(run, &line, why, why_len);
-        if (error)
-            break;
-        step.done += line.fps / config->seconds;
-        step.bits_per_s += 1000 * line.kbps / config->seconds;
-        step.worst = line.fps < step.worst ? line.fps : step.worst;
-    }
+    for (int i = 0; i < config->seconds && !error; i++)
+        error = measure_second(run, &step, &line, why, why_len);
     sl_usage_machine(&busy[1], &all[1]);
     if (!error)
         error = end_usage(run, &step);

@@ -13,7 +13,6 @@
 #define ENOUGH 0.98
 #define REPLACED_MOST 0.01
 #define WORST_SECOND 0.95
-#define WARM_UP SL_SEC
 
 bool sl_fps_step_holds(const struct sl_fps_step *step)
 {
@@ -38,23 +37,36 @@ bool sl_fps_line_read(const char *text, struct sl_fps_line *ret)
 {
     struct sl_fps_line line;
     const char *replaced = strstr(text, " replaced=");
-    if (sscanf(text, "stats fps=%lf kbps=%lf ", &line.fps, &line.kbps) != 2 ||
-        !isfinite(line.fps) || !isfinite(line.kbps) || !replaced ||
+    if (sscanf(text, "stats fps=%lf kbps=%lf encode_ms=%lf/", &line.fps, &line.kbps,
+               &line.encode_ms) != 3 ||
+        !isfinite(line.fps) || !isfinite(line.kbps) || !isfinite(line.encode_ms) || !replaced ||
         sscanf(replaced, " replaced=%llu dropped=%llu", &line.replaced, &line.dropped) != 2)
         return false;
     *ret = line;
     return true;
 }
 
-static void find_busiest(const struct sl_round_result *round, struct sl_fps_step *step)
+/* Threads that nobody gave a name have the program's, as its first one has: they are a library's,
+ * the sender's its encoder's. */
+static const char *name_of(const struct sl_usage *usage, const struct sl_usage_thread *thread)
 {
-    for (int i = 0; i < round->usages; i++) {
-        const char *name;
-        const double share = sl_usage_busiest(&round->usage[i], &name);
+    if (thread->tid == usage->pid)
+        return "main";
+    if (strncmp(usage->program, thread->name, sizeof(thread->name) - 1) != 0)
+        return thread->name;
+    return strcmp(usage->program, "sightline-sender") == 0 ? "x264" : "library";
+}
+
+void sl_fps_note_busiest(struct sl_fps_step *step, const struct sl_usage *usage)
+{
+    for (int i = 0; i < usage->threads; i++) {
+        const struct sl_usage_thread *thread = &usage->thread[i];
+        const double share = usage->at > 0 ? (double)thread->cpu / (double)usage->at : 0;
         if (share <= step->busiest_share)
             continue;
         step->busiest_share = share;
-        snprintf(step->busiest, sizeof(step->busiest), "%s (%s)", name, round->usage[i].program);
+        snprintf(step->busiest, sizeof(step->busiest), "%s (%s)", name_of(usage, thread),
+                 usage->program);
     }
 }
 
@@ -73,7 +85,7 @@ int sl_fps_step_path(struct sl_fps_step *ret, const struct sl_fps_step_config *c
                 .receiver_words = &o->receiver_words,
                 .viewer_words = &o->viewer_words},
         .fps = config->fps,
-        .warm_up = WARM_UP,
+        .warm_up = config->warm_up,
         .seconds = config->seconds * SL_SEC,
     };
     struct sl_round_result *round = calloc(1, sizeof(*round));
@@ -93,10 +105,12 @@ int sl_fps_step_path(struct sl_fps_step *ret, const struct sl_fps_step_config *c
         .worst = sl_fps_worst_second(tally, round->window),
         .replaced = tally->handed ? (double)tally->not_shown / tally->handed : 1,
         .bits_per_s = NAN,
+        .encoding = NAN,
         .busy = round->busy,
         .age_p50 = tally->p50,
     };
-    find_busiest(round, &step);
+    for (int i = 0; i < round->usages; i++)
+        sl_fps_note_busiest(&step, &round->usage[i]);
     sl_round_free(round);
     free(round);
     *ret = step;

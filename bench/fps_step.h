@@ -16,6 +16,7 @@
 
 struct sl_bench;
 struct sl_tally_result;
+struct sl_usage;
 
 struct sl_fps_step_config {
     struct sl_bench *bench; /* with a stage */
@@ -23,6 +24,7 @@ struct sl_fps_step_config {
     int fps;
     const char *preset;
     int64_t bitrate_bps;
+    sl_ns warm_up; /* of the whole path, once there is a picture */
     int seconds;
 };
 
@@ -35,8 +37,9 @@ struct sl_fps_step {
     double bits_per_s;    /* NAN: not known */
     char busiest[48];     /* "encode (sightline-sender)" */
     double busiest_share; /* of a core */
-    double busy;          /* of the machine, 0 to 1 */
-    sl_ns age_p50;        /* SL_NEVER: not known */
+    double encoding; /* share of the time in which a picture is being encoded; NAN: not known */
+    double busy;     /* of the machine, 0 to 1 */
+    sl_ns age_p50;   /* SL_NEVER: not known */
 };
 
 /* 0; -EINTR; -errno with `why`. */
@@ -50,9 +53,12 @@ bool sl_fps_step_holds(const struct sl_fps_step *step);
 /* Frames of this window that were seen, in its worst whole second. */
 double sl_fps_worst_second(const struct sl_tally_result *tally, sl_ns window);
 
+/* Takes the program's busiest thread for the step's if it is busier. */
+void sl_fps_note_busiest(struct sl_fps_step *step, const struct sl_usage *usage);
+
 /* A line of `sightline-sender --stats`. False: no such line. */
 struct sl_fps_line {
-    double fps, kbps;
+    double fps, kbps, encode_ms;          /* the mean */
     unsigned long long replaced, dropped; /* since the start */
 };
 bool sl_fps_line_read(const char *text, struct sl_fps_line *ret);

@@ -12,6 +12,7 @@
 #include "bench/fps_search.h"
 #include "bench/fps_step.h"
 #include "bench/tally.h"
+#include "bench/usage.h"
 
 /* Tries all that is asked for, with a machine that can do `limit`. Returns how many tries. */
 static int search_all(struct sl_fps_search *search, int limit)
@@ -65,7 +66,7 @@ static void keeps_to_its_bounds(void **state)
     assert_int_equal(search_all(&search, 0), 1); /* no less than the lowest */
     assert_int_equal(search.held, 0);
     sl_fps_search_init(&search, 100, 2, 1000, 4);
-    assert_int_equal(search_all(&search, 1), 4);
+    assert_int_equal(search_all(&search, 1), 5);
     assert_int_equal(search.held, 0);
     sl_fps_search_init(&search, 100, 2, 1000, 0);
     assert_int_equal(sl_fps_search_next(&search), 0);
@@ -103,6 +104,32 @@ static void finds_the_worst_second(void **state)
     assert_true(isnan(sl_fps_worst_second(&tally, SL_SEC / 2)));
 }
 
+static void names_the_busiest_thread(void **state)
+{
+    (void)state;
+    struct sl_fps_step step = {.offered = 1};
+    struct sl_usage usage = {.program = "sightline-sender",
+                             .pid = 7,
+                             .at = SL_SEC,
+                             .threads = 3,
+                             .thread = {{7, "sightline-sende", SL_SEC / 10},
+                                        {8, "encode", SL_SEC / 5},
+                                        {9, "sightline-sende", SL_SEC / 2}}};
+    sl_fps_note_busiest(&step, &usage);
+    assert_string_equal(step.busiest, "x264 (sightline-sender)");
+    assert_float_equal(step.busiest_share, .5, 1e-9);
+    usage.thread[2].cpu = SL_SEC / 4; /* no busier than what has been found already */
+    usage.thread[1].cpu = SL_SEC / 3;
+    sl_fps_note_busiest(&step, &usage);
+    assert_string_equal(step.busiest, "x264 (sightline-sender)");
+    usage.thread[1].cpu = SL_SEC;
+    sl_fps_note_busiest(&step, &usage);
+    assert_string_equal(step.busiest, "encode (sightline-sender)");
+    usage.thread[0].cpu = 2 * SL_SEC;
+    sl_fps_note_busiest(&step, &usage);
+    assert_string_equal(step.busiest, "main (sightline-sender)");
+}
+
 static void reads_a_senders_line(void **state)
 {
     (void)state;
@@ -113,14 +140,16 @@ static void reads_a_senders_line(void **state)
         &line));
     assert_float_equal(line.fps, 29.9, 1e-9);
     assert_float_equal(line.kbps, 1987, 1e-9);
+    assert_float_equal(line.encode_ms, 3.2, 1e-9);
     assert_true(line.replaced == 3 && line.dropped == 4);
     static const char *const others[] = {"",
                                          "live yard",
                                          "stats fps=3",
                                          "stats fps=3 kbps=4 ",
-                                         "stats fps=nan kbps=4 replaced=1 dropped=2",
-                                         "stats fps=3 kbps=4 replaced=x dropped=2",
-                                         "stats fps=3 kbps=4 replaced=1 drop=2"};
+                                         "stats fps=nan kbps=4 encode_ms=1/2 replaced=1 dropped=2",
+                                         "stats fps=3 kbps=4 encode_ms=1/2 replaced=x dropped=2",
+                                         "stats fps=3 kbps=4 encode_ms=1/2 replaced=1 drop=2",
+                                         "stats fps=3 kbps=4 replaced=1 dropped=2"};
     for (size_t i = 0; i < SL_COUNT(others); i++)
         assert_false(sl_fps_line_read(others[i], &line));
 }
@@ -133,6 +162,7 @@ int main(void)
         cmocka_unit_test(keeps_to_its_bounds),
         cmocka_unit_test(judges_a_step),
         cmocka_unit_test(finds_the_worst_second),
+        cmocka_unit_test(names_the_busiest_thread),
         cmocka_unit_test(reads_a_senders_line),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
