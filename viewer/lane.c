@@ -56,7 +56,7 @@ struct sl_lane {
     struct sl_scaler *scaler;
     struct made *making;
     bool broken;
-    bool small;          /* the tile shows the picture at half its size or less */
+    bool small, tiny;    /* the tile shows the picture at a half of its size, a quarter, or less */
     bool eased;          /* without the loop filter, until a key frame */
     unsigned long_waits; /* units in a row that waited long */
     sl_ns hurried_at;    /* when easing was wanted, the last time */
@@ -274,6 +274,7 @@ static int make(struct sl_lane *lane, const struct sl_picture *picture, uint32_t
     made->shown.source_width = picture->width;
     made->shown.source_height = picture->height;
     lane->small = 2 * fit.width <= picture->width;
+    lane->tiny = 4 * fit.width <= picture->width;
     if (fit.width != picture->width || fit.height != picture->height)
         return make_scaled(lane, made, picture, fit.width, fit.height);
     made->shown.picture = *picture;
@@ -329,7 +330,7 @@ static void decode(struct sl_lane *lane, const struct sl_unit *unit, sl_ns now)
         return;
     }
     add(&lane->decoded);
-    if (lane->eased)
+    if (lane->eased && !lane->tiny)
         add(&lane->eased_count);
     if (got == 0)
         add(&lane->empty);
@@ -351,12 +352,13 @@ static void ease(struct sl_lane *lane, const struct sl_unit *unit, sl_ns now)
     lane->long_waits = waited_long ? lane->long_waits + 1 : 0;
     if (waited_long && (lane->eased || lane->long_waits >= SL_LANE_LONG_WAITS))
         lane->hurried_at = now;
-    const bool wanted = lane->small && now - lane->hurried_at <= SL_LANE_CALM;
+    const bool hurried = lane->small && now - lane->hurried_at <= SL_LANE_CALM;
+    const bool wanted = lane->tiny || hurried;
     if (lane->eased && !wanted && !unit->key && now - lane->mend_asked_at > SL_LANE_CALM) {
         lane->mend_asked_at = now;
         want_key(lane);
     }
-    if (wanted && lane->hurried_at == now)
+    if (lane->tiny || (hurried && lane->hurried_at == now))
         lane->eased = true;
     else if (unit->key && !wanted)
         lane->eased = false;

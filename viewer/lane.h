@@ -11,10 +11,10 @@
  * SL_LANE_WAIT_MAX, break the chain likewise: what is old is never played after. Late units are
  * decoded for the sake of the chain and not shown. The newest picture replaces an unread one.
  *
- * Before that, once several units in a row have waited longer than SL_LANE_WAIT_LONG, a picture
- * shown at half its size or less is decoded without the loop filter, which a small tile hardly
- * shows and which sets free a third of the time; with the first key frame after a calm it is as
- * before.
+ * A picture shown at a quarter of its size or less is decoded without the loop filter, a third of
+ * the time: at that size nobody sees it (docs/wall.md). At half its size or less it is so once
+ * several units in a row have waited longer than SL_LANE_WAIT_LONG; with the first key frame after
+ * a calm it is as before. A tile that becomes larger asks for a key frame.
  *
  * The worker scales to what the tile asks for; at 1:1 the decoder's memory is handed over as it is.
  */
@@ -111,7 +111,7 @@ struct sl_lane_stats {
     uint64_t shown;      /* taken by the main thread, or waiting for it */
     uint64_t held;
     uint64_t keys;  /* key frames wanted */
-    uint64_t eased; /* of the decoded: without the loop filter */
+    uint64_t eased; /* of the decoded: without the loop filter, though no longer tiny */
 };
 
 void sl_lane_stats(const struct sl_lane *lane, struct sl_lane_stats *ret);

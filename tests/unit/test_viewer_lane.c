@@ -179,7 +179,7 @@ static void test_a_large_tile_is_never_eased(void **state)
     sl_lane_want(f->lane, 82, 62);
     hurry(f, 0, 10);
     assert_int_equal(balanced(f).eased, 0);
-    sl_lane_want(f->lane, 40, 30);
+    sl_lane_want(f->lane, 80, 60);
     hurry(f, 10, 2); /* still large, and small from now on */
     assert_int_equal(balanced(f).eased, 1);
     sl_lane_want(f->lane, 160, 120); /* enlarged: to be mended at once */
@@ -219,6 +219,36 @@ static void test_easing_ends_with_a_key_frame(void **state)
     }
     for (int i = 0; i < 20; i++)
         assert_true((eased[i] == right[i]) == (i < SL_LANE_LONG_WAITS - 1 || i >= 10));
+}
+
+/* At a quarter of its size a picture is always eased, which does not count; enlarged it is asked
+ * for anew, and right from the next key frame on. */
+static void test_a_tiny_tile_is_always_eased(void **state)
+{
+    struct fixture *f = *state;
+    unsigned right[20];
+    sl_lane_want(f->lane, 160, 120);
+    for (int i = 0; i < 20; i++) {
+        run_late(f, i, 0);
+        right[i] = sum_of(&sl_lane_take(f->lane, f->now)->picture);
+    }
+    sl_lane_want(f->lane, 40, 30);
+    for (int i = 0; i < 5; i++) {
+        run_late(f, i, 0);
+        assert_non_null(sl_lane_take(f->lane, f->now));
+    }
+    assert_int_equal(balanced(f).eased, 0);
+    sl_lane_key_wanted(f->lane);
+    sl_lane_want(f->lane, 160, 120);
+    for (int i = 5; i < 20; i++) {
+        run_late(f, i, 0);
+        assert_int_equal(sl_lane_key_wanted(f->lane),
+                         i == 6); /* the tile's size is known by then */
+        const unsigned got = sum_of(&sl_lane_take(f->lane, f->now)->picture);
+        assert_true((got == right[i]) == (i >= 10));
+    }
+    assert_int_equal(balanced(f).eased, 4);
+    assert_int_equal(balanced(f).damaged, 0);
 }
 
 static void test_pictures_arrive_in_order(void **state)
@@ -477,6 +507,7 @@ int main(void)
         TEST(test_a_small_tile_is_eased_when_units_wait_long),
         TEST(test_a_large_tile_is_never_eased),
         TEST(test_easing_ends_with_a_key_frame),
+        TEST(test_a_tiny_tile_is_always_eased),
         TEST(test_cores_are_shared_anew_at_a_key_frame),
         TEST(test_scaled_to_the_cell_ratio_kept),
         TEST(test_newest_wins_and_the_shown_one_stays),
