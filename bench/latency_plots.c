@@ -185,18 +185,26 @@ static double median_of(const struct sl_latency_cell *cell, int stage)
     return median;
 }
 
+/* A path that the machine cannot keep up with would leave the others no room in a plot. */
+static bool falls_behind(const struct sl_latency_cell *cell, int fps)
+{
+    struct sl_latency_summary sum;
+    return sl_latency_summarize(cell, &sum) != 0 || sum.shown_per_s < 0.95 * fps;
+}
+
 static void plot_stages(cJSON *result, const struct sl_latency *latency)
 {
     const struct sl_axis cells = {"", "", false}, time = {"median of the stage", "ms", false};
-    cJSON *plot = sl_result_plot(result, "stages", "Where the time goes: medians of the stages",
-                                 SL_PLOT_STACKED, &cells, &time);
+    cJSON *plot =
+        sl_result_plot(result, "stages", "Where the time goes, of what the machine keeps up with",
+                       SL_PLOT_STACKED, &cells, &time);
     for (int s = 0; s < SL_STAGES; s++) {
         struct bars bars = {.count = 0};
         int at = 0;
         for (int i = 0; i < latency->count; i++) {
             const struct sl_latency_cell *cell = &latency->cell[i];
             char label[64];
-            if (!cell->rounds || !sl_latency_is_sightline(cell))
+            if (!cell->rounds || !sl_latency_is_sightline(cell) || falls_behind(cell, latency->fps))
                 continue;
             sl_latency_label(cell, label, sizeof(label));
             if (s == 0)

@@ -330,6 +330,11 @@ static void tell_headline(cJSON *result, const struct relay_bench *relay)
         if (cell->relayed)
             sl_row_ms(row, "relay_p99", cell->relay_p99);
     }
+    const struct sl_relay_cell *best = &relay->cells[relay->best];
+    char note[120];
+    snprintf(note, sizeof(note), "relayed to %.0f viewers without loss: %.0f k/s on %.2f of a core",
+             (double)viewers_of(best), best->out_per_s / 1000, best->out_per_s / per_core(best));
+    sl_result_headline(result, "Packets out, of a whole core", per_core(best), 0, "1/s", note);
 }
 
 static const char *what_came_next(const struct relay_bench *relay)
