@@ -47,6 +47,32 @@ uint8_t sl_sdp_rtx_of(const struct sl_sdp_section *section, uint8_t pt)
     return 0;
 }
 
+const char *sl_sdp_fec_name(enum sl_sdp_fec fec)
+{
+    return fec == SL_SDP_FEC_RS ? "x-rs-fec" : "flexfec-03";
+}
+
+uint8_t sl_sdp_fec_of(const struct sl_sdp_section *section, enum sl_sdp_fec fec)
+{
+    for (int i = 0; i < section->format_count; i++) {
+        const uint8_t pt = section->formats[i];
+        if (pt && sl_sdp_slice_like(section->payloads[pt].codec, sl_sdp_fec_name(fec)) &&
+            section->payloads[pt].clock_hz == 90000)
+            return pt;
+    }
+    return 0;
+}
+
+void sl_sdp_fill_fec(struct sl_sdp_media *media, const struct sl_sdp_section *section)
+{
+    for (enum sl_sdp_fec fec = SL_SDP_FEC_RS; fec > SL_SDP_FEC_NONE && !media->fec_pt; fec--) {
+        media->fec_pt = sl_sdp_fec_of(section, fec);
+        media->fec = media->fec_pt ? fec : SL_SDP_FEC_NONE;
+    }
+    if (media->fec_pt && section->fec_ssrc && section->fec_media == section->ssrc)
+        media->fec_ssrc = section->fec_ssrc;
+}
+
 /* Printable and short enough, else nothing: it is only a name. */
 static void copy_cname(char out[64], struct sl_sdp_slice cname)
 {
@@ -84,6 +110,7 @@ void sl_sdp_fill_media(struct sl_sdp_media *media, const struct sl_sdp_document 
         .fir = payload->feedback.fir || section->feedback.fir,
         .remb = payload->feedback.remb || section->feedback.remb,
         .rrtr = section->rrtr,
+        .ccfb = payload->feedback.ccfb || section->feedback.ccfb,
         .ssrc = section->ssrc,
         .rtx_ssrc = section->rtx_ssrc,
     };

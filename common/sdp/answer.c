@@ -126,6 +126,7 @@ static void name_our_sources(struct sl_sdp_media *media, const struct sl_sdp_loc
 {
     media->ssrc = local->ssrc[media->kind];
     media->rtx_ssrc = media->rtx_pt ? local->rtx_ssrc[media->kind] : 0;
+    media->fec_ssrc = media->fec_pt ? local->fec_ssrc : 0;
     snprintf(media->cname, sizeof(media->cname), "%s", local->cname);
 }
 
@@ -157,6 +158,10 @@ static void consider(struct section_choice *choice, const struct sl_sdp_document
             memcpy(media->h264_profile, profile.at, 6);
     }
     media->remb = media->remb && !local->sends;
+    media->ccfb =
+        media->ccfb && document->sightline; /* of every stream of the transport: ours do */
+    if (kind == SL_VIDEO && local->fec)
+        sl_sdp_fill_fec(media, section);
     if (local->sends)
         name_our_sources(media, local);
     choice->taken = true;
@@ -241,6 +246,8 @@ static void write_taken(struct sl_sdp_text *text, const struct sl_sdp_section *s
                section->protocol.at, media->pt);
     if (media->rtx_pt)
         sl_sdp_say(text, " %u", media->rtx_pt);
+    if (media->fec_pt)
+        sl_sdp_say(text, " %u", media->fec_pt);
     sl_sdp_say(text, "\r\nc=IN IP4 0.0.0.0\r\n");
     if (media->mid[0])
         sl_sdp_say(text, "a=mid:%s\r\n", media->mid);
@@ -254,6 +261,7 @@ static void write_taken(struct sl_sdp_text *text, const struct sl_sdp_section *s
         !agreed->sightline)
         snprintf(extra, sizeof(extra), ";x-google-start-bitrate=%d", local->start_bitrate_kbps);
     sl_sdp_say_codec(text, media, extra);
+    sl_sdp_say_fec(text, media->fec, media->fec_pt);
     if (media->rrtr)
         sl_sdp_say(text, "a=rtcp-xr:rcvr-rtt=all\r\n");
     if (local->sends)

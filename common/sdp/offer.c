@@ -9,7 +9,15 @@
 #include "sdp/write.h"
 
 /* What our offers say. RTX is one above its payload type. */
-enum { ID_MID = 1, ID_CAPTURE = 2, ID_PLAYOUT = 3, PT_VIDEO = 96, PT_AUDIO = 111 };
+enum {
+    ID_MID = 1,
+    ID_CAPTURE = 2,
+    ID_PLAYOUT = 3,
+    PT_VIDEO = 96,
+    PT_FEC_RS = 106,
+    PT_FLEXFEC = 107,
+    PT_AUDIO = 111
+};
 
 static int profile_count(const struct sl_sdp_local *local)
 {
@@ -35,6 +43,8 @@ static struct sl_sdp_media offered(const struct sl_sdp_local *local, enum sl_med
         .rrtr = true,
         .ssrc = local->ssrc[kind],
         .rtx_ssrc = local->rtx_ssrc[kind],
+        .fec_ssrc = kind == SL_VIDEO && local->fec ? local->fec_ssrc : 0,
+        .ccfb = true,
     };
     media.rtx_pt = (uint8_t)(media.pt + 1);
     if (kind == SL_VIDEO) {
@@ -58,6 +68,9 @@ static void write_section(struct sl_sdp_text *text, const struct sl_sdp_local *l
     sl_sdp_say(text, "m=%s 9 UDP/TLS/RTP/SAVPF", sl_sdp_kind_name(kind));
     for (int i = 0; i < payload_count(local, kind); i++)
         sl_sdp_say(text, " %d %d", media.pt + 2 * i, media.pt + 2 * i + 1);
+    const bool fec = kind == SL_VIDEO && local->fec;
+    if (fec)
+        sl_sdp_say(text, " %d %d", PT_FEC_RS, PT_FLEXFEC);
     sl_sdp_say(text, "\r\nc=IN IP4 0.0.0.0\r\na=mid:%s\r\n", media.mid);
     sl_sdp_say(text, "a=%s\r\n", local->sends ? "sendonly" : "recvonly");
     sl_sdp_say(text, "a=rtcp-mux\r\na=rtcp-rsize\r\na=ice-options:trickle\r\n");
@@ -68,6 +81,10 @@ static void write_section(struct sl_sdp_text *text, const struct sl_sdp_local *l
     for (int i = 0; i < payload_count(local, kind); i++) {
         const struct sl_sdp_media payload = offered(local, kind, i);
         sl_sdp_say_codec(text, &payload, "");
+    }
+    if (fec) {
+        sl_sdp_say_fec(text, SL_SDP_FEC_RS, PT_FEC_RS);
+        sl_sdp_say_fec(text, SL_SDP_FEC_FLEXFEC, PT_FLEXFEC);
     }
     sl_sdp_say(text, "a=rtcp-xr:rcvr-rtt=all\r\n");
     if (local->sends)
@@ -134,13 +151,23 @@ static int accept_section(struct sl_sdp_media *ret, const struct sl_sdp_document
     media.remb = false;
     if (media.rtx_pt != ours.rtx_pt)
         media.rtx_pt = 0;
+    media.ccfb = media.ccfb && document->sightline;
+    if (kind == SL_VIDEO && local->fec)
+        sl_sdp_fill_fec(&media, section);
+    if (media.fec_pt != (media.fec == SL_SDP_FEC_RS ? PT_FEC_RS : PT_FLEXFEC)) {
+        media.fec = SL_SDP_FEC_NONE;
+        media.fec_pt = 0;
+    }
     if (local->sends) {
         media.ssrc = ours.ssrc;
         media.rtx_ssrc = ours.rtx_ssrc;
+        media.fec_ssrc = ours.fec_ssrc;
         memcpy(media.cname, ours.cname, sizeof(media.cname));
     }
     if (!media.rtx_pt)
         media.rtx_ssrc = 0;
+    if (!media.fec_pt)
+        media.fec_ssrc = 0;
     *ret = media;
     return 0;
 }

@@ -220,6 +220,7 @@ static void read_feedback(struct sl_sdp_section *section, struct sl_sdp_slice va
     feedback->pli |= sl_sdp_slice_is(value, "nack pli");
     feedback->fir |= sl_sdp_slice_is(value, "ccm fir");
     feedback->remb |= sl_sdp_slice_is(value, "goog-remb");
+    feedback->ccfb |= sl_sdp_slice_is(value, "ack ccfb");
 }
 
 /* "SSRC cname:TEXT": the first SSRC counts, unless an FID group named another. */
@@ -234,16 +235,22 @@ static void read_ssrc(struct sl_sdp_section *section, struct sl_sdp_slice value)
         section->cname = value;
 }
 
-/* "FID MEDIA RTX", ahead of or after the a=ssrc lines. */
+/* "FID MEDIA RTX" or "FEC-FR MEDIA REPAIR", ahead of or after the a=ssrc lines. */
 static void read_ssrc_group(struct sl_sdp_section *section, struct sl_sdp_slice value)
 {
-    uint32_t media, rtx;
-    if (section->rtx_ssrc || !starts(&value, "FID ") ||
+    const bool fec = starts(&value, "FEC-FR ");
+    uint32_t media, other;
+    if (!(fec || starts(&value, "FID ")) || (fec ? section->fec_ssrc : section->rtx_ssrc) ||
         !sl_sdp_slice_number(sl_sdp_slice_take(&value, ' '), UINT32_MAX, &media) ||
-        !sl_sdp_slice_number(sl_sdp_slice_take(&value, ' '), UINT32_MAX, &rtx) || media == rtx)
+        !sl_sdp_slice_number(sl_sdp_slice_take(&value, ' '), UINT32_MAX, &other) || media == other)
         return;
-    section->ssrc = media;
-    section->rtx_ssrc = rtx;
+    if (fec) {
+        section->fec_media = media;
+        section->fec_ssrc = other;
+    } else {
+        section->ssrc = media;
+        section->rtx_ssrc = other;
+    }
 }
 
 static void read_rtcp_xr(struct sl_sdp_section *section, struct sl_sdp_slice value)

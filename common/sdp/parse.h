@@ -36,7 +36,7 @@ bool sl_sdp_slice_number(struct sl_sdp_slice slice, uint32_t max, uint32_t *ret)
 enum sl_sdp_direction { SL_SDP_SENDRECV, SL_SDP_SENDONLY, SL_SDP_RECVONLY, SL_SDP_INACTIVE };
 
 struct sl_sdp_feedback {
-    bool nack, pli, fir, remb;
+    bool nack, pli, fir, remb, ccfb;
 };
 
 struct sl_sdp_payload {
@@ -60,7 +60,8 @@ struct sl_sdp_section {
     enum sl_sdp_direction direction;
     bool rtcp_mux, rtcp_rsize, rrtr;
     struct sl_rtp_extension_ids ids;
-    uint32_t ssrc, rtx_ssrc; /* the first; of the first FID group if there is one */
+    uint32_t ssrc, rtx_ssrc;      /* the first; of the first FID group if there is one */
+    uint32_t fec_media, fec_ssrc; /* of the first FEC-FR group */
     struct sl_sdp_slice cname;
     struct sl_addr candidates[SL_SDP_CANDIDATES];
     int candidate_count;

@@ -26,6 +26,13 @@
 #define SL_SDP_CANDIDATES 16
 #define SL_FINGERPRINT_BYTES 32
 
+/* Forward error correction of video, in an RTP stream of its own (FEC-FR group). */
+enum sl_sdp_fec {
+    SL_SDP_FEC_NONE,
+    SL_SDP_FEC_FLEXFEC, /* flexfec-03, for browsers          */
+    SL_SDP_FEC_RS,      /* x-rs-fec, between our own programs */
+};
+
 enum sl_sdp_setup { SL_SDP_ACTPASS, SL_SDP_ACTIVE, SL_SDP_PASSIVE };
 
 /* ICE and DTLS parameters of one side. */
@@ -39,7 +46,7 @@ struct sl_sdp_transport {
     int candidate_count;
 };
 
-/* One media section, as both sides agreed on it. ssrc and rtx_ssrc are the media sender's. */
+/* One media section, as both sides agreed on it. All SSRCs are the media sender's. */
 struct sl_sdp_media {
     enum sl_media_kind kind;
     char mid[16];
@@ -47,9 +54,12 @@ struct sl_sdp_media {
     uint8_t rtx_pt; /* 0: no RTX (then resends are copies on the media SSRC) */
     uint32_t clock_hz;
     char h264_profile[7]; /* "42e01f"; "" for audio */
+    enum sl_sdp_fec fec;
+    uint8_t fec_pt; /* 0: no FEC */
     struct sl_rtp_extension_ids ids;
-    bool nack, pli, fir, remb, rrtr; /* rrtr: a=rtcp-xr:rcvr-rtt */
-    uint32_t ssrc, rtx_ssrc;         /* 0: not announced, learn from mid or payload type */
+    bool nack, pli, fir, remb, rrtr;   /* rrtr: a=rtcp-xr:rcvr-rtt */
+    bool ccfb;                         /* RFC 8888 feedback (ack ccfb) */
+    uint32_t ssrc, rtx_ssrc, fec_ssrc; /* 0: not announced, learn from mid or payload type */
     char cname[64];
 };
 
@@ -67,11 +77,12 @@ struct sl_sdp_local {
     struct sl_sdp_transport transport;
     bool sends;
     bool video, audio;
+    bool fec; /* offered, or taken where it is offered; x-rs-fec rather than flexfec-03 */
     char h264_profiles[3][7]; /* in order of preference, e.g. { "640020", "42e01f" }; for the
                                  answerer: [0] is the camera's own when it sends, all it takes when
                                  it receives */
     char cname[64];
-    uint32_t ssrc[SL_MEDIA_KINDS], rtx_ssrc[SL_MEDIA_KINDS]; /* where we send */
+    uint32_t ssrc[SL_MEDIA_KINDS], rtx_ssrc[SL_MEDIA_KINDS], fec_ssrc; /* where we send */
     uint64_t session_id;
     int start_bitrate_kbps; /* x-google-start-bitrate in WHIP answers; 0: none */
 };

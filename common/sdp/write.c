@@ -6,6 +6,8 @@
 #include <stdarg.h>
 #include <stdio.h>
 
+#include "sdp/agree.h"
+
 void sl_sdp_say(struct sl_sdp_text *text, const char *format, ...)
 {
     if (text->failed)
@@ -103,10 +105,20 @@ void sl_sdp_say_codec(struct sl_sdp_text *text, const struct sl_sdp_media *media
         sl_sdp_say(text, "a=rtcp-fb:%u ccm fir\r\n", media->pt);
     if (media->remb)
         sl_sdp_say(text, "a=rtcp-fb:%u goog-remb\r\n", media->pt);
+    if (media->ccfb)
+        sl_sdp_say(text, "a=rtcp-fb:%u ack ccfb\r\n", media->pt);
     if (media->rtx_pt) {
         sl_sdp_say(text, "a=rtpmap:%u rtx/%" PRIu32 "\r\n", media->rtx_pt, media->clock_hz);
         sl_sdp_say(text, "a=fmtp:%u apt=%u\r\n", media->rtx_pt, media->pt);
     }
+}
+
+void sl_sdp_say_fec(struct sl_sdp_text *text, enum sl_sdp_fec fec, uint8_t pt)
+{
+    if (fec == SL_SDP_FEC_NONE)
+        return;
+    sl_sdp_say(text, "a=rtpmap:%u %s/90000\r\n", pt, sl_sdp_fec_name(fec));
+    sl_sdp_say(text, "a=fmtp:%u repair-window=10000000\r\n", pt); /* microseconds */
 }
 
 /* Sound and picture are streams of their own: in one stream a browser delays the picture until it
@@ -119,7 +131,11 @@ void sl_sdp_say_sources(struct sl_sdp_text *text, const struct sl_sdp_media *med
     if (media->ssrc && media->rtx_ssrc)
         sl_sdp_say(text, "a=ssrc-group:FID %" PRIu32 " %" PRIu32 "\r\n", media->ssrc,
                    media->rtx_ssrc);
-    const uint32_t sources[] = {media->ssrc, media->rtx_ssrc};
+    /* Without this group Chromium ignores FEC, and the video dies. */
+    if (media->ssrc && media->fec_ssrc)
+        sl_sdp_say(text, "a=ssrc-group:FEC-FR %" PRIu32 " %" PRIu32 "\r\n", media->ssrc,
+                   media->fec_ssrc);
+    const uint32_t sources[] = {media->ssrc, media->rtx_ssrc, media->fec_ssrc};
     for (size_t i = 0; i < SL_COUNT(sources); i++) {
         if (!sources[i])
             continue;

@@ -28,5 +28,7 @@ void sl_sdp_say_extensions(struct sl_sdp_text *text, const struct sl_rtp_extensi
 /* rtpmap, fmtp and rtcp-fb of media->pt, and its RTX. `extra` is appended to the fmtp. */
 void sl_sdp_say_codec(struct sl_sdp_text *text, const struct sl_sdp_media *media,
                       const char *extra);
+/* rtpmap and fmtp of a repair stream; nothing for none. */
+void sl_sdp_say_fec(struct sl_sdp_text *text, enum sl_sdp_fec fec, uint8_t pt);
 /* msid and SSRCs of what we send. */
 void sl_sdp_say_sources(struct sl_sdp_text *text, const struct sl_sdp_media *media);

@@ -48,6 +48,8 @@ static struct sl_sdp_local receiver(bool sends)
         .rtx_ssrc = {2222, 4444},
         .session_id = 77,
         .start_bitrate_kbps = sends ? 0 : 2500,
+        .fec = true,
+        .fec_ssrc = 5555,
     };
     for (int i = 0; i < SL_FINGERPRINT_BYTES; i++)
         local.transport.fingerprint[i] = (uint8_t)(0xa0 + i);

@@ -91,6 +91,10 @@ static void both_ends_agree(const struct sl_sdp_agreed *ours, const struct sl_sd
         assert_true(a->rrtr && b->rrtr);
         assert_int_equal(a->ssrc, b->ssrc);
         assert_int_equal(a->rtx_ssrc, b->rtx_ssrc);
+        assert_int_equal(a->fec, b->fec);
+        assert_int_equal(a->fec_pt, b->fec_pt);
+        assert_int_equal(a->fec_ssrc, b->fec_ssrc);
+        assert_true(a->ccfb && b->ccfb);
         assert_string_equal(a->cname, b->cname);
     }
 }
@@ -116,6 +120,60 @@ static void our_programs_agree(void **state)
         assert_string_equal(at_client.media[0].cname, publish ? "client" : "server");
         both_ends_agree(&at_client, &at_server);
     }
+}
+
+/* x-rs-fec where both have it, flexfec-03 where only that was offered, none where one side wants
+ * none; on the video only. */
+static void the_best_fec_is_agreed_on(void **state)
+{
+    (void)state;
+    for (int publish = 0; publish < 2; publish++) {
+        for (int round = 0; round < 4; round++) {
+            struct sl_sdp_local client = side("client", publish, false);
+            struct sl_sdp_local server = side("server", !publish, true);
+            client.fec = round != 2;
+            server.fec = round != 3;
+            client.fec_ssrc = server.fec_ssrc = 50;
+            write_offer(&client);
+            if (round == 1)
+                edit("x-rs-fec", "x-no-fec");
+            struct sl_sdp_agreed at_server, at_client;
+            const int len = answer_to(&server, &at_server);
+            assert_int_equal(sl_sdp_accept(answer, (size_t)len, &client, &at_client, &why), 0);
+            both_ends_agree(&at_client, &at_server);
+            static const enum sl_sdp_fec wanted[] = {SL_SDP_FEC_RS, SL_SDP_FEC_FLEXFEC,
+                                                     SL_SDP_FEC_NONE, SL_SDP_FEC_NONE};
+            const struct sl_sdp_media *video = &at_client.media[0];
+            assert_int_equal(video->fec, wanted[round]);
+            assert_int_equal(video->fec_pt != 0, round < 2);
+            assert_int_equal(video->fec_ssrc, round < 2 ? 50 : 0);
+            assert_int_equal(at_client.media[1].fec, SL_SDP_FEC_NONE);
+            assert_int_equal(at_client.media[1].fec_pt, 0);
+            /* A group that names another stream is not ours to repair with. */
+            assert_int_equal(strstr(publish ? offer : answer, "FEC-FR 4294967280 50") != NULL,
+                             round < 2 || (round == 3 && publish));
+        }
+    }
+}
+
+/* An answer may take only what was offered, and a repair stream belongs to the video it names. */
+static void foreign_fec_is_not_taken(void **state)
+{
+    (void)state;
+    struct sl_sdp_local client = side("client", true, false), server = side("server", false, true);
+    struct sl_sdp_agreed agreed;
+    client.fec = server.fec = true;
+    client.fec_ssrc = 50;
+    write_offer(&client);
+    edit("FEC-FR 4294967280 50", "FEC-FR 4294967281 50");
+    assert_true(answer_to(&server, &agreed) > 0);
+    assert_int_equal(agreed.media[0].fec, SL_SDP_FEC_RS);
+    assert_int_equal(agreed.media[0].fec_ssrc, 0); /* told by its payload type */
+    memcpy(offer, answer, sizeof(answer));
+    edit("a=rtpmap:106 x-rs-fec", "a=rtpmap:97 x-rs-fec");
+    assert_int_equal(sl_sdp_accept(offer, strlen(offer), &client, &agreed, &why), 0);
+    assert_int_equal(agreed.media[0].fec, SL_SDP_FEC_NONE);
+    assert_int_equal(agreed.media[0].fec_pt, 0);
 }
 
 static void silence_is_agreed_on(void **state)
@@ -452,6 +510,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(our_programs_agree),
+        cmocka_unit_test(the_best_fec_is_agreed_on),
+        cmocka_unit_test(foreign_fec_is_not_taken),
         cmocka_unit_test(silence_is_agreed_on),
         cmocka_unit_test(the_senders_own_profile_is_taken),
         cmocka_unit_test(a_viewer_gets_only_what_it_can_show),
