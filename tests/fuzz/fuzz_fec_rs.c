@@ -1,0 +1,10 @@
+/* SPDX-License-Identifier: MIT */
+#include "tests/support/fec_script.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    fec_script_play(&sl_fec_rs, data, size);
+    return 0;
+}
