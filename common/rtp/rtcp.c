@@ -5,8 +5,8 @@
 #include <stdbool.h>
 #include <string.h>
 
-enum { SR = 200, RR = 201, SDES = 202, BYE = 203, RTPFB = 205, PSFB = 206, XR = 207 };
-enum { FMT_NACK = 1, FMT_PLI = 1, FMT_FIR = 4, FMT_AFB = 15 };
+enum { SR = 200, RR = 201, SDES = 202, BYE = 203, APP = 204, RTPFB = 205, PSFB = 206, XR = 207 };
+enum { FMT_NACK = 1, FMT_CCFB = 11, FMT_PLI = 1, FMT_FIR = 4, FMT_AFB = 15 };
 enum { XR_RRTR = 4, XR_DLRR = 5 };
 enum { SDES_END = 0, SDES_CNAME = 1 };
 
@@ -141,9 +141,30 @@ static void read_afb(const struct walk *walk, struct sl_reader *r, struct sl_rtc
         give(walk, item);
 }
 
+/* The rest of a packet, to be read by whoever knows it. */
+static void give_rest(const struct walk *walk, struct sl_reader *r, struct sl_rtcp_item *item)
+{
+    item->data_len = sl_reader_left(r);
+    item->data = sl_read_bytes(r, item->data_len);
+    if (!r->failed)
+        give(walk, item);
+}
+
+static void read_app(const struct walk *walk, struct sl_reader *r)
+{
+    struct sl_rtcp_item item = {.type = SL_RTCP_APP, .sender_ssrc = sl_read32(r)};
+    item.app_name = sl_read32(r);
+    give_rest(walk, r, &item);
+}
+
 static void read_feedback(const struct walk *walk, struct sl_reader *r, uint8_t pt)
 {
     struct sl_rtcp_item item = {.sender_ssrc = sl_read32(r)};
+    if (pt == RTPFB && walk->count == FMT_CCFB) {
+        item.type = SL_RTCP_CCFB; /* names no media source in its header */
+        give_rest(walk, r, &item);
+        return;
+    }
     item.media_ssrc = sl_read32(r);
     if (r->failed)
         return;
@@ -208,6 +229,9 @@ static void read_body(const struct walk *walk, struct sl_reader *r, uint8_t pt)
         break;
     case BYE:
         read_bye(walk, r);
+        break;
+    case APP:
+        read_app(walk, r);
         break;
     case RTPFB:
     case PSFB:

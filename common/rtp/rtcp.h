@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * RTCP: SR, RR, SDES, BYE (RFC 3550), NACK and PLI (RFC 4585), FIR (RFC 5104),
- * XR receiver reference time and DLRR (RFC 3611), REMB (draft-alvestrand).
+ * XR receiver reference time and DLRR (RFC 3611), REMB (draft-alvestrand). The bodies of congestion
+ * control feedback (RFC 8888) and of APP packets are handed to ccfb.h and to repair_report.h.
  *
  * Reading walks a compound packet and calls back once per thing found; writing
  * appends to a buffer. Reduced-size compounds (RFC 5506) are accepted. A length
@@ -37,6 +38,8 @@ enum sl_rtcp_type {
     SL_RTCP_XR_RRTR,
     SL_RTCP_XR_DLRR,
     SL_RTCP_REPORT_BLOCK,
+    SL_RTCP_CCFB, /* data: for sl_ccfb_read() */
+    SL_RTCP_APP,  /* app_name; data: what follows it */
 };
 
 /* One thing out of a compound. Only the fields of its type are set. */
@@ -54,6 +57,9 @@ struct sl_rtcp_item {
     uint64_t remb_bps;
     const char *text; /* SDES CNAME, not terminated */
     uint8_t text_len;
+    uint32_t app_name;
+    const uint8_t *data; /* CCFB, APP: within what is read */
+    size_t data_len;
 };
 
 typedef void sl_rtcp_read_fn(void *ctx, const struct sl_rtcp_item *item);

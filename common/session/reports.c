@@ -263,6 +263,8 @@ static void read_item(void *ctx, const struct sl_rtcp_item *item)
     case SL_RTCP_RR:
     case SL_RTCP_SDES_CNAME:
     case SL_RTCP_REMB:
+    case SL_RTCP_CCFB:
+    case SL_RTCP_APP:
         break;
     }
 }

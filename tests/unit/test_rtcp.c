@@ -169,7 +169,7 @@ static void skips_what_it_does_not_know(void **state)
 {
     (void)state;
     static const uint8_t wire[] = {
-        0x80, 204, 0, 2, 0, 0, 0, 1, 'n', 'a', 'm', 'e',               /* APP */
+        0x80, 209, 0, 2, 0, 0, 0, 1, 'n', 'a', 'm', 'e',               /* not RTCP's */
         0x8f, 205, 0, 3, 0, 0, 0, 1, 0,   0,   0,   2,   0,   0, 0, 0, /* transport-cc */
         0x8f, 206, 0, 2, 0, 0, 0, 1, 0,   0,   0,   2,                 /* empty AFB */
         0x80, 207, 0, 2, 0, 0, 0, 1, 99,  0,   0,   0,                 /* XR block 99, empty */
