@@ -6,7 +6,7 @@ import os, re, sys
 LAYER = {  # docs/architecture.md, "Tree"
     "base": 0,
     "rtp": 1, "media": 1, "stun": 1, "net": 1,
-    "sdp": 2, "srtp": 2, "codec": 2, "fec": 2,
+    "sdp": 2, "srtp": 2, "codec": 2, "fec": 2, "rate": 2,
     "dtls": 3, "jitter": 3,
     "session": 4,
     "whip": 5,
