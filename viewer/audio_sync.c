@@ -40,17 +40,23 @@ static struct sl_audio_step jump(struct sl_audio_sync *sync, sl_ns by)
     return (struct sl_audio_step){.skip = by};
 }
 
+static bool is_beyond(double error, sl_ns limit)
+{
+    return error < (double)-limit || error > (double)limit;
+}
+
 struct sl_audio_step sl_audio_sync_step(struct sl_audio_sync *sync, sl_ns late, sl_ns slack)
 {
     note_slack(sync, slack);
     const sl_ns room = spare(sync);
+    const sl_ns limit = late == SL_NEVER ? SL_AUDIO_CUT_BEYOND : SL_AUDIO_JUMP_BEYOND;
     if (late == SL_NEVER || late > room)
         late = room; /* as early as can be, and no more */
-    if (late < -SL_AUDIO_JUMP_BEYOND || late > SL_AUDIO_JUMP_BEYOND)
-        return jump(sync, late);
     sync->error =
         sync->started ? sync->error + SMOOTHING * ((double)late - sync->error) : (double)late;
     sync->started = true;
+    if (is_beyond(sync->error, limit) && is_beyond((double)late, limit))
+        return jump(sync, late);
     if (sync->error > -DEAD_BAND && sync->error < DEAD_BAND)
         return (struct sl_audio_step){0};
     double ppm = sync->error / CORRECT_WITHIN * 1e6;

@@ -5,7 +5,8 @@
  *
  * For each packet the caller tells how late its sound would be heard against the picture of the
  * same moment, and how much sound waits in front of it (the slack). The answer is a change of
- * speed that nobody hears (at most 0.5 %), or a jump when the two are far apart. Sound cannot be
+ * speed that nobody hears (at most 0.5 %), or a jump when the two are far apart and stay so: one
+ * picture that came late is no reason. Sound cannot be
  * earlier than the network brings it: it is hurried only as far as the slack allows. Pure.
  */
 #pragma once
@@ -16,9 +17,10 @@
 #include "base/types.h"
 
 #define SL_AUDIO_SPEED_MAX_PPM 5000
-#define SL_AUDIO_JUMP_BEYOND (120 * SL_MS)
-#define SL_AUDIO_RESERVE (4 * SL_MS) /* of slack that is left alone */
-#define SL_AUDIO_SLACK_PACKETS 50    /* the least slack of the last so many counts */
+#define SL_AUDIO_JUMP_BEYOND (40 * SL_MS) /* more than that apart can be seen */
+#define SL_AUDIO_CUT_BEYOND (120 * SL_MS) /* of slack, where nothing says how late sound is */
+#define SL_AUDIO_RESERVE (4 * SL_MS)      /* of slack that is left alone */
+#define SL_AUDIO_SLACK_PACKETS 50         /* the least slack of the last so many counts */
 
 struct sl_audio_sync {
     bool started;

@@ -22,6 +22,7 @@ struct sl_feed_gauges {
     _Atomic uint64_t repaired; /* packets that came by RTX  */
     _Atomic uint64_t breaks;   /* of the reference chain    */
     _Atomic sl_ns rtt;
+    _Atomic sl_ns delay; /* frames are held back so long after the fastest transit */
     _Atomic sl_ns asked; /* when the running session was asked for */
 };
 

@@ -14,8 +14,13 @@
 
 #define DECODE_AHEAD (10 * SL_MS) /* a held frame goes to its worker this long before it is due */
 #define ASK_AGAIN (250 * SL_MS)   /* a key frame, or the wish for it, may be lost */
-#define SOUND_DELAY (10 * SL_MS)  /* for packets that overtake, or are sent again */
-#define HELD_MAX 128              /* a power of two; two seconds at 60/s */
+#define SOUND_DELAY                                                                                \
+    (5 * SL_MS) /* at least: for packets that overtake, or are sent again nearby                   \
+                 */
+#define SOUND_AFTER                                                                                \
+    (25 * SL_MS)     /* picture: a packet's length and the card's buffer, less encoding */
+#define HELD_MAX 128 /* a power of two; two seconds at 60/s: latency is 1 s at most */
+#define HELD_AUTO 64 /* one second at 60/s: twice SL_PLAYOUT_MAX */
 
 /* A counter of the session's, over all sessions. */
 struct total {
@@ -75,6 +80,19 @@ static void trace_frame(const struct sl_feed *feed, const struct sl_jitter_frame
     sl_trace_note(trace, SL_TRACE_RELEASED, frame->timestamp, 0, sl_time_now());
 }
 
+/* Units leave the lane in their order: one that is due at once, for the delay has fallen, waits for
+ * those before it. */
+static sl_ns when_to_decode(const struct sl_feed *feed, const struct sl_jitter_frame *frame,
+                            sl_ns now)
+{
+    sl_ns when = frame->due - DECODE_AHEAD > now ? frame->due - DECODE_AHEAD : now;
+    if (feed->held_first != feed->held_end) {
+        const sl_ns before = feed->held[(feed->held_end - 1) % HELD_MAX];
+        when = when > before ? when : before;
+    }
+    return when;
+}
+
 static void hand_over(struct sl_feed *feed, const struct sl_jitter_frame *frame, sl_ns now)
 {
     struct sl_unit unit = {
@@ -85,23 +103,26 @@ static void hand_over(struct sl_feed *feed, const struct sl_jitter_frame *frame,
         .has_capture = frame->has_capture,
         .captured = sl_ntp_to_ns(frame->capture_ntp, feed->config.epoch),
         .timestamp = frame->timestamp,
-        .offered = now,
+        .due = frame->due,
+        .offered = when_to_decode(feed, frame, now),
     };
     trace_frame(feed, frame);
-    if (feed->config.latency > 0) {
-        unit.due = frame->due;
-        unit.offered = frame->due - DECODE_AHEAD > now ? frame->due - DECODE_AHEAD : now;
-        if (feed->held_end - feed->held_first == HELD_MAX) {
-            sl_lane_break(feed->lane);
-            return;
-        }
-    }
-    if (!sl_lane_offer(feed->lane, &unit))
+    if (feed->held_end - feed->held_first == HELD_MAX) {
+        sl_lane_break(feed->lane);
         return;
-    if (feed->config.latency > 0)
+    }
+    if (sl_lane_offer(feed->lane, &unit))
         feed->held[feed->held_end++ % HELD_MAX] = unit.offered;
-    else
-        sl_decode_ready(feed->config.decode, feed->slot);
+}
+
+/* Sound is held back as its pictures are, so that both are heard and seen together. */
+static void follow_delay(struct sl_feed *feed)
+{
+    const sl_ns delay = sl_jitter_delay(feed->jitter);
+    atomic_store_explicit(&feed->config.gauges->delay, delay, memory_order_relaxed);
+    const sl_ns sound = delay - SOUND_AFTER;
+    if (feed->sound)
+        sl_audio_jitter_set_delay(feed->sound, sound > SOUND_DELAY ? sound : SOUND_DELAY);
 }
 
 static void pump(struct sl_feed *feed, sl_ns now)
@@ -126,6 +147,7 @@ static void pump(struct sl_feed *feed, sl_ns now)
         feed->broken_at = now;
         sl_lane_break(feed->lane);
     }
+    follow_delay(feed);
     release_held(feed, now);
     sl_feed_attend(feed, now);
     set_timer(feed);
@@ -169,10 +191,10 @@ void sl_feed_listen(struct sl_feed *feed, bool on)
 {
     sl_audio_jitter_destroy(feed->sound);
     feed->sound = NULL;
-    const struct sl_audio_jitter_config config = {
-        .delay = feed->config.latency > SOUND_DELAY ? feed->config.latency : SOUND_DELAY};
+    const struct sl_audio_jitter_config config = {.delay = SOUND_DELAY};
     if (on && sl_audio_jitter_create(&feed->sound, &config))
         feed->sound = NULL; /* no memory: no sound */
+    follow_delay(feed);
 }
 
 static void on_timer(void *ctx, sl_ns now)
@@ -278,7 +300,8 @@ void sl_feed_measure(struct sl_feed *feed)
 
 static int create_lane(struct sl_feed *feed)
 {
-    const size_t units = feed->config.latency > 0 ? HELD_MAX : SL_LANE_UNITS;
+    const sl_ns latency = feed->config.latency;
+    const size_t units = latency > 0 ? HELD_MAX : latency ? HELD_AUTO : SL_LANE_UNITS;
     int error = sl_lane_create(&feed->lane, units, feed->config.shown, feed->config.wanted);
     if (error)
         return error;

@@ -6,7 +6,7 @@
  *                    └──▶ jitter buffer of sound ──▶ sound, while it is listened to
  *
  * Keeps the endpoint alive, asks for key frames when the chain of references is broken, and holds
- * frames back when a fixed latency is wanted. Net thread only.
+ * frames back until they are due, and sound with its pictures. Net thread only.
  */
 #pragma once
 
@@ -39,7 +39,7 @@ struct sl_feed_config {
     sl_ns epoch;
     struct sl_link link; /* with its camera */
     struct sl_addr via;
-    sl_ns latency; /* 0: the newest picture at once */
+    sl_ns latency; /* 0: the newest picture at once; SL_JITTER_AUTO */
     struct sl_decode *decode;
     struct sl_wake *shown;  /* signalled for each picture */
     struct sl_wake *wanted; /* signalled when a key frame is wanted: then call sl_feed_attend() */

@@ -37,7 +37,7 @@ struct text {
 };
 
 struct sl_hud_label {
-    struct text name, age, loss, state, reason;
+    struct text name, age, delay, loss, state, reason;
     struct sl_hud_content drawn; /* without its texts */
     bool ever;
 };
@@ -81,8 +81,8 @@ void sl_hud_label_destroy(struct sl_hud_label *label)
 {
     if (!label)
         return;
-    struct text *const texts[] = {&label->name, &label->age, &label->loss, &label->state,
-                                  &label->reason};
+    struct text *const texts[] = {&label->name, &label->age,   &label->delay,
+                                  &label->loss, &label->state, &label->reason};
     for (size_t i = 0; i < SL_COUNT(texts); i++)
         free(texts[i]->bitmap.alpha);
     free(label);
@@ -145,11 +145,17 @@ static int within(int value, int least, int most)
     return value < least ? least : value > most ? most : value;
 }
 
+/* It belongs to a picture that moves, as its age does. */
+static sl_ns delay_shown(const struct sl_hud_content *content)
+{
+    return content->view.state == SL_TILE_LIVE ? content->delay : 0;
+}
+
 static void draw_labels(struct sl_hud *hud, struct sl_hud_label *label,
                         const struct sl_canvas *cell, const struct sl_hud_content *content)
 {
     const int size = within(cell->height / 24, 11, 18), gap = size / 3;
-    char words[LINE_MAX_CHARS], age[SL_HUD_TEXT];
+    char words[LINE_MAX_CHARS], text[SL_HUD_TEXT];
     const bool place = hud->level == SL_HUD_FULL && *content->location;
     snprintf(words, sizeof(words), "%s%s%s%s", content->sound ? "\u266a " : "", content->name,
              place ? " \u00b7 " : "", place ? content->location : "");
@@ -159,10 +165,13 @@ static void draw_labels(struct sl_hud *hud, struct sl_hud_label *label,
     put(cell, &label->name, gap, line, WHITE);
     if (hud->level < SL_HUD_FULL)
         return;
-    render(hud, &label->age, sl_hud_age_text(content->view.age, age), size);
+    render(hud, &label->age, sl_hud_age_text(content->view.age, text), size);
+    render(hud, &label->delay, sl_hud_delay_text(delay_shown(content), text), size);
     render(hud, &label->loss, content->view.loss ? "LOSS" : "", size);
     int right = cell->width - gap;
     right -= put(cell, &label->age, right - boxed(&label->age), line, SOFT);
+    if (label->delay.bitmap.width)
+        right -= gap + put(cell, &label->delay, right - gap - boxed(&label->delay), line, SOFT);
     put(cell, &label->loss, right - gap - boxed(&label->loss), line, ALARM);
 }
 
@@ -214,5 +223,6 @@ bool sl_hud_changed(const struct sl_hud *hud, const struct sl_hud_label *label,
         return true;
     char text[SL_HUD_TEXT];
     return hud->level == SL_HUD_FULL &&
-           (now->loss != then->loss || strcmp(label->age.words, sl_hud_age_text(now->age, text)));
+           (now->loss != then->loss || strcmp(label->age.words, sl_hud_age_text(now->age, text)) ||
+            strcmp(label->delay.words, sl_hud_delay_text(delay_shown(content), text)));
 }

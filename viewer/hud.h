@@ -35,6 +35,7 @@ struct sl_hud_content {
     struct sl_tile_view view;
     bool selected; /* draw the frame of the selection */
     bool sound;    /* its sound is on */
+    sl_ns delay;   /* for which its pictures are held back */
 };
 
 /* True if drawing `content` would differ from what was drawn last. */
@@ -47,5 +48,7 @@ void sl_hud_draw(struct sl_hud *hud, struct sl_hud_label *label, const struct sl
 #define SL_HUD_TEXT 64
 /* "12 ms", "1.2 s", "3 min"; "" if unknown. Pure. */
 const char *sl_hud_age_text(sl_ns age, char out[SL_HUD_TEXT]);
+/* "delay 45 ms"; "" if nothing is held back, or for less than half a millisecond. Pure. */
+const char *sl_hud_delay_text(sl_ns delay, char out[SL_HUD_TEXT]);
 /* "STALE 00:07", "CONNECTING", "RECONNECTING 01:02", "" when live. Pure. */
 const char *sl_hud_state_text(const struct sl_tile_view *view, char out[SL_HUD_TEXT]);

@@ -18,6 +18,15 @@ const char *sl_hud_age_text(sl_ns age, char out[SL_HUD_TEXT])
     return out;
 }
 
+const char *sl_hud_delay_text(sl_ns delay, char out[SL_HUD_TEXT])
+{
+    out[0] = '\0';
+    if (delay < SL_MS / 2)
+        return out;
+    snprintf(out, SL_HUD_TEXT, "delay %lld ms", (long long)((delay + SL_MS / 2) / SL_MS));
+    return out;
+}
+
 /* "07:05", "1:07:05". */
 static void clock_text(int seconds, char *out, size_t len)
 {

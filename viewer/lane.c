@@ -314,10 +314,12 @@ static void publish(struct sl_lane *lane, const struct sl_unit *unit,
     sl_wake_signal(lane->shown_wake);
 }
 
+/* The next unit may be there and not be due yet: then this picture, late as it is, has its time. */
 static bool soon_replaced(const struct sl_lane *lane, const struct sl_unit *unit, sl_ns now)
 {
-    return unit->due <= now && sl_ring_held(lane->units) > 0 &&
-           now - lane->published_at < SHOW_AT_LEAST_EVERY;
+    struct entry next;
+    return unit->due <= now && now - lane->published_at < SHOW_AT_LEAST_EVERY &&
+           sl_ring_peek(lane->units, &next) && next.unit.offered <= now;
 }
 
 static void decode(struct sl_lane *lane, const struct sl_unit *unit, sl_ns now)

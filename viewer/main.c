@@ -15,6 +15,7 @@
 #include "base/trace.h"
 #include "base/wake.h"
 #include "dtls/dtls.h"
+#include "jitter/jitter.h"
 #include "net/resolve.h"
 #include "srtp/srtp.h"
 #include "viewer/audio_out.h"
@@ -163,7 +164,7 @@ static int create_parts(struct viewer *v)
         .link = v->link,
         .via = v->via,
         .cameras = v->options.cameras,
-        .latency = v->options.latency == SL_LATENCY_AUTO ? 0 : v->options.latency,
+        .latency = v->options.latency == SL_LATENCY_AUTO ? SL_JITTER_AUTO : v->options.latency,
         .identity = v->identity,
         .decode = v->decode,
         .sound = v->sound,

@@ -231,6 +231,7 @@ static struct sl_hud_content content_of(const struct sl_screen *screen, int at, 
         .view = sl_tile_view(&place->tile, now),
         .selected = at == screen->wall.selected && screen->wall.tiles > 1 && !screen->wall.enlarged,
         .sound = place->feed == screen->listening,
+        .delay = atomic_load_explicit(&place->gauges->delay, memory_order_relaxed),
     };
 }
 
@@ -556,12 +557,14 @@ static void report_place(const struct sl_screen *screen, struct place *place, FI
         fprintf(out, " age - max -");
     else
         fprintf(out, " age %.1f ms max %.1f ms", ms(median), ms(place->figures.largest));
-    fprintf(out, " lost %llu repaired %llu rtt %.1f ms late %llu dropped %llu eased %llu\n",
-            (unsigned long long)atomic_load(&gauges->lost),
-            (unsigned long long)atomic_load(&gauges->repaired), ms(atomic_load(&gauges->rtt)),
-            (unsigned long long)stats.late,
-            (unsigned long long)(stats.full + stats.overload + stats.damaged),
-            (unsigned long long)stats.eased);
+    fprintf(
+        out,
+        " lost %llu repaired %llu rtt %.1f ms late %llu dropped %llu eased %llu delay %.0f ms\n",
+        (unsigned long long)atomic_load(&gauges->lost),
+        (unsigned long long)atomic_load(&gauges->repaired), ms(atomic_load(&gauges->rtt)),
+        (unsigned long long)stats.late,
+        (unsigned long long)(stats.full + stats.overload + stats.damaged),
+        (unsigned long long)stats.eased, ms(atomic_load(&gauges->delay)));
     place->reported = stats;
     sl_figures_clear(&place->figures);
 }

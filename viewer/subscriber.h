@@ -26,7 +26,7 @@ struct sl_subscriber_config {
     struct sl_link link; /* of the viewer */
     struct sl_addr via;
     const char *cameras; /* "a,b,c"; NULL: all */
-    sl_ns latency;       /* 0: the newest picture at once */
+    sl_ns latency;       /* 0: the newest picture at once; SL_JITTER_AUTO */
     const struct sl_dtls_identity *identity;
     struct sl_decode *decode;
     struct sl_sound *sound;

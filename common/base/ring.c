@@ -72,7 +72,7 @@ bool sl_ring_push(struct sl_ring *ring, const void *element)
     return true;
 }
 
-bool sl_ring_pop(struct sl_ring *ring, void *element)
+bool sl_ring_peek(struct sl_ring *ring, void *element)
 {
     const uint64_t popped = atomic_load_explicit(&ring->popped, memory_order_relaxed);
     if (popped == ring->pushed_seen) {
@@ -81,6 +81,14 @@ bool sl_ring_pop(struct sl_ring *ring, void *element)
             return false;
     }
     memcpy(element, element_at(ring, popped), ring->element_bytes);
+    return true;
+}
+
+bool sl_ring_pop(struct sl_ring *ring, void *element)
+{
+    if (!sl_ring_peek(ring, element))
+        return false;
+    const uint64_t popped = atomic_load_explicit(&ring->popped, memory_order_relaxed);
     atomic_store_explicit(&ring->popped, popped + 1, memory_order_release);
     return true;
 }

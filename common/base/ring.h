@@ -28,6 +28,9 @@ SL_MUST_CHECK bool sl_ring_push(struct sl_ring *ring, const void *element);
 /* Consumer: false if empty. */
 SL_MUST_CHECK bool sl_ring_pop(struct sl_ring *ring, void *element);
 
+/* Consumer: the element that pop would give, left where it is. False if empty. */
+SL_MUST_CHECK bool sl_ring_peek(struct sl_ring *ring, void *element);
+
 /* Either side; exact only when the other is idle. */
 size_t sl_ring_held(const struct sl_ring *ring);
 

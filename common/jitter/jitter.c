@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "jitter/clock.h"
+#include "jitter/playout.h"
 #include "jitter/window.h"
 #include "media/h264_unpack.h"
 
@@ -16,6 +17,10 @@
 #define TAIL_BYTES 64 /* what libavcodec's bit readers may read past the end */
 /* A stream that began in the middle: how long its key frame may still be overtaken. */
 #define START_GRACE (20 * SL_MS)
+/* All frames so much behind their due times for so long: the timestamps went back, or the path is
+ * another one. The clock alone would take half a minute to believe it. */
+#define ASTRAY_BY SL_PLAYOUT_MAX
+#define ASTRAY_FOR SL_SEC
 
 /*
  * Two states. Running: everything before the window's floor came out, so the next frame starts
@@ -26,6 +31,9 @@ struct sl_jitter {
     struct sl_window *window;
     struct sl_h264_unpack unpack;
     struct sl_media_clock clock;
+    struct sl_playout playout; /* its delay is the one in force; a fixed one is written there */
+    sl_ns ready, due;          /* of the last frame out */
+    sl_ns astray_since;        /* SL_NEVER: it is not */
     bool running;
     bool told;     /* not running: BROKEN was said, and no key frame was lost since */
     bool overflow; /* running: a packet found no room behind a hole */
@@ -37,7 +45,8 @@ int sl_jitter_create(struct sl_jitter **ret, const struct sl_jitter_config *conf
 {
     const uint32_t capacity = config->capacity ? config->capacity : CAPACITY;
     if (config->clock_hz == 0 || capacity > CAPACITY_MAX || (capacity & (capacity - 1)) ||
-        config->frame_bytes_max > INT32_MAX || config->delay < 0 || config->wait_max < 0)
+        config->frame_bytes_max > INT32_MAX || config->delay < SL_JITTER_AUTO ||
+        config->wait_max < 0)
         return -EINVAL;
     struct sl_jitter *jitter = calloc(1, sizeof(*jitter));
     if (!jitter)
@@ -49,6 +58,10 @@ int sl_jitter_create(struct sl_jitter **ret, const struct sl_jitter_config *conf
     if (!config->wait_max)
         jitter->config.wait_max = WAIT_MAX;
     sl_media_clock_init(&jitter->clock, config->clock_hz);
+    sl_playout_init(&jitter->playout);
+    sl_jitter_set_delay(jitter, config->delay);
+    jitter->ready = jitter->due = INT64_MIN;
+    jitter->astray_since = SL_NEVER;
     jitter->out = malloc(jitter->config.frame_bytes_max + TAIL_BYTES);
     if (!jitter->out || sl_window_create(&jitter->window, capacity) < 0) {
         sl_jitter_destroy(jitter);
@@ -70,6 +83,13 @@ void sl_jitter_destroy(struct sl_jitter *jitter)
 void sl_jitter_set_delay(struct sl_jitter *jitter, sl_ns delay)
 {
     jitter->config.delay = delay;
+    if (delay != SL_JITTER_AUTO)
+        jitter->playout.delay = delay;
+}
+
+sl_ns sl_jitter_delay(const struct sl_jitter *jitter)
+{
+    return jitter->playout.delay;
 }
 
 static void count_dropped(struct sl_jitter *jitter, struct sl_window_gone gone)
@@ -88,6 +108,8 @@ void sl_jitter_reset(struct sl_jitter *jitter)
     count_dropped(jitter, sl_window_clear(jitter->window));
     jitter->unpack = (struct sl_h264_unpack){0};
     sl_media_clock_init(&jitter->clock, jitter->config.clock_hz);
+    sl_playout_restart(&jitter->playout);
+    jitter->astray_since = SL_NEVER;
     jitter->running = false;
     jitter->told = false;
     jitter->overflow = false;
@@ -139,7 +161,7 @@ enum sl_jitter_put sl_jitter_put(struct sl_jitter *jitter, const struct sl_rtp_p
 static sl_ns due_of(const struct sl_jitter *jitter, uint32_t timestamp, sl_ns arrived)
 {
     const sl_ns fastest = sl_media_clock_fastest(&jitter->clock, timestamp);
-    return (fastest < arrived ? fastest : arrived) + jitter->config.delay;
+    return (fastest < arrived ? fastest : arrived) + jitter->playout.delay;
 }
 
 /* A packet of padding is nobody's: it goes as soon as it is at the front. */
@@ -303,13 +325,59 @@ static bool newer_is_ready(struct sl_jitter *jitter, sl_ns now, sl_ns *interval,
     return true;
 }
 
+/* Looks at the fastest transit after a frame that came at `arrived`. True if the clock is to begin
+ * anew. */
+static bool goes_astray(struct sl_jitter *jitter, sl_ns fastest, sl_ns arrived)
+{
+    if (arrived - fastest <= ASTRAY_BY + jitter->playout.delay)
+        jitter->astray_since = SL_NEVER;
+    else if (jitter->astray_since == SL_NEVER)
+        jitter->astray_since = arrived;
+    else if (arrived - jitter->astray_since > ASTRAY_FOR)
+        return true;
+    return false;
+}
+
+static sl_ns observe(struct sl_jitter *jitter, const struct sl_window_frame *frame)
+{
+    struct sl_media_clock *clock = &jitter->clock;
+    sl_media_clock_observe(clock, frame->timestamp, frame->arrived);
+    if (goes_astray(jitter, sl_media_clock_fastest(clock, frame->timestamp), frame->arrived)) {
+        sl_media_clock_init(clock, jitter->config.clock_hz);
+        sl_media_clock_observe(clock, frame->timestamp, frame->arrived);
+    }
+    return sl_media_clock_fastest(clock, frame->timestamp);
+}
+
+/* Tells clock and playout that the frame is there, and finds out when it is due. */
+static sl_ns schedule(struct sl_jitter *jitter, const struct sl_window_frame *frame, size_t bytes)
+{
+    const sl_ns before = sl_media_clock_fastest(&jitter->clock, frame->timestamp);
+    const sl_ns fastest = observe(jitter, frame);
+    if (frame->arrived > jitter->ready)
+        jitter->ready = frame->arrived;
+    const struct sl_playout_frame seen = {
+        .ready = jitter->ready,
+        .late = jitter->ready - fastest,
+        .rise = before == SL_NEVER ? 0 : fastest - before,
+        .bytes = bytes,
+        .repaired = frame->disordered,
+    };
+    if (jitter->config.delay == SL_JITTER_AUTO)
+        sl_playout_observe(&jitter->playout, &seen);
+    const sl_ns due = due_of(jitter, frame->timestamp, frame->arrived);
+    if (due > jitter->due)
+        jitter->due = due;
+    return jitter->due;
+}
+
 /* Hands out the assembled frame, whose packets are at the floor, and lets go of them. */
 static enum sl_jitter_pop deliver(struct sl_jitter *jitter, const struct sl_window_frame *frame,
                                   int64_t end, int len, sl_ns now, struct sl_jitter_frame *ret)
 {
     struct sl_jitter_stats *stats = &jitter->stats;
     const struct sl_h264_unpack *unpack = &jitter->unpack;
-    sl_media_clock_observe(&jitter->clock, frame->timestamp, frame->arrived);
+    const sl_ns due = schedule(jitter, frame, (size_t)len);
     struct sl_jitter_frame out = {
         .data = jitter->out,
         .len = (size_t)len,
@@ -321,7 +389,7 @@ static enum sl_jitter_pop deliver(struct sl_jitter *jitter, const struct sl_wind
         .first_seq = jitter->window->floor,
         .last_seq = end,
         .arrived = frame->arrived,
-        .due = due_of(jitter, frame->timestamp, frame->arrived),
+        .due = due,
     };
     memset(jitter->out + len, 0, TAIL_BYTES);
     const struct sl_window_gone gone = sl_window_advance(jitter->window, end + 1);
@@ -341,7 +409,7 @@ static enum sl_jitter_pop deliver(struct sl_jitter *jitter, const struct sl_wind
     skip_padding(jitter);
     sl_ns interval;
     if (newer_is_ready(jitter, now, &interval, out.timestamp))
-        out.late = jitter->config.delay == 0 || now > out.due + interval;
+        out.late = jitter->playout.delay == 0 || now > out.due + interval;
     stats->delivered_late += out.late;
     *ret = out;
     return SL_JITTER_FRAME;
@@ -457,6 +525,6 @@ void sl_jitter_stats(const struct sl_jitter *jitter, struct sl_jitter_stats *ret
     *ret = jitter->stats;
     ret->held = jitter->window->held;
     ret->frames_held = jitter->window->frame_count;
-    ret->delay = jitter->config.delay;
+    ret->delay = jitter->playout.delay;
     ret->jitter = (sl_ns)jitter->clock.jitter;
 }

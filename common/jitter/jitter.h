@@ -28,17 +28,22 @@
 
 struct sl_jitter;
 
+#define SL_JITTER_AUTO ((sl_ns)-1) /* a delay as jitter/playout.h finds it */
+
 struct sl_jitter_config {
     uint32_t clock_hz;      /* 90000 */
     uint32_t capacity;      /* packets; power of two, <= 32768; 0: 2048 */
     size_t frame_bytes_max; /* 0: 2 MiB */
-    sl_ns delay;    /* playout delay wanted on top of the fastest transit: 0 newest frame wins */
+    sl_ns delay;    /* on top of the fastest transit; 0: newest frame wins; or SL_JITTER_AUTO */
     sl_ns wait_max; /* how long a frame may wait for a missing packet: 0: 500 ms */
 };
 
 SL_MUST_CHECK int sl_jitter_create(struct sl_jitter **ret, const struct sl_jitter_config *config);
 void sl_jitter_destroy(struct sl_jitter *jitter);
+/* SL_JITTER_AUTO begins with the delay that was in force. */
 void sl_jitter_set_delay(struct sl_jitter *jitter, sl_ns delay);
+/* In force, as in the stats. */
+sl_ns sl_jitter_delay(const struct sl_jitter *jitter);
 
 enum sl_jitter_put {
     SL_JITTER_KEPT,
@@ -61,7 +66,8 @@ struct sl_jitter_frame {
     uint64_t capture_ntp; /* on our clock: offset already applied */
     int64_t first_seq, last_seq;
     sl_ns arrived; /* when its last packet came */
-    sl_ns due;     /* present at this moment (<= now for delay 0) */
+    sl_ns due;     /* present at this moment: never before that of the frame before; where the
+                      delay in force never was more than 0, not after it arrived */
 };
 
 enum sl_jitter_pop {

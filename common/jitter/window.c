@@ -143,6 +143,7 @@ enum sl_window_put sl_window_put(struct sl_window *window, const struct sl_rtp_p
             result = SL_WINDOW_KEPT_NEW_FRAME;
         }
         note_packet(frame, packet, now);
+        frame->disordered |= packet->seq < window->highest;
         memcpy(window->payloads[(size_t)packet->seq & window->mask], packet->payload,
                packet->payload_len);
     }

@@ -39,6 +39,7 @@ struct sl_window_frame {
     bool slice, idr_slice, has_sps; /* some of it was seen */
     bool key_part;                  /* a part of an IDR slice or a parameter set was seen */
     bool unreferenced;              /* a slice says that no frame refers to it */
+    bool disordered;                /* a part of it came after what was sent later */
     bool has_capture;
     uint64_t capture_ntp;    /* on our clock */
     sl_ns begun, arrived;    /* first and last arrival */

@@ -98,7 +98,8 @@ static void step(struct script *s, struct sl_reader *r)
     } else if (what < 252) {
         s->seq += sl_read16(r);
     } else if (what < 254) {
-        sl_jitter_set_delay(s->video, sl_read8(r) * SL_MS);
+        const uint8_t delay = sl_read8(r);
+        sl_jitter_set_delay(s->video, delay == 255 ? SL_JITTER_AUTO : delay * SL_MS);
         sl_audio_jitter_set_delay(s->audio, sl_read8(r) * SL_MS);
     } else {
         sl_jitter_reset(s->video);

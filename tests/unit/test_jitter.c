@@ -657,7 +657,7 @@ static void refuses_configs_without_sense(void **state)
         {.clock_hz = 0},
         {.clock_hz = 90000, .capacity = 1000},
         {.clock_hz = 90000, .capacity = 65536},
-        {.clock_hz = 90000, .delay = -1},
+        {.clock_hz = 90000, .delay = SL_JITTER_AUTO - 1},
     };
     for (size_t i = 0; i < SL_COUNT(bad); i++)
         assert_int_equal(sl_jitter_create(&jitter, &bad[i]), -EINVAL);
@@ -682,6 +682,34 @@ static void put_and_pop_allocate_nothing(void **state)
     assert_int_equal(sl_alloc_count() - before, 0);
     assert_int_equal(stats(&rig).delivered, 3 * (19 + 9)); /* up to each loss */
     teardown(&rig);
+}
+
+/* Held back by a resend is not held back by its size. Those that come in order, and late, are. */
+static void auto_delay_tells_repaired_key_frames_from_slow_ones(void **state)
+{
+    (void)state;
+    for (int slow = 0; slow < 2; slow++) {
+        struct rig rig;
+        setup_with(&rig, SL_JITTER_AUTO, 0);
+        for (int n = 0; n < 600; n++) {
+            make(&rig, (struct sl_test_frame){.key = n % 60 == 0, .bytes = n % 60 ? 3000 : 12000});
+            const sl_ns sent = rig.now;
+            const size_t last = rig.video.count - 1, held = slow ? last : last - 1;
+            for (size_t i = 0; i <= last; i++)
+                if (n % 60 || i != held)
+                    put(&rig, i);
+            if (n % 60 == 0) {
+                rig.now += 25 * SL_MS;
+                put(&rig, held);
+            }
+            expect_frame(&rig, (uint32_t)n);
+            rig.now = sent;
+        }
+        const sl_ns delay = sl_jitter_delay(rig.jitter);
+        assert_true(slow ? delay > 24 * SL_MS && delay < 26 * SL_MS : delay == 0);
+        assert_true(stats(&rig).delay == delay);
+        teardown(&rig);
+    }
 }
 
 int main(void)
@@ -712,6 +740,7 @@ int main(void)
         cmocka_unit_test(reset_forgets_the_stream_and_keeps_the_counters),
         cmocka_unit_test(refuses_configs_without_sense),
         cmocka_unit_test(put_and_pop_allocate_nothing),
+        cmocka_unit_test(auto_delay_tells_repaired_key_frames_from_slow_ones),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -36,11 +36,15 @@ static void order_and_limit(void **state)
         assert_balanced(ring);
         assert_int_equal(sl_ring_held(ring), 8);
         for (int i = 0; i < 8; i++) {
+            assert_true(sl_ring_peek(ring, &got));
+            assert_int_equal(got, next_out);
+            assert_balanced(ring);
             assert_true(sl_ring_pop(ring, &got));
             assert_int_equal(got, next_out++);
             assert_balanced(ring);
         }
         assert_false(sl_ring_pop(ring, &got));
+        assert_false(sl_ring_peek(ring, &got));
     }
     struct sl_ring_stats s;
     sl_ring_stats(ring, &s);

@@ -146,6 +146,22 @@ static void test_far_apart_jumps_at_once(void **state)
     assert_true(step.skip == 0);
 }
 
+static void test_one_late_picture_is_no_reason_to_jump(void **state)
+{
+    (void)state;
+    struct sl_audio_sync sync;
+    sl_audio_sync_init(&sync);
+    for (int i = 0; i < 100; i++) {
+        const struct sl_audio_step step =
+            sl_audio_sync_step(&sync, i % 50 == 25 ? -90 * SL_MS : 0, 0);
+        assert_true(step.skip == 0);
+    }
+    int packets = 0;
+    while (sl_audio_sync_step(&sync, -90 * SL_MS, 0).skip == 0)
+        packets++;
+    assert_in_range(packets, 5, 25); /* half a second at most */
+}
+
 static void test_without_capture_times_the_queue_is_kept_short(void **state)
 {
     (void)state;
@@ -197,6 +213,7 @@ int main(void)
         cmocka_unit_test(test_a_day_of_drift_stays_in_step),
         cmocka_unit_test(test_never_hurried_until_it_runs_dry),
         cmocka_unit_test(test_far_apart_jumps_at_once),
+        cmocka_unit_test(test_one_late_picture_is_no_reason_to_jump),
         cmocka_unit_test(test_without_capture_times_the_queue_is_kept_short),
         cmocka_unit_test(test_stretching_keeps_the_tone),
     };

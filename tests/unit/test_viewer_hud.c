@@ -27,6 +27,16 @@ static void test_ages(void **state)
         assert_string_equal(sl_hud_age_text(expected[i].age, out), expected[i].text);
 }
 
+static void test_delays(void **state)
+{
+    (void)state;
+    char out[SL_HUD_TEXT];
+    assert_string_equal(sl_hud_delay_text(0, out), "");
+    assert_string_equal(sl_hud_delay_text(400 * SL_US, out), "");
+    assert_string_equal(sl_hud_delay_text(12345 * SL_US, out), "delay 12 ms");
+    assert_string_equal(sl_hud_delay_text(500 * SL_MS, out), "delay 500 ms");
+}
+
 static void test_states(void **state)
 {
     (void)state;
@@ -156,6 +166,12 @@ static void test_changes_are_noticed(void **state)
     content.view.age = 13 * SL_MS;
     assert_true(sl_hud_changed(b.hud, b.label, &content));
     drawn(&b, cell, &content);
+    content.delay = 45 * SL_MS;
+    assert_true(sl_hud_changed(b.hud, b.label, &content));
+    const int with_delay = drawn(&b, cell, &content);
+    assert_false(sl_hud_changed(b.hud, b.label, &content));
+    content.delay = 0;
+    assert_true(with_delay > drawn(&b, cell, &content) + 200);
     content.view.loss = true;
     assert_true(sl_hud_changed(b.hud, b.label, &content));
     drawn(&b, cell, &content);
@@ -177,6 +193,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_ages),
+        cmocka_unit_test(test_delays),
         cmocka_unit_test(test_states),
         cmocka_unit_test(test_levels),
         cmocka_unit_test(test_nothing_leaves_its_tile),

@@ -332,6 +332,27 @@ static void test_a_backlog_is_decoded_but_only_its_last_is_shown(void **state)
     assert_int_equal(sl_lane_take(f->lane, f->now)->picture.captured, 9 * SL_MS);
 }
 
+/* The picture came late; the next one is there, but held back: it does not take its place. */
+static void test_a_held_unit_does_not_replace_a_late_picture(void **state)
+{
+    struct fixture *f = *state;
+    sl_lane_want(f->lane, 80, 60);
+    for (int i = 0; i < 3; i++) {
+        struct sl_unit unit = unit_at(f, i);
+        unit.due = f->now - 10 * SL_MS + i * 33 * SL_MS;
+        unit.offered = i < 1 ? f->now : unit.due - 10 * SL_MS;
+        assert_true(sl_lane_offer(f->lane, &unit));
+    }
+    assert_true(sl_lane_run(f->lane, f->now)); /* publishes: nothing was published before */
+    assert_int_equal(sl_lane_take(f->lane, f->now)->picture.captured, 0);
+    f->now += 30 * SL_MS; /* the second is late by now, the third not due */
+    assert_true(sl_lane_run(f->lane, f->now));
+    const struct sl_shown *shown = sl_lane_take(f->lane, f->now);
+    assert_non_null(shown);
+    assert_int_equal(shown->picture.captured, SL_MS);
+    assert_int_equal(balanced(f).superseded, 0);
+}
+
 static void test_late_is_decoded_and_not_shown(void **state)
 {
     struct fixture *f = *state;
@@ -512,6 +533,7 @@ int main(void)
         TEST(test_scaled_to_the_cell_ratio_kept),
         TEST(test_newest_wins_and_the_shown_one_stays),
         TEST(test_a_backlog_is_decoded_but_only_its_last_is_shown),
+        TEST(test_a_held_unit_does_not_replace_a_late_picture),
         TEST(test_late_is_decoded_and_not_shown),
         TEST(test_nothing_before_a_key_frame),
         TEST(test_a_break_waits_for_a_key_frame),

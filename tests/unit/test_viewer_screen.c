@@ -280,6 +280,11 @@ static void test_a_picture_is_presented_once_and_aged(void **state)
     assert_non_null(strstr(report(f), "stats yard live shown "));
     now += 100 * SL_MS; /* nothing new since */
     assert_non_null(strstr(report(f), " shown 0.0/s decoded 0.0/s age - max - "));
+    now += 100 * SL_MS;
+    assert_non_null(strstr(report(f), " delay 0 ms\n"));
+    atomic_store(&f->gauges[0].delay, 45 * SL_MS);
+    now += 100 * SL_MS;
+    assert_non_null(strstr(report(f), " delay 45 ms\n"));
 }
 
 static void test_a_wall_of_many_rests_between_two_presentings(void **state)

@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Playout: how long whole frames are held back so that the late ones still come in time.
+ *
+ *   each frame: late by ... ─▶ window of 300 ─▶ wanted ─▶ goal: 0, or wanted ─▶ delay in force
+ *
+ * "Late" is measured from the fastest transit, the sender's clock skew taken out (jitter/clock.h).
+ * Wanted is what 97 % of the last 300 frames needed, or the few worst of the last second if that is
+ * more, or what unrepaired big frames take on a link that is narrow for them (1 in 60 is a key
+ * frame: the 97 % would leave them out). Below SL_PLAYOUT_ENTER nothing is held back: the newest
+ * frame wins; once something is, that lasts until less than SL_PLAYOUT_LEAVE is wanted.
+ *
+ * The delay rises at once and falls by SL_PLAYOUT_FALL_PPM of the time, which sound can follow by
+ * resampling. A slower path is taken for lateness until the clock believes it; then the delay goes
+ * down by as much as the estimate goes up, and nothing moves on screen. What a stall held back
+ * comes out in one run: such a run counts as two frames, and what is later than SL_PLAYOUT_MAX not
+ * at all, so the delay after a stall is that before it. Pure; fixed memory.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/types.h"
+
+#define SL_PLAYOUT_WINDOW 300
+#define SL_PLAYOUT_BIG 8 /* big frames kept */
+#define SL_PLAYOUT_MAX (500 * SL_MS)
+#define SL_PLAYOUT_ENTER (16 * SL_MS) /* half a frame at 30/s: less is not seen */
+#define SL_PLAYOUT_LEAVE (10 * SL_MS)
+#define SL_PLAYOUT_RISE (40 * SL_MS) /* at most, with one frame */
+#define SL_PLAYOUT_FALL_PPM 4000     /* sound may be hurried by 5000 */
+
+struct sl_playout {
+    sl_ns delay; /* in force */
+    bool holds;  /* the goal is what is wanted, not 0 */
+    sl_ns base;  /* what the estimate of the fastest transit has risen by in all */
+    bool started;
+    sl_ns ready, late; /* of the frame before */
+    int run;           /* frames that came out on the heels of one another */
+    double mean_bytes;
+    size_t newest, count;
+    sl_ns window[SL_PLAYOUT_WINDOW]; /* late + base */
+    size_t big_newest, big_count;
+    struct {
+        sl_ns ready, late; /* late + base */
+    } big[SL_PLAYOUT_BIG];
+};
+
+void sl_playout_init(struct sl_playout *playout);
+
+/* Another stream, or the same after a break: what was measured is forgotten. The delay in force
+ * stays, for the link is likely the same, and falls if it is not needed. */
+void sl_playout_restart(struct sl_playout *playout);
+
+struct sl_playout_frame {
+    sl_ns ready; /* when it was whole, and all before it */
+    sl_ns late;  /* ready, less the fastest transit as known with this frame */
+    sl_ns rise;  /* of the estimate of the fastest transit by this frame; negative: it fell */
+    size_t bytes;
+    bool repaired; /* a part of it came out of order */
+};
+
+/* Frames in the order of decoding. */
+void sl_playout_observe(struct sl_playout *playout, const struct sl_playout_frame *frame);
+
+/* What the frames observed ask for, 0 to SL_PLAYOUT_MAX, before modes and smoothing. */
+sl_ns sl_playout_wanted(const struct sl_playout *playout);
