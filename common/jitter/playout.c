@@ -140,7 +140,9 @@ void sl_playout_observe(struct sl_playout *playout, const struct sl_playout_fram
 {
     follow_estimate(playout, frame->rise);
     playout->run = follows_closely(playout, frame) ? playout->run + 1 : 0;
-    const bool counts = playout->run < RUN_COUNTS && frame->late <= SL_PLAYOUT_MAX;
+    const bool begins = playout->first < SL_PLAYOUT_START;
+    playout->first += begins;
+    const bool counts = !begins && playout->run < RUN_COUNTS && frame->late <= SL_PLAYOUT_MAX;
     if (counts)
         keep(playout, frame);
     note_size(playout, frame, counts);

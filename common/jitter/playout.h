@@ -25,7 +25,8 @@
 #include "base/types.h"
 
 #define SL_PLAYOUT_WINDOW 300
-#define SL_PLAYOUT_BIG 8 /* big frames kept */
+#define SL_PLAYOUT_START 30 /* frames: the first ones come as the link and both ends wake up */
+#define SL_PLAYOUT_BIG 8    /* big frames kept */
 #define SL_PLAYOUT_MAX (500 * SL_MS)
 #define SL_PLAYOUT_ENTER (16 * SL_MS) /* half a frame at 30/s: less is not seen */
 #define SL_PLAYOUT_LEAVE (10 * SL_MS)
@@ -39,6 +40,7 @@ struct sl_playout {
     bool started;
     sl_ns ready, late; /* of the frame before */
     int run;           /* frames that came out on the heels of one another */
+    int first;         /* frames of the start seen: SL_PLAYOUT_START of them do not count */
     double mean_bytes;
     size_t newest, count;
     sl_ns window[SL_PLAYOUT_WINDOW]; /* late + base */

@@ -16,12 +16,6 @@ struct rig {
     sl_ns due; /* of the next frame, were it on time */
 };
 
-static void setup(struct rig *rig)
-{
-    sl_playout_init(&rig->playout);
-    rig->due = 100 * SL_SEC;
-}
-
 static void feed(struct rig *rig, sl_ns late, size_t bytes, bool repaired, sl_ns rise)
 {
     const struct sl_playout_frame frame = {
@@ -36,11 +30,28 @@ static void frames(struct rig *rig, int count, sl_ns late)
         feed(rig, late, BYTES, false, 0);
 }
 
+static void setup(struct rig *rig)
+{
+    sl_playout_init(&rig->playout);
+    rig->due = 100 * SL_SEC;
+    frames(rig, SL_PLAYOUT_START, 0);
+}
+
 /* The frames that a stall of `length` held back come at once. */
 static void stall(struct rig *rig, sl_ns length)
 {
     for (; length > 0; length -= INTERVAL)
         feed(rig, length, BYTES, false, 0);
+}
+
+static void the_first_second_does_not_count(void **state)
+{
+    (void)state;
+    struct rig rig = {.due = 100 * SL_SEC};
+    sl_playout_init(&rig.playout);
+    frames(&rig, SL_PLAYOUT_START, 80 * SL_MS);
+    frames(&rig, 300, 0);
+    assert_int_equal(rig.playout.delay, 0);
 }
 
 static void what_is_on_time_is_not_held_back(void **state)
@@ -231,6 +242,7 @@ static void another_stream_keeps_the_delay_for_a_while(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(the_first_second_does_not_count),
         cmocka_unit_test(what_is_on_time_is_not_held_back),
         cmocka_unit_test(three_of_a_hundred_may_be_late),
         cmocka_unit_test(a_few_late_ones_of_a_second_raise_it_step_by_step),
