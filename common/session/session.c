@@ -148,6 +148,19 @@ void sl_session_close(struct sl_session *session, sl_ns now)
     sl_session_enter(session, SL_SESSION_CLOSED, "closed by us");
 }
 
+enum sl_rate_verdict sl_session_next_frame(struct sl_session *session, sl_ns now)
+{
+    (void)session;
+    (void)now;
+    return SL_RATE_SEND;
+}
+
+int64_t sl_session_bitrate(const struct sl_session *session)
+{
+    (void)session;
+    return 0;
+}
+
 enum sl_session_state sl_session_state(const struct sl_session *session)
 {
     return session->state;
@@ -171,7 +184,7 @@ static void fill_receive(const struct sl_media_receive *receive, struct sl_sessi
     ret->bytes = receive->bytes;
     ret->expected = nack.expected;
     ret->received = nack.received;
-    ret->repaired = nack.mended;
+    ret->repaired = ret->repaired_resend = nack.mended;
     ret->missing = nack.missing;
     ret->given_up = nack.given_up;
     ret->duplicate = receive->duplicate;

@@ -27,6 +27,7 @@
 #include "base/random.h"
 #include "base/types.h"
 #include "dtls/dtls.h"
+#include "rate/controller.h"
 #include "rtp/history.h"
 #include "rtp/packet.h"
 #include "sdp/sdp.h"
@@ -70,6 +71,14 @@ struct sl_session_config {
     sl_ns setup_timeout;      /* 0: 10 s */
     sl_ns consent_timeout;    /* 0: 30 s (RFC 7675) */
     sl_ns repair_patience;    /* 0: 500 ms: how long a missing packet can still help */
+
+    /* Sending. */
+    int fec_percent; /* rows of parity for 100 packets; SL_FEC_AUTO; 0: none of our own accord */
+    /* Of the encoder. With these, and a peer that sends RFC 8888 feedback, there is a rate
+     * controller and packets are paced; without (ceiling 0: a relay) all leaves at once. */
+    uint64_t ceiling_bps, floor_bps;
+    uint64_t audio_bps;   /* 0: none */
+    sl_ns frame_interval; /* 0: 33 ms */
 };
 
 /* 0, -EINVAL, -ENOMEM. */
@@ -96,6 +105,14 @@ void sl_session_tick(struct sl_session *session, sl_ns now);
 int sl_session_send(struct sl_session *session, enum sl_media_kind kind,
                     const struct sl_rtp_packet *packet, sl_ns now);
 
+/*
+ * Sending, before a picture is encoded; ask once for each. SL_RATE_SEND where there is no
+ * controller, or no peer.
+ */
+enum sl_rate_verdict sl_session_next_frame(struct sl_session *session, sl_ns now);
+/* The encoder's target; 0: no opinion. */
+int64_t sl_session_bitrate(const struct sl_session *session);
+
 /* Receiving: asks the peer for a key frame, at most once per `max(200 ms, RTT)`. */
 void sl_session_request_keyframe(struct sl_session *session, sl_ns now);
 
@@ -109,17 +126,40 @@ sl_ns sl_session_heard(const struct sl_session *session);
 
 struct sl_session_media_stats {
     uint64_t packets, bytes; /* first sends, or first arrivals */
-    uint64_t resent;         /* answers to NACKs */
+    uint64_t resent;         /* answers to NACKs: copies, and rows minted for them */
+    uint64_t resent_bytes;   /* of those, as datagrams */
     uint64_t nacks;          /* numbers asked for (by the peer, or by us) */
     uint64_t keyframe_requests;
-    /* receiving: expected == received_in_time_or_late + repaired + missing + given_up */
+    uint64_t fec_rows, fec_bytes; /* parity: sent unasked, as datagrams; or received, all of it */
+    /* receiving: expected == received + repaired + missing + given_up (received: as first sent,
+     * in whatever order); repaired == repaired_fec + repaired_resend */
     uint64_t expected, received, repaired, missing, given_up, duplicate;
+    uint64_t repaired_fec;         /* by parity that was sent unasked */
+    uint64_t repaired_resend;      /* after a NACK: by a copy, or by rows minted for it */
+    uint64_t late;                 /* of the repaired: over 200 ms after they were missed */
     uint32_t remote_fraction_lost; /* sending: of the last RR, 0..255 */
     sl_ns jitter;
 };
 
+/* Sending video: gauges, and 0 for what is not known. */
+struct sl_session_rate_stats {
+    bool controlled;       /* the first group is set */
+    uint64_t target_bps;   /* what the encoder should make */
+    uint64_t estimate_bps; /* what the link takes: media, parity, resends, sound */
+    bool outage;
+    uint64_t skipped; /* pictures that next_frame refused; a counter */
+    uint64_t paced;   /* packets that had to wait; a counter */
+    sl_ns pacing_delay;
+
+    double overhead;     /* parity and resends per byte of media, since the beginning */
+    double fec_share;    /* rows and resends per packet, lately */
+    double remote_loss;  /* share that parity is reckoned for; 0: none is sent along */
+    double remote_burst; /* mean length of a loss */
+};
+
 struct sl_session_stats {
     struct sl_session_media_stats media[SL_MEDIA_KINDS];
+    struct sl_session_rate_stats rate;
     sl_ns rtt;          /* smoothed; 0 unknown */
     sl_ns clock_offset; /* remote NTP minus ours, at the lowest RTT */
     bool clock_known;

@@ -440,6 +440,11 @@ static int start_session(struct sl_endpoint *endpoint, struct sl_sdp_agreed *agr
         .epoch = endpoint->config.epoch,
         .via = endpoint->config.via,
         .setup_timeout = SETUP_TIMEOUT,
+        .fec_percent = endpoint->config.fec_percent,
+        .ceiling_bps = endpoint->config.ceiling_bps,
+        .floor_bps = endpoint->config.floor_bps,
+        .audio_bps = endpoint->config.audio_bps,
+        .frame_interval = endpoint->config.frame_interval,
     };
     error = sl_session_create(&endpoint->session, &config, now);
     if (error < 0) {
@@ -639,6 +644,20 @@ int sl_endpoint_send(struct sl_endpoint *endpoint, enum sl_media_kind kind,
     const int error = sl_session_send(endpoint->session, kind, packet, now);
     flush_soon(endpoint);
     return error;
+}
+
+enum sl_rate_verdict sl_endpoint_next_frame(struct sl_endpoint *endpoint, sl_ns now)
+{
+    if (!is_connected(endpoint))
+        return SL_RATE_SEND;
+    const enum sl_rate_verdict verdict = sl_session_next_frame(endpoint->session, now);
+    arm(endpoint);
+    return verdict;
+}
+
+int64_t sl_endpoint_bitrate(const struct sl_endpoint *endpoint)
+{
+    return is_connected(endpoint) ? sl_session_bitrate(endpoint->session) : 0;
 }
 
 void sl_endpoint_request_keyframe(struct sl_endpoint *endpoint, sl_ns now)
