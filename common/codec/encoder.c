@@ -9,6 +9,7 @@
 
 #define SIZE_MIN 16
 #define SIZE_MAX_SIDE 8192
+#define BITRATE_MIN 10000
 /* Surveillance footage at 720p30, 2 Mb/s: a VBV of one frame lets each IDR fall to 27 dB after 41,
  * a visible pulse; with 10 frames it has 35 dB; one of a second makes an IDR 140 ms late on a link
  * of that rate. */
@@ -33,7 +34,7 @@ static const char *config_error(const struct sl_video_encoder_config *config)
         return "width and height must be even";
     if (config->fps_num <= 0 || config->fps_den <= 0 || config->fps_num / config->fps_den > 1000)
         return "frame rate must be above 0 and at most 1000";
-    if (config->bitrate_bps < 10000 || config->bitrate_bps > 1000000000)
+    if (config->bitrate_bps < BITRATE_MIN || config->bitrate_bps > 1000000000)
         return "bit rate must be 10k to 1000M";
     if (config->gop < 0 || config->vbv_frames < 0 || config->threads < 0)
         return "gop, vbv and threads must not be negative";
@@ -79,6 +80,11 @@ int sl_video_encoder_encode(struct sl_video_encoder *encoder, const struct sl_pi
                             bool key, struct sl_encoded *ret)
 {
     return encoder->kind->encode(encoder, picture, key, ret);
+}
+
+void sl_video_encoder_set_bitrate(struct sl_video_encoder *encoder, int64_t bps)
+{
+    encoder->kind->set_bitrate(encoder, bps < BITRATE_MIN ? BITRATE_MIN : bps);
 }
 
 const char *sl_video_encoder_profile(const struct sl_video_encoder *encoder)

@@ -39,6 +39,12 @@ SL_MUST_CHECK int sl_video_encoder_create(struct sl_video_encoder **ret,
                                           const struct sl_video_encoder_config *config, char *why,
                                           size_t why_len);
 void sl_video_encoder_destroy(struct sl_video_encoder *encoder);
+/*
+ * The rate from the next picture on: of the stream, and of the VBV, which keeps its length in
+ * frames. Parameter sets stay as they are and no key frame comes of it. Beyond what the encoder was
+ * opened with it stays at that; what the picture cannot be coded at comes out larger.
+ */
+void sl_video_encoder_set_bitrate(struct sl_video_encoder *encoder, int64_t bps);
 /* 0 or -errno. */
 SL_MUST_CHECK int sl_video_encoder_encode(struct sl_video_encoder *encoder,
                                           const struct sl_picture *picture, bool key,

@@ -14,6 +14,7 @@ struct sl_video_encoder_kind {
                 char *why, size_t why_len);
     int (*encode)(struct sl_video_encoder *encoder, const struct sl_picture *picture, bool key,
                   struct sl_encoded *ret);
+    void (*set_bitrate)(struct sl_video_encoder *encoder, int64_t bps);
     const char *(*profile)(const struct sl_video_encoder *encoder);
     void (*close)(struct sl_video_encoder *encoder);
 };

@@ -18,6 +18,8 @@ struct x264 {
     AVFrame *frame;
     AVPacket *packet;
     int64_t pts;
+    int64_t bitrate_most;
+    int vbv_frames;
     char profile[7];
 };
 
@@ -32,11 +34,15 @@ static const struct level {
     {52, 2073600, 36864, 240000, 240000}, {62, 16711680, 139264, 800000, 800000},
 };
 
-static int64_t vbv_bits(const struct sl_video_encoder_config *config)
+static int64_t vbv_bits(int64_t bitrate_bps, int frames, int64_t fps_num, int64_t fps_den)
 {
-    const int64_t bits =
-        config->bitrate_bps * config->vbv_frames * config->fps_den / config->fps_num;
+    const int64_t bits = bitrate_bps * frames * fps_den / fps_num;
     return bits > 8000 ? bits : 8000; /* x264 wants a kilobyte */
+}
+
+static int64_t vbv_first(const struct sl_video_encoder_config *config)
+{
+    return vbv_bits(config->bitrate_bps, config->vbv_frames, config->fps_num, config->fps_den);
 }
 
 static int level_for(const struct sl_video_encoder_config *config)
@@ -48,7 +54,7 @@ static int level_for(const struct sl_video_encoder_config *config)
         const int64_t side = 8 * (int64_t)l->macroblocks;
         if (wide * high <= l->macroblocks && wide * wide <= side && high * high <= side &&
             rate <= l->macroblocks_per_second && config->bitrate_bps <= 1000LL * l->kilobits &&
-            vbv_bits(config) <= 1000LL * l->vbv_kilobits)
+            vbv_first(config) <= 1000LL * l->vbv_kilobits)
             return l->idc;
     }
     return levels[SL_COUNT(levels) - 1].idc;
@@ -101,7 +107,7 @@ static int set_options(AVCodecContext *codec, const struct sl_video_encoder_conf
     codec->time_base = (AVRational){config->fps_den, config->fps_num};
     codec->framerate = (AVRational){config->fps_num, config->fps_den};
     codec->bit_rate = codec->rc_max_rate = config->bitrate_bps;
-    codec->rc_buffer_size = (int)vbv_bits(config);
+    codec->rc_buffer_size = (int)vbv_first(config);
     codec->gop_size = gop < 1 ? 1 : gop > 100000 ? 100000 : (int)gop;
     codec->max_b_frames = 0;
     codec->refs = 1;
@@ -196,6 +202,8 @@ static int x264_open(struct sl_video_encoder **ret, const struct sl_video_encode
     if (!x)
         return -ENOMEM;
     x->base.kind = &sl_encoder_x264;
+    x->bitrate_most = config->bitrate_bps;
+    x->vbv_frames = config->vbv_frames;
     const int error = open_codec(x, config, why, why_len);
     if (error) {
         x264_close(&x->base);
@@ -232,6 +240,19 @@ static int x264_encode(struct sl_video_encoder *encoder, const struct sl_picture
     return 0;
 }
 
+/* libavcodec looks at these with each frame and tells x264, which keeps what it knows of the
+ * picture. A VBV is on from the beginning, so it may be changed; the level, written into the SPS,
+ * was chosen for the first rate. */
+static void x264_set_bitrate(struct sl_video_encoder *encoder, int64_t bps)
+{
+    struct x264 *x = (struct x264 *)encoder;
+    AVCodecContext *codec = x->codec;
+    codec->bit_rate = bps < x->bitrate_most ? bps : x->bitrate_most;
+    codec->rc_max_rate = codec->bit_rate;
+    codec->rc_buffer_size = (int)vbv_bits(codec->bit_rate, x->vbv_frames, codec->framerate.num,
+                                          codec->framerate.den);
+}
+
 static const char *x264_profile(const struct sl_video_encoder *encoder)
 {
     return ((const struct x264 *)encoder)->profile;
@@ -241,6 +262,7 @@ const struct sl_video_encoder_kind sl_encoder_x264 = {
     .name = "libx264",
     .open = x264_open,
     .encode = x264_encode,
+    .set_bitrate = x264_set_bitrate,
     .profile = x264_profile,
     .close = x264_close,
 };

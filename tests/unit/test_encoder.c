@@ -133,6 +133,98 @@ static void sizes_follow_the_vbv(void **state)
     sl_video_encoder_destroy(encoder);
 }
 
+/* Grain over all of it, never the same: takes whatever rate there is. */
+static struct sl_picture draw_grain(int number)
+{
+    const struct sl_picture picture = draw(number);
+    uint32_t noise = (uint32_t)number * 2654435761u + 1;
+    for (size_t i = 0; i < sizeof(pixels); i++) {
+        noise = noise * 1664525u + 1013904223u;
+        pixels[i] = (uint8_t)(pixels[i] + (noise >> 28));
+    }
+    return picture;
+}
+
+/* What a second of pictures comes to, in bits; the fullest the bucket of `rate` was over them. */
+static double encode_second(struct sl_video_encoder *encoder, int second, double rate,
+                            double *fullest)
+{
+    double total = 0, level = 0;
+    *fullest = 0;
+    for (int i = second * FPS; i < (second + 1) * FPS; i++) {
+        const struct sl_picture picture = draw_grain(i);
+        struct sl_encoded unit;
+        assert_int_equal(sl_video_encoder_encode(encoder, &picture, false, &unit), 0);
+        assert_int_equal(unit.key, i == 0); /* a new rate needs no key frame */
+        total += 8.0 * (double)unit.len;
+        level = fmax(0, level + 8.0 * (double)unit.len - rate / FPS);
+        *fullest = fmax(*fullest, level);
+    }
+    return total;
+}
+
+static size_t sps_of_key(struct sl_video_encoder *encoder, uint8_t *sps, size_t size)
+{
+    const struct sl_picture picture = draw_grain(0);
+    struct sl_encoded unit;
+    assert_int_equal(sl_video_encoder_encode(encoder, &picture, true, &unit), 0);
+    const uint8_t *at = unit.data;
+    for (struct sl_nal nal; sl_nal_next(&at, unit.data + unit.len, &nal);) {
+        if ((nal.data[0] & 31) != SL_NAL_SPS)
+            continue;
+        assert_in_range(nal.len, 1, size);
+        memcpy(sps, nal.data, nal.len);
+        return nal.len;
+    }
+    return 0;
+}
+
+/* Down and up, each within a second; then the VBV has the length that it began with. */
+static void the_rate_follows(void **state)
+{
+    (void)state;
+    struct sl_video_encoder_config config = base_config;
+    config.bitrate_bps = 1000000;
+    config.gop = 60 * SL_SEC;
+    struct sl_video_encoder *encoder = make(&config);
+    const double rates[] = {1000000, 250000, 100000, 700000, 1000000};
+    int second = 0;
+    for (size_t i = 0; i < SL_COUNT(rates); i++) {
+        const double rate = rates[i];
+        double fullest;
+        sl_video_encoder_set_bitrate(encoder, (int64_t)rate);
+        double bits = encode_second(encoder, second++, rate, &fullest);
+        assert_true(bits < 1.6 * rate); /* a second, and what the bucket takes beyond that */
+        for (int more = 0; more < 2; more++) {
+            bits = encode_second(encoder, second++, rate, &fullest);
+            if (bits < 0.85 * rate || bits > 1.15 * rate)
+                fail_msg("%.0f bits in a second at %.0f", bits, rate);
+            assert_true(fullest < 1.25 * 10 * rate / FPS);
+        }
+    }
+    double fullest;
+    sl_video_encoder_set_bitrate(encoder, 10000000);
+    assert_true(encode_second(encoder, second++, 1000000, &fullest) < 1150000);
+    sl_video_encoder_set_bitrate(encoder, 0); /* no rate at all is the least there is */
+    encode_second(encoder, second, 10000, &fullest);
+    sl_video_encoder_destroy(encoder);
+}
+
+static void a_new_rate_leaves_the_parameter_sets(void **state)
+{
+    (void)state;
+    struct sl_video_encoder *encoder = make(&base_config);
+    uint8_t first[64], later[64];
+    const size_t len = sps_of_key(encoder, first, sizeof(first));
+    assert_in_range(len, 8, sizeof(first));
+    for (int64_t bps = BITRATE; bps > 50000; bps /= 2) {
+        sl_video_encoder_set_bitrate(encoder, bps);
+        assert_int_equal(sps_of_key(encoder, later, sizeof(later)), len);
+        assert_memory_equal(later, first, len);
+    }
+    sl_video_encoder_destroy(encoder);
+}
+
 static void profile_is_constrained_baseline_at_the_level_needed(void **state)
 {
     (void)state;
@@ -247,6 +339,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(one_in_one_out_and_key_on_request),
         cmocka_unit_test(sizes_follow_the_vbv),
+        cmocka_unit_test(the_rate_follows),
+        cmocka_unit_test(a_new_rate_leaves_the_parameter_sets),
         cmocka_unit_test(profile_is_constrained_baseline_at_the_level_needed),
         cmocka_unit_test(wrong_configs_say_why),
         cmocka_unit_test(opus_carries_fec),
