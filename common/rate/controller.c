@@ -89,18 +89,33 @@ static size_t flying_cap(const struct sl_rate *rate, const struct sl_estimate *e
     return sl_estimator_flying_cap(rate->estimator, used < estimate->bps ? used : estimate->bps);
 }
 
-static enum sl_rate_verdict verdict(const struct sl_rate *rate, sl_ns now)
+/* From when on a frame may be sent, if nothing changes but the time; and what is against it now. */
+static sl_ns opens(const struct sl_rate *rate, sl_ns now, enum sl_rate_verdict *against)
 {
     struct sl_estimate estimate;
     sl_estimator_get(rate->estimator, &estimate);
-    const sl_ns since = now - rate->allowed_at;
+    *against = SL_RATE_SKIP_OUTAGE;
     if (estimate.outage)
-        return since >= PROBE_GAP ? SL_RATE_PROBE : SL_RATE_SKIP_OUTAGE;
+        return rate->allowed_at + PROBE_GAP;
+    *against = SL_RATE_SKIP_PACER;
     if (sl_pacer_frames(&rate->pacer) > 1)
-        return SL_RATE_SKIP_PACER;
-    if (estimate.flying_bytes > flying_cap(rate, &estimate) && since < SKIP_MAX)
-        return SL_RATE_SKIP_FLIGHT;
-    return SL_RATE_SEND;
+        return SL_NEVER;
+    *against = SL_RATE_SKIP_FLIGHT;
+    return estimate.flying_bytes > flying_cap(rate, &estimate) ? rate->allowed_at + SKIP_MAX : now;
+}
+
+static enum sl_rate_verdict verdict(const struct sl_rate *rate, sl_ns now)
+{
+    enum sl_rate_verdict against;
+    if (now < opens(rate, now, &against))
+        return against;
+    return against == SL_RATE_SKIP_OUTAGE ? SL_RATE_PROBE : SL_RATE_SEND;
+}
+
+sl_ns sl_rate_gate(const struct sl_rate *rate, sl_ns now)
+{
+    enum sl_rate_verdict against;
+    return opens(rate, now, &against);
 }
 
 enum sl_rate_verdict sl_rate_next_frame(struct sl_rate *rate, sl_ns now)

@@ -55,6 +55,13 @@ enum sl_rate_verdict {
 
 /* Counts what it says; ask once for each picture. */
 enum sl_rate_verdict sl_rate_next_frame(struct sl_rate *rate, sl_ns now);
+/*
+ * For an encoder in another thread, which cannot wait for an answer: from when on pictures may be
+ * encoded, as far as is known now; SL_NEVER: not before something has left. A look, it counts
+ * nothing; holds until the next call of anything else here. Then next_frame() is called once for
+ * each picture that was encoded, to be told of it.
+ */
+sl_ns sl_rate_gate(const struct sl_rate *rate, sl_ns now);
 /* The encoder's target. Changes at most every 200 ms, but falls at once. */
 uint64_t sl_rate_bitrate(const struct sl_rate *rate);
 

@@ -215,3 +215,10 @@ void sl_session_stats(const struct sl_session *session, struct sl_session_stats 
         stats.path = *path;
     *ret = stats;
 }
+
+sl_ns sl_session_gate(const struct sl_session *session, sl_ns now)
+{
+    (void)session;
+    (void)now;
+    return 0;
+}

@@ -110,6 +110,8 @@ int sl_session_send(struct sl_session *session, enum sl_media_kind kind,
  * controller, or no peer.
  */
 enum sl_rate_verdict sl_session_next_frame(struct sl_session *session, sl_ns now);
+/* As sl_rate_gate(), 0 where there is no controller: for an encoder in another thread. */
+sl_ns sl_session_gate(const struct sl_session *session, sl_ns now);
 /* The encoder's target; 0: no opinion. */
 int64_t sl_session_bitrate(const struct sl_session *session);
 

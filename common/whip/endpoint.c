@@ -655,6 +655,11 @@ enum sl_rate_verdict sl_endpoint_next_frame(struct sl_endpoint *endpoint, sl_ns 
     return verdict;
 }
 
+sl_ns sl_endpoint_gate(const struct sl_endpoint *endpoint, sl_ns now)
+{
+    return is_connected(endpoint) ? sl_session_gate(endpoint->session, now) : 0;
+}
+
 int64_t sl_endpoint_bitrate(const struct sl_endpoint *endpoint)
 {
     return is_connected(endpoint) ? sl_session_bitrate(endpoint->session) : 0;

@@ -76,8 +76,10 @@ void sl_endpoint_destroy(struct sl_endpoint *endpoint);
 /* As sl_session_send / request_keyframe on the live session; -ENOTCONN when there is none. */
 int sl_endpoint_send(struct sl_endpoint *endpoint, enum sl_media_kind kind,
                      const struct sl_rtp_packet *packet, sl_ns now);
-/* As sl_session_next_frame() and bitrate(); SL_RATE_SEND and 0 when there is no live session. */
+/* As sl_session_next_frame(), gate() and bitrate(); SL_RATE_SEND and 0 when there is no live
+ * session. */
 enum sl_rate_verdict sl_endpoint_next_frame(struct sl_endpoint *endpoint, sl_ns now);
+sl_ns sl_endpoint_gate(const struct sl_endpoint *endpoint, sl_ns now);
 int64_t sl_endpoint_bitrate(const struct sl_endpoint *endpoint);
 void sl_endpoint_request_keyframe(struct sl_endpoint *endpoint, sl_ns now);
 enum sl_endpoint_state sl_endpoint_state(const struct sl_endpoint *endpoint);

@@ -293,7 +293,11 @@ static void on_camera(void *ctx)
     sim_timer_set(&w->camera, now + FRAME);
     w->captured++;
     ask_for_missing(w);
+    sl_rate_tick(w->rate, now);
+    const sl_ns gate = sl_rate_gate(w->rate, now);
     const enum sl_rate_verdict verdict = sl_rate_next_frame(w->rate, now);
+    assert_int_equal(gate <= now, verdict == SL_RATE_SEND || verdict == SL_RATE_PROBE);
+    assert_true(verdict != SL_RATE_SKIP_OUTAGE || gate <= now + 200 * SL_MS);
     if (verdict != SL_RATE_SEND && verdict != SL_RATE_PROBE)
         return;
     assert_true(w->count < FRAMES_MAX);

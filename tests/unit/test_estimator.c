@@ -356,11 +356,13 @@ static void skips_while_the_pacer_holds_more_than_one_frame(void **state)
     assert_int_equal(sl_rate_create(&rate, &config, path.now), 0);
     struct sl_pacer *pacer = sl_rate_pacer(rate);
     for (int i = 0; i < 2; i++) {
+        assert_true(sl_rate_gate(rate, path.now) <= path.now);
         assert_int_equal(sl_rate_next_frame(rate, path.now), SL_RATE_SEND);
         sl_pacer_frame(pacer, 2000, false);
         assert_true(sl_pacer_push(pacer, SL_PACER_MEDIA, 0, BYTES));
         assert_true(sl_pacer_push(pacer, SL_PACER_MEDIA, 1, BYTES));
     }
+    assert_true(sl_rate_gate(rate, path.now) == SL_NEVER);
     assert_int_equal(sl_rate_next_frame(rate, path.now), SL_RATE_SKIP_PACER);
     while (sl_pacer_frames(pacer) > 1)
         sl_pacer_pop(pacer, path.now += SL_MS, &token);
