@@ -198,6 +198,7 @@ static int create_camera(struct sl_load *load, int index)
         .publish = true,
         .video = true,
         .retries = -1,
+        .fec_percent = SL_FEC_AUTO,
         .handler = &handler,
         .ctx = camera,
     };

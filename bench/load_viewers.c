@@ -127,6 +127,7 @@ static int create_viewer(struct sl_load *load, int index)
         .epoch = load->epoch,
         .video = true,
         .retries = -1,
+        .fec_percent = SL_FEC_AUTO,
         .handler = &handler,
         .ctx = viewer,
     };

@@ -32,6 +32,7 @@ int sl_answer_make(const struct sl_answer_config *config, struct sl_random *rand
         .sends = !publish,
         .video = true,
         .audio = true,
+        .fec = true,
         .session_id = sl_random_u64(random) >> 2,
         .start_bitrate_kbps = publish ? 2500 : 0, /* 720p in 2 s instead of 14 (protocol.md) */
     };
@@ -49,6 +50,7 @@ int sl_answer_make(const struct sl_answer_config *config, struct sl_random *rand
             local.ssrc[kind] = make_ssrc(random);
             local.rtx_ssrc[kind] = make_ssrc(random);
         }
+        local.fec_ssrc = make_ssrc(random);
     }
     return sl_sdp_answer(offer, offer_len, &local, ret, answer, size, why);
 }

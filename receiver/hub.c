@@ -415,6 +415,7 @@ static int peer_create(struct sl_hub *hub, struct sl_camera *camera, const struc
         .random = hub->config.random,
         .epoch = hub->config.epoch,
         .setup_timeout = hub->config.limits.setup_timeout,
+        .fec_percent = SL_FEC_AUTO,
         /* Our own programs check every 5 s and come back by a new POST after 1 s of silence. */
         .consent_timeout = ask->agreed.sightline ? 15 * SL_SEC : 0,
     };

@@ -327,6 +327,7 @@ static int create_endpoint(struct sl_feed *feed)
         .audio = true,
         .via = feed->config.via,
         .retries = -1,
+        .fec_percent = SL_FEC_AUTO,
         .handler = &handler,
         .ctx = feed,
     };

@@ -212,6 +212,11 @@ unsigned sl_rate_rows(struct sl_rate *rate, size_t fresh, size_t run)
     return sl_redundancy_rows(&rate->redundancy, fresh, run);
 }
 
+double sl_rate_share(const struct sl_rate *rate)
+{
+    return sl_redundancy_share(&rate->redundancy);
+}
+
 struct sl_pacer *sl_rate_pacer(struct sl_rate *rate)
 {
     return &rate->pacer;

@@ -69,6 +69,8 @@ uint64_t sl_rate_bitrate(const struct sl_rate *rate);
 
 /* Rows of parity for `fresh` packets under a run of `run`, see sl_redundancy_rows(). */
 unsigned sl_rate_rows(struct sl_rate *rate, size_t fresh, size_t run);
+/* As sl_redundancy_share(). */
+double sl_rate_share(const struct sl_rate *rate);
 /* True if `bytes` may be resent now: resends and parity may take half of the budget. */
 bool sl_rate_may_resend(struct sl_rate *rate, size_t bytes, sl_ns now);
 /* Where packets wait: sl_pacer_frame(), push, pop, due, clear. Its rates are set here. */

@@ -5,7 +5,7 @@
 
 enum { APP = 204 };
 
-#define WORDS 9 /* after the name */
+#define WORDS 10 /* after the name */
 
 void sl_repair_report_write(const struct sl_repair_report *report, uint32_t sender_ssrc,
                             struct sl_writer *w)
@@ -24,6 +24,7 @@ void sl_repair_report_write(const struct sl_repair_report *report, uint32_t send
     sl_write32(w, report->packets);
     sl_write32(w, report->packets_lost);
     sl_write32(w, report->burst);
+    sl_write32(w, report->runs);
 }
 
 int sl_repair_report_read(const uint8_t *data, size_t len, struct sl_repair_report *ret)
@@ -38,6 +39,7 @@ int sl_repair_report_read(const uint8_t *data, size_t len, struct sl_repair_repo
     report.packets = sl_read32(&r);
     report.packets_lost = sl_read32(&r);
     report.burst = sl_read32(&r);
+    report.runs = sl_read32(&r);
     if (r.failed)
         return -EBADMSG;
     *ret = report;

@@ -4,7 +4,8 @@
  * RTCP APP packet named "SLRP" (RFC 3550 section 6.7), subtype 0. All numbers big-endian, 32 bits:
  *
  *     media SSRC, frames whole at once, mended by FEC, mended by resends, too late, lost,
- *     packets expected, packets lost before repair, longest loss of late in packets
+ *     packets expected, packets lost before repair, longest loss of late in packets,
+ *     groups of neighbours among the lost
  *
  * The counters run since the stream began and wrap; a lost report costs nothing. A longer packet is
  * read up to here, so fields may be added. Pure.
@@ -29,6 +30,7 @@ struct sl_repair_report {
     uint32_t packets;      /* expected, lost ones included, resends and parity not */
     uint32_t packets_lost; /* before any repair */
     uint32_t burst;        /* gauge: longest run of numbers missing at first, of the last second */
+    uint32_t runs;         /* groups of neighbours among packets_lost */
 };
 
 /* Appends the APP packet. */

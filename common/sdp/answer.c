@@ -158,8 +158,9 @@ static void consider(struct section_choice *choice, const struct sl_sdp_document
             memcpy(media->h264_profile, profile.at, 6);
     }
     media->remb = media->remb && !local->sends;
-    media->ccfb =
-        media->ccfb && document->sightline; /* of every stream of the transport: ours do */
+    /* Of every stream of the transport: ours do. Not to a relay's legs, where nothing could be made
+     * smaller: reports of repair tell them enough, at a hundredth of the packets. */
+    media->ccfb = media->ccfb && document->sightline && !local->sends;
     if (kind == SL_VIDEO && local->fec)
         sl_sdp_fill_fec(media, section);
     if (local->sends)

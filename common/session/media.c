@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* RTP of a session, both ways: media, resends, NACKs and key-frame requests. */
+/* RTP of a session that receives: media, repair, NACKs and key-frame requests. */
 #include <errno.h>
 #include <stdlib.h>
 
@@ -12,6 +12,8 @@
 
 /* ------------------------------------------------------------------ life */
 
+static void on_restored(void *user, int64_t seq, const uint8_t *data, size_t len);
+
 static int init_receive(struct sl_session *session, const struct sl_sdp_media *media)
 {
     struct sl_media_receive *receive = calloc(1, sizeof(*receive));
@@ -22,17 +24,17 @@ static int init_receive(struct sl_session *session, const struct sl_sdp_media *m
         sl_sources_add(&session->sources, media->ssrc, media->kind, SL_SOURCE_MEDIA);
     if (media->rtx_ssrc)
         sl_sources_add(&session->sources, media->rtx_ssrc, media->kind, SL_SOURCE_RTX);
+    if (media->fec_pt && media->fec_ssrc)
+        sl_sources_add(&session->sources, media->fec_ssrc, media->kind, SL_SOURCE_FEC);
+    if (media->ccfb && !session->recorder) {
+        session->recorder = malloc(sizeof(*session->recorder));
+        if (!session->recorder)
+            return -ENOMEM;
+        sl_ccfb_recorder_init(session->recorder);
+    }
     /* A client receives from a relay, which may be waiting itself; the relay from the source. */
-    return sl_media_receive_init(receive, media, !session->lite, session->config.repair_patience);
-}
-
-static int init_send(struct sl_session *session, const struct sl_sdp_media *media)
-{
-    session->send[media->kind] = calloc(1, sizeof(*session->send[0]));
-    if (!session->send[media->kind])
-        return -ENOMEM;
-    sl_media_send_init(session->send[media->kind], media, session->config.random);
-    return 0;
+    return sl_media_receive_init(receive, media, !session->lite, session->config.repair_patience,
+                                 on_restored, session);
 }
 
 int sl_media_init(struct sl_session *session)
@@ -41,10 +43,11 @@ int sl_media_init(struct sl_session *session)
     for (int i = 0; i < agreed->media_count; i++) {
         const struct sl_sdp_media *media = &agreed->media[i];
         if ((unsigned)media->kind >= SL_MEDIA_KINDS || media->clock_hz == 0 ||
-            session->send[media->kind] || session->receive[media->kind])
+            session->send[media->kind] || session->receive[media->kind] ||
+            (media->fec_pt && (media->kind != SL_VIDEO || media->fec == SL_SDP_FEC_NONE)))
             return -EINVAL;
-        const int r =
-            agreed->local_sends ? init_send(session, media) : init_receive(session, media);
+        const int r = agreed->local_sends ? sl_sending_init(session, media, session->created)
+                                          : init_receive(session, media);
         if (r < 0)
             return r;
         session->reports_rrtr |= media->rrtr;
@@ -54,79 +57,12 @@ int sl_media_init(struct sl_session *session)
 
 void sl_media_fini(struct sl_session *session)
 {
+    sl_sending_fini(session);
+    free(session->recorder);
     for (int kind = 0; kind < SL_MEDIA_KINDS; kind++) {
-        free(session->send[kind]);
         if (session->receive[kind])
             sl_media_receive_fini(session->receive[kind]);
         free(session->receive[kind]);
-    }
-}
-
-/* --------------------------------------------------------------- sending */
-
-static int seal_and_send(struct sl_session *session, uint8_t *data, size_t len)
-{
-    const int sealed = sl_srtp_protect(session->srtp, data, len, SL_SESSION_DATAGRAM);
-    if (sealed < 0)
-        return sealed;
-    sl_session_output(session, sl_connect_path(session), data, (size_t)sealed);
-    return 0;
-}
-
-int sl_session_send(struct sl_session *session, enum sl_media_kind kind,
-                    const struct sl_rtp_packet *packet, sl_ns now)
-{
-    if (session->state != SL_SESSION_CONNECTED)
-        return -ENOTCONN;
-    struct sl_media_send *send = session->send[kind];
-    if (!send)
-        return -ENOENT;
-    const bool first = !send->sent.started;
-    uint8_t out[SL_SESSION_DATAGRAM];
-    const uint64_t ntp = packet->has_capture ? 0 : sl_ntp_from_ns(now, session->config.epoch);
-    const int n = sl_media_send_write(send, packet, ntp, out, SL_SESSION_PLAIN_MAX);
-    if (n < 0)
-        return n;
-    const int r = seal_and_send(session, out, (size_t)n);
-    if (r < 0)
-        return r;
-    if (first)
-        session->report_due = now; /* the peer learns our clock with the first packets */
-    session->counts[kind].packets++;
-    session->counts[kind].bytes += packet->payload_len;
-    return 0;
-}
-
-static void resend(struct sl_session *session, enum sl_media_kind kind, uint16_t wire, sl_ns now)
-{
-    struct sl_media_send *send = session->send[kind];
-    int64_t seq;
-    session->counts[kind].nacks++;
-    if (!sl_media_send_unmap(send, wire, &seq) ||
-        !sl_media_send_may_resend(send, seq, session->clock.rtt, now))
-        return;
-    const struct sl_rtp_packet *packet =
-        session->config.handler->resend
-            ? session->config.handler->resend(session->config.ctx, kind, seq)
-            : NULL;
-    if (!packet)
-        return;
-    uint8_t out[SL_SESSION_DATAGRAM];
-    const int n = sl_media_send_resend(send, packet, now, out, SL_SESSION_PLAIN_MAX);
-    if (n >= 0 && seal_and_send(session, out, (size_t)n) == 0)
-        session->counts[kind].resent++;
-}
-
-void sl_media_answer_nack(struct sl_session *session, sl_ns now, uint32_t ssrc, uint16_t pid,
-                          uint16_t blp)
-{
-    for (int kind = 0; kind < SL_MEDIA_KINDS; kind++) {
-        if (!session->send[kind] || session->send[kind]->ssrc != ssrc)
-            continue;
-        resend(session, kind, pid, now);
-        for (unsigned i = 0; i < 16; i++)
-            if (blp >> i & 1)
-                resend(session, kind, (uint16_t)(pid + 1 + i), now);
     }
 }
 
@@ -145,6 +81,8 @@ static const struct sl_source *learn(struct sl_session *session, const uint8_t *
         }
         if (receive && receive->media->rtx_pt != 0 && receive->media->rtx_pt == pt)
             return sl_sources_add(&session->sources, ssrc, kind, SL_SOURCE_RTX);
+        if (receive && receive->media->fec_pt != 0 && receive->media->fec_pt == pt)
+            return sl_sources_add(&session->sources, ssrc, kind, SL_SOURCE_FEC);
     }
     return NULL;
 }
@@ -166,6 +104,54 @@ static void follow_given_up(struct sl_session *session, struct sl_media_receive 
 {
     if (sl_nack_given_up(receive->nack) > 0 && receive->media->kind == SL_VIDEO)
         sl_session_request_keyframe(session, now);
+}
+
+static void record(struct sl_session *session, const uint8_t *data, sl_ns now)
+{
+    if (!session->recorder)
+        return;
+    sl_ccfb_record(session->recorder, sl_get32(data + 8), sl_get16(data + 2), 0, now);
+    if (session->feedback_due == SL_NEVER)
+        session->feedback_due = now + SL_SESSION_FEEDBACK;
+}
+
+/* From inside of the decoder. */
+static void on_restored(void *user, int64_t seq, const uint8_t *data, size_t len)
+{
+    struct sl_session *session = user;
+    struct sl_media_receive *receive = session->receive[SL_VIDEO];
+    struct sl_rtp_packet packet;
+    (void)seq;
+    if (sl_rtp_read(&packet, data, len, &receive->media->ids) < 0)
+        return;
+    if (sl_media_receive_restored(receive, &packet, session->now) == SL_RECEIVED_REPAIRED)
+        hand_on(session, SL_VIDEO, &packet, true, session->now);
+}
+
+/* What an authenticated packet of `source` holds. False: nothing that makes sense. */
+static bool take_packet(struct sl_session *session, const struct sl_source *source,
+                        const uint8_t *data, size_t len, size_t sealed, sl_ns now)
+{
+    struct sl_media_receive *receive = session->receive[source->kind];
+    struct sl_rtp_packet packet;
+    if (sl_rtp_read(&packet, data, len, &receive->media->ids) < 0)
+        return false;
+    session->now = now;
+    if (source->role == SL_SOURCE_FEC) {
+        sl_media_receive_row(receive, packet.payload, packet.payload_len, sealed, now);
+        return true;
+    }
+    const bool rtx = source->role == SL_SOURCE_RTX;
+    const enum sl_received received = sl_media_receive_packet(receive, &packet, rtx, now);
+    if (received == SL_RECEIVED_BAD)
+        return false;
+    if (received == SL_RECEIVED_NOTHING)
+        return true;
+    const int64_t seq = packet.seq;
+    hand_on(session, source->kind, &packet, received == SL_RECEIVED_REPAIRED, now);
+    if (!rtx) /* after it is on its way: its bytes are for what is lost */
+        sl_media_receive_protected(receive, seq, data, len);
+    return true;
 }
 
 void sl_media_rtp(struct sl_session *session, sl_ns now, uint8_t *data, size_t len)
@@ -192,20 +178,13 @@ void sl_media_rtp(struct sl_session *session, sl_ns now, uint8_t *data, size_t l
         session->stats.unknown_source++;
         return;
     }
-    const enum sl_media_kind kind = source->kind;
-    struct sl_media_receive *receive = session->receive[kind];
-    struct sl_rtp_packet packet;
-    enum sl_received received = SL_RECEIVED_BAD;
-    if (sl_rtp_read(&packet, data, (size_t)n, &receive->media->ids) == 0)
-        received = sl_media_receive_packet(receive, &packet, source->role == SL_SOURCE_RTX, now);
-    if (received == SL_RECEIVED_BAD) {
+    record(session, data, now);
+    if (!take_packet(session, source, data, (size_t)n, len, now)) {
         session->stats.malformed++;
         return;
     }
     session->stats.rtp_accepted++;
-    if (received != SL_RECEIVED_NOTHING)
-        hand_on(session, kind, &packet, received == SL_RECEIVED_REPAIRED, now);
-    follow_given_up(session, receive, now); /* a jump gives up at once */
+    follow_given_up(session, session->receive[source->kind], now); /* a jump gives up at once */
 }
 
 /* ---------------------------------------------------- NACKs and requests */

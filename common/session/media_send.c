@@ -100,15 +100,33 @@ static size_t slot_of(int64_t seq)
     return (size_t)((uint64_t)seq % SL_RESENDS_REMEMBERED);
 }
 
-bool sl_media_send_may_resend(const struct sl_media_send *send, int64_t seq, sl_ns rtt, sl_ns now)
+bool sl_media_send_is_due(const struct sl_media_send *send, int64_t seq, sl_ns rtt, sl_ns now)
 {
     /* The peer asks again after one RTT by its own measure; a quarter is left for both measures
      * and for jitter. */
     const sl_ns gap = (rtt > RESEND_GAP_MIN ? rtt : RESEND_GAP_MIN) * 3 / 4;
-    const size_t slot = slot_of(seq);
-    if (send->resent[slot].seq == seq && now - send->resent[slot].at < gap)
-        return false;
-    return send->tokens > 0;
+    return !sl_media_send_was_asked(send, seq) || now - send->resent[slot_of(seq)].at >= gap;
+}
+
+bool sl_media_send_may_resend(const struct sl_media_send *send, int64_t seq, sl_ns rtt, sl_ns now)
+{
+    return sl_media_send_is_due(send, seq, rtt, now) && send->tokens > 0;
+}
+
+bool sl_media_send_was_asked(const struct sl_media_send *send, int64_t seq)
+{
+    return send->resent[slot_of(seq)].seq == seq;
+}
+
+void sl_media_send_note(struct sl_media_send *send, int64_t seq, sl_ns now)
+{
+    send->resent[slot_of(seq)].seq = seq;
+    send->resent[slot_of(seq)].at = now;
+}
+
+void sl_media_send_spend(struct sl_media_send *send, size_t bytes)
+{
+    send->tokens -= (int64_t)bytes;
 }
 
 int sl_media_send_resend(struct sl_media_send *send, const struct sl_rtp_packet *packet, sl_ns now,
@@ -130,8 +148,7 @@ int sl_media_send_resend(struct sl_media_send *send, const struct sl_rtp_packet 
     if (rtx)
         send->rtx_seq++;
     send->tokens -= n;
-    send->resent[slot_of(packet->seq)].seq = packet->seq;
-    send->resent[slot_of(packet->seq)].at = now;
+    sl_media_send_note(send, packet->seq, now);
     return n;
 }
 

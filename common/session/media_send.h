@@ -52,6 +52,14 @@ bool sl_media_send_unmap(const struct sl_media_send *send, uint16_t wire, int64_
 
 /* True if `seq` may be resent now: not again within an RTT, and tokens are left. */
 bool sl_media_send_may_resend(const struct sl_media_send *send, int64_t seq, sl_ns rtt, sl_ns now);
+/* The first half of that, for who has a budget of its own. */
+bool sl_media_send_is_due(const struct sl_media_send *send, int64_t seq, sl_ns rtt, sl_ns now);
+/* True if `seq` was asked for and answered, or noted, before. */
+bool sl_media_send_was_asked(const struct sl_media_send *send, int64_t seq);
+/* `seq` is answered now, by whatever means, or by nothing yet. */
+void sl_media_send_note(struct sl_media_send *send, int64_t seq, sl_ns now);
+/* Bytes that were spent on it otherwise. */
+void sl_media_send_spend(struct sl_media_send *send, size_t bytes);
 
 /* As RTX, or as a copy where the peer has no RTX. Length or -EMSGSIZE. */
 SL_MUST_CHECK int sl_media_send_resend(struct sl_media_send *send,

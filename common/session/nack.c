@@ -14,6 +14,15 @@
 #define GUARD_CAP (20 * SL_MS)
 #define GUARD_CAP_RELAYED (4 * SL_MS)
 #define GUARD_HALF_LIFE (5 * SL_SEC)
+#define LATE (200 * SL_MS)     /* of no use any more: rate/redundancy.h has the same deadline */
+#define FEC_ALIVE (2 * SL_SEC) /* after a row */
+#define HOLD_MIN (2 * SL_MS)   /* for rows, after the frame's marker ... */
+#define HOLD_MAX (12 * SL_MS)
+#define HOLD_MARGIN SL_MS
+#define HOLD_ROW (1500 * SL_US) /* ... and after each row */
+#define HOLD_FRAME (10 * SL_MS) /* for the marker, which may be lost too */
+#define HOLD_ANSWER (4 * SL_MS) /* rows in answer to a NACK are paced */
+#define HOLD_MOST (40 * SL_MS)  /* rows on rows */
 #define TAIL_QUIET (5 * SL_MS)
 #define TAIL_AHEAD 4 /* numbers past the highest asked for at once */
 #define HEAD_AHEAD 4 /* numbers before the first asked for at once */
@@ -24,8 +33,10 @@
 struct missing {
     int64_t seq;
     sl_ns noticed;
-    sl_ns next; /* when to ask (again), or to give up */
+    sl_ns next;  /* when to ask (again), or to give up */
+    sl_ns asked; /* the last time */
     int tries;
+    bool held; /* for rows that may still come */
 };
 
 /*
@@ -58,6 +69,12 @@ struct sl_nack {
     sl_ns guard, guard_raised;
     sl_ns rtt; /* as last told */
     sl_ns due;
+    bool has_fec;
+    sl_ns row_at;   /* the last row */
+    sl_ns ended_at; /* the marker of the newest frame; SL_NEVER: it is not complete yet */
+    sl_ns hold, hold_raised;
+    bool was_late;
+    struct sl_losses losses;
     size_t fresh_given_up;
     struct sl_nack_stats stats;
 };
@@ -130,10 +147,23 @@ static void remove_at(struct sl_nack *nack, size_t at)
         find_due(nack);
 }
 
+static void give_up_one(struct sl_nack *nack, int64_t seq, sl_ns now)
+{
+    nack->stats.given_up++;
+    nack->fresh_given_up++;
+    sl_losses_add(&nack->losses, seq, now);
+}
+
+/* Without telling one from another: a stream that was interrupted, not one that loses. */
 static void give_up(struct sl_nack *nack, size_t count)
 {
     nack->stats.given_up += count;
     nack->fresh_given_up += count;
+}
+
+static bool awaits_rows(const struct sl_nack *nack, sl_ns now)
+{
+    return nack->has_fec && now - nack->row_at < FEC_ALIVE;
 }
 
 static void insert(struct sl_nack *nack, int64_t seq, sl_ns now)
@@ -143,9 +173,14 @@ static void insert(struct sl_nack *nack, int64_t seq, sl_ns now)
             (nack->count - at) * sizeof(nack->missing[0]));
     struct missing *missing = &nack->missing[at];
     *missing = (struct missing){.seq = seq, .noticed = now, .next = now + nack->guard};
+    if (awaits_rows(nack, now)) {
+        missing->held = true;
+        missing->next = now + HOLD_FRAME + nack->hold;
+    }
     if (nack->tail.tries > 0 && seq > nack->highest && seq <= nack->tail.until) {
         missing->tries = nack->tail.tries;
         missing->next = nack->tail.asked + retry_after(nack, missing->tries);
+        missing->held = false;
     }
     nack->count++;
     nack->due = min_ns(nack->due, missing->next);
@@ -166,21 +201,77 @@ static void add_gap(struct sl_nack *nack, int64_t from, int64_t to, sl_ns now)
 }
 
 /* What falls out of the window can no longer be told from a duplicate. */
-static void drop_old(struct sl_nack *nack)
+static void drop_old(struct sl_nack *nack, sl_ns now)
 {
     size_t old = 0;
     while (old < nack->count && nack->missing[old].seq <= nack->highest - WINDOW)
-        old++;
+        give_up_one(nack, nack->missing[old++].seq, now);
     if (old == 0)
         return;
     nack->count -= old;
     memmove(nack->missing, &nack->missing[old], nack->count * sizeof(nack->missing[0]));
-    give_up(nack, old);
+}
+
+/* ---- rows that may still come ---- */
+
+/* The frame is complete but for what is missing: its rows follow now. */
+static void end_frame(struct sl_nack *nack, sl_ns now)
+{
+    nack->ended_at = now;
+    for (size_t i = 0; i < nack->count; i++) {
+        struct missing *missing = &nack->missing[i];
+        const sl_ns guarded = missing->noticed + nack->guard, held = now + nack->hold;
+        if (missing->held)
+            missing->next = guarded > held ? guarded : held;
+    }
+    find_due(nack);
+}
+
+static bool has_asked(const struct sl_nack *nack)
+{
+    for (size_t i = 0; i < nack->count; i++)
+        if (nack->missing[i].tries > 0)
+            return true;
+    return nack->tail.tries > 0;
+}
+
+/* How long after the marker rows come. Not by those that were asked for. */
+static void learn_hold(struct sl_nack *nack, sl_ns now)
+{
+    const sl_ns want = now - nack->ended_at + HOLD_MARGIN;
+    if (now - nack->hold_raised >= GUARD_HALF_LIFE) {
+        nack->hold = HOLD_MIN + (nack->hold - HOLD_MIN) / 2;
+        nack->hold_raised = now;
+    }
+    if (nack->ended_at == SL_NEVER || want <= nack->hold || want > HOLD_MAX || has_asked(nack))
+        return;
+    nack->hold = want;
+    nack->hold_raised = now;
+}
+
+void sl_nack_row(struct sl_nack *nack, sl_ns now)
+{
+    learn_hold(nack, now);
+    nack->has_fec = true;
+    nack->row_at = now;
+    for (size_t i = 0; i < nack->count; i++) {
+        struct missing *missing = &nack->missing[i];
+        const sl_ns since = missing->tries ? missing->asked : missing->noticed;
+        const sl_ns most = since + HOLD_MOST + (missing->tries ? nack->rtt : 0);
+        if (missing->next < min_ns(now + HOLD_ROW, most))
+            missing->next = min_ns(now + HOLD_ROW, most);
+    }
+    if (nack->tail.tries == 0 && nack->tail.next != SL_NEVER && nack->tail.next < now + HOLD_ROW)
+        nack->tail.next = now + HOLD_ROW;
+    find_due(nack);
 }
 
 static void arm_tail(struct sl_nack *nack, bool marker, bool resend, sl_ns now)
 {
     nack->tail = (struct tail){.next = SL_NEVER};
+    nack->ended_at = SL_NEVER;
+    if (marker)
+        end_frame(nack, now);
     if (!nack->config.tail || marker)
         return;
     /* A mended tail that still has no marker: what was asked for with it is on its way, what was
@@ -201,7 +292,7 @@ static void advance(struct sl_nack *nack, int64_t seq, bool marker, bool resend,
     const struct tail was = nack->tail;
     nack->stats.expected++;
     nack->highest = seq;
-    drop_old(nack);
+    drop_old(nack, now);
     arm_tail(nack, marker, resend, now);
     if (resend && seq < was.until && nack->tail.next != SL_NEVER) {
         /* The rest of the same request is still under way. */
@@ -249,19 +340,34 @@ static void forget_reordering(struct sl_nack *nack, sl_ns now)
     nack->guard_raised = now;
 }
 
-static enum sl_nack_arrival count_arrival(struct sl_nack *nack, int64_t seq, bool mended)
+static enum sl_nack_arrival count_arrival(struct sl_nack *nack, int64_t seq,
+                                          enum sl_nack_arrival what, bool late, sl_ns now)
 {
     mark(nack, seq, true);
-    if (mended)
+    if (what == SL_NACK_NEW) {
+        nack->stats.received++;
+        return what;
+    }
+    if (what == SL_NACK_MENDED)
         nack->stats.mended++;
     else
-        nack->stats.received++;
-    return mended ? SL_NACK_MENDED : SL_NACK_NEW;
+        nack->stats.restored++;
+    nack->stats.late += late;
+    nack->was_late = late;
+    sl_losses_add(&nack->losses, seq, now);
+    return what;
+}
+
+static enum sl_nack_arrival arrival_of(enum sl_nack_how how, bool asked)
+{
+    if (how != SL_NACK_SENT && asked)
+        return SL_NACK_MENDED;
+    return how == SL_NACK_BY_PARITY ? SL_NACK_RESTORED : SL_NACK_NEW;
 }
 
 /* The stream began earlier than it seemed. */
-static enum sl_nack_arrival arrived_before_first(struct sl_nack *nack, int64_t seq, bool resend,
-                                                 sl_ns now)
+static enum sl_nack_arrival arrived_before_first(struct sl_nack *nack, int64_t seq,
+                                                 enum sl_nack_how how, sl_ns now)
 {
     if (nack->first - seq > BACKWARD || now - nack->started_at > BACKWARD_TIME ||
         nack->highest - seq >= WINDOW / 2) {
@@ -275,13 +381,29 @@ static enum sl_nack_arrival arrived_before_first(struct sl_nack *nack, int64_t s
     nack->stats.expected++;
     if (seq + 1 < first)
         add_gap(nack, seq + 1, first - 1, now);
-    const bool mended = resend && nack->head.tries > 0;
+    const enum sl_nack_arrival what = arrival_of(how, nack->head.tries > 0);
     arm_head(nack, now);
     find_due(nack);
-    return count_arrival(nack, seq, mended);
+    return count_arrival(nack, seq, what, false, now);
 }
 
-static enum sl_nack_arrival arrived_late(struct sl_nack *nack, int64_t seq, bool resend, sl_ns now)
+/* It was given up, and came after all. It has been counted as lost. */
+static enum sl_nack_arrival arrived_too_late(struct sl_nack *nack, int64_t seq,
+                                             enum sl_nack_how how)
+{
+    const enum sl_nack_arrival what = arrival_of(how, how == SL_NACK_RESENT);
+    mark(nack, seq, true);
+    nack->stats.given_up--;
+    nack->stats.received += what == SL_NACK_NEW;
+    nack->stats.mended += what == SL_NACK_MENDED;
+    nack->stats.restored += what == SL_NACK_RESTORED;
+    nack->stats.late += what != SL_NACK_NEW;
+    nack->was_late = true;
+    return what;
+}
+
+static enum sl_nack_arrival arrived_late(struct sl_nack *nack, int64_t seq, enum sl_nack_how how,
+                                         sl_ns now)
 {
     if (seq <= nack->highest - WINDOW) {
         nack->stats.old++;
@@ -292,32 +414,43 @@ static enum sl_nack_arrival arrived_late(struct sl_nack *nack, int64_t seq, bool
         return SL_NACK_DUPLICATE;
     }
     const size_t at = place_of(nack, seq);
-    if (at == nack->count || nack->missing[at].seq != seq) {
-        nack->stats.given_up--; /* it came after all */
-        return count_arrival(nack, seq, resend);
-    }
-    const bool mended = resend && nack->missing[at].tries > 0;
-    if (!mended)
-        learn_reordering(nack, now - nack->missing[at].noticed, now);
+    if (at == nack->count || nack->missing[at].seq != seq)
+        return arrived_too_late(nack, seq, how);
+    const enum sl_nack_arrival what = arrival_of(how, nack->missing[at].tries > 0);
+    const sl_ns lateness = now - nack->missing[at].noticed;
+    if (what == SL_NACK_NEW)
+        learn_reordering(nack, lateness, now);
     remove_at(nack, at);
-    return count_arrival(nack, seq, mended);
+    return count_arrival(nack, seq, what, lateness > LATE, now);
 }
 
-enum sl_nack_arrival sl_nack_arrived(struct sl_nack *nack, int64_t seq, bool marker, bool resend,
-                                     sl_ns now)
+enum sl_nack_arrival sl_nack_arrived(struct sl_nack *nack, int64_t seq, bool marker,
+                                     enum sl_nack_how how, sl_ns now)
 {
     forget_reordering(nack, now);
+    nack->was_late = false;
     if (!nack->started) {
         start(nack, seq, marker, now);
-        return count_arrival(nack, seq, false);
+        return count_arrival(nack, seq, SL_NACK_NEW, false, now);
     }
     if (seq < nack->first)
-        return arrived_before_first(nack, seq, resend, now);
+        return arrived_before_first(nack, seq, how, now);
     if (seq <= nack->highest)
-        return arrived_late(nack, seq, resend, now);
-    const bool mended = resend && seq <= nack->tail.until;
-    advance(nack, seq, marker, mended, now);
-    return count_arrival(nack, seq, mended);
+        return arrived_late(nack, seq, how, now);
+    const bool asked = seq <= nack->tail.until && nack->tail.tries > 0;
+    const enum sl_nack_arrival what = arrival_of(how, asked);
+    advance(nack, seq, marker, what != SL_NACK_NEW, now);
+    return count_arrival(nack, seq, what, false, now);
+}
+
+bool sl_nack_was_late(const struct sl_nack *nack)
+{
+    return nack->was_late;
+}
+
+struct sl_losses *sl_nack_losses(struct sl_nack *nack)
+{
+    return &nack->losses;
 }
 
 /* False: this number is given up. */
@@ -334,7 +467,12 @@ static bool ask(struct sl_nack *nack, struct missing *missing, sl_ns now, int64_
     }
     seqs[(*count)++] = missing->seq;
     missing->tries++;
-    missing->next = min_ns(now + retry_after(nack, missing->tries), end);
+    missing->held = false;
+    missing->asked = now;
+    missing->next = now + retry_after(nack, missing->tries);
+    if (awaits_rows(nack, now))
+        missing->next += HOLD_ANSWER;
+    missing->next = min_ns(missing->next, end);
     return true;
 }
 
@@ -384,8 +522,9 @@ size_t sl_nack_take(struct sl_nack *nack, sl_ns now, sl_ns rtt, int64_t *seqs, s
             missing->next > now || count == max || ask(nack, missing, now, seqs, &count);
         if (held)
             nack->missing[kept++] = *missing;
+        else
+            give_up_one(nack, missing->seq, now);
     }
-    give_up(nack, nack->count - kept);
     nack->count = kept;
     ask_tail(nack, now, seqs, max, &count);
     nack->stats.asked += count;
@@ -414,6 +553,8 @@ int sl_nack_create(struct sl_nack **ret, const struct sl_nack_config *config)
         return -ENOMEM;
     nack->config = *config;
     nack->guard = GUARD_BASE;
+    nack->hold = HOLD_MIN;
+    nack->ended_at = SL_NEVER;
     nack->due = nack->tail.next = nack->head.next = SL_NEVER;
     *ret = nack;
     return 0;
@@ -434,6 +575,9 @@ void sl_nack_reset(struct sl_nack *nack)
     nack->tail = (struct tail){.next = SL_NEVER};
     nack->head = (struct head){.next = SL_NEVER};
     nack->due = SL_NEVER;
+    nack->has_fec = false;
+    nack->ended_at = SL_NEVER;
+    nack->losses.started = false;
     memset(nack->arrived, 0, sizeof(nack->arrived));
 }
 
@@ -442,4 +586,5 @@ void sl_nack_stats(const struct sl_nack *nack, struct sl_nack_stats *ret)
     *ret = nack->stats;
     ret->missing = nack->count;
     ret->guard = nack->guard;
+    ret->hold = nack->hold;
 }

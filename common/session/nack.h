@@ -19,6 +19,10 @@
  * round trip that we do not know. So there are up to 16 tries, spread (the interval doubles, up to
  * 40 ms), only time gives up, and lateness beyond 4 ms is not taken for reordering.
  *
+ * With FEC (a row of parity within the last two seconds) what is missing of a frame is not asked
+ * for before the frame's rows can have come: once its marker is here, the time is waited that rows
+ * were seen to take after it, and a little after each row.
+ *
  * Pure; fixed memory (1024 numbers).
  */
 #pragma once
@@ -28,6 +32,8 @@
 #include <stdint.h>
 
 #include "base/types.h"
+
+#include "session/losses.h"
 
 #define SL_NACK_MAX 512 /* missing numbers held; more means a jump: all given up */
 
@@ -43,11 +49,32 @@ struct sl_nack_config {
 SL_MUST_CHECK int sl_nack_create(struct sl_nack **ret, const struct sl_nack_config *config);
 void sl_nack_destroy(struct sl_nack *nack);
 
-enum sl_nack_arrival { SL_NACK_NEW, SL_NACK_MENDED, SL_NACK_DUPLICATE, SL_NACK_OLD };
+enum sl_nack_arrival {
+    SL_NACK_NEW,
+    SL_NACK_MENDED,   /* after it was asked for */
+    SL_NACK_RESTORED, /* by parity, unasked */
+    SL_NACK_DUPLICATE,
+    SL_NACK_OLD,
+};
 
-/* A packet arrived (by RTX or plainly: `resend`). */
-enum sl_nack_arrival sl_nack_arrived(struct sl_nack *nack, int64_t seq, bool marker, bool resend,
-                                     sl_ns now);
+enum sl_nack_how {
+    SL_NACK_SENT,     /* as first sent */
+    SL_NACK_RESENT,   /* by RTX, or perhaps so */
+    SL_NACK_BY_PARITY /* restored */
+};
+
+/* A packet is here. */
+enum sl_nack_arrival sl_nack_arrived(struct sl_nack *nack, int64_t seq, bool marker,
+                                     enum sl_nack_how how, sl_ns now);
+
+/* A row of parity came. */
+void sl_nack_row(struct sl_nack *nack, sl_ns now);
+
+/* True if the last packet that arrived was mended or restored too late (200 ms) to be of use. */
+bool sl_nack_was_late(const struct sl_nack *nack);
+
+/* What was lost, for good or not. */
+struct sl_losses *sl_nack_losses(struct sl_nack *nack);
 
 /* Numbers to ask for at `now`, ascending, each counted as a try; `max` >= 8. Call while due. */
 size_t sl_nack_take(struct sl_nack *nack, sl_ns now, sl_ns rtt, int64_t *seqs, size_t max);
@@ -58,9 +85,12 @@ size_t sl_nack_given_up(struct sl_nack *nack);
 sl_ns sl_nack_due(const struct sl_nack *nack);
 void sl_nack_reset(struct sl_nack *nack);
 
-/* expected == received + mended + missing + given_up  (of the numbers from the first on) */
+/* expected == received + mended + restored + missing + given_up (of the numbers from the first on)
+ */
 struct sl_nack_stats {
-    uint64_t expected, received, mended, missing, given_up, duplicate, old, asked;
+    uint64_t expected, received, mended, restored, missing, given_up, duplicate, old, asked;
+    uint64_t late; /* of the mended and restored */
     sl_ns guard;
+    sl_ns hold; /* for the rows of a frame, after its marker */
 };
 void sl_nack_stats(const struct sl_nack *nack, struct sl_nack_stats *ret);

@@ -55,6 +55,25 @@ static void write_sender_report(struct sl_session *session, sl_ns now, struct sl
     write_dlrr(session, now, ssrc, w);
 }
 
+static void write_repair_report(struct sl_session *session, sl_ns now, struct sl_writer *w)
+{
+    struct sl_repair_report report;
+    if (session->config.agreed.sightline && session->receive[SL_VIDEO] &&
+        sl_media_receive_repairs(session->receive[SL_VIDEO], now, &report))
+        sl_repair_report_write(&report, session->local_ssrc, w);
+}
+
+/* Which packets came, and when; on its own, as it goes out more often than all else. */
+static void send_feedback(struct sl_session *session, sl_ns now)
+{
+    uint8_t out[SL_SESSION_DATAGRAM];
+    struct sl_writer w = sl_writer(out, SL_SESSION_PLAIN_MAX);
+    session->feedback_due = SL_NEVER;
+    const uint64_t ntp = sl_ntp_from_ns(now, session->config.epoch);
+    if (sl_ccfb_write(session->recorder, session->local_ssrc, now, ntp, &w) > 0)
+        sl_reports_send(session, &w);
+}
+
 static void write_receiver_report(struct sl_session *session, sl_ns now, struct sl_writer *w)
 {
     struct sl_rtcp_report_block blocks[SL_MEDIA_KINDS];
@@ -65,6 +84,7 @@ static void write_receiver_report(struct sl_session *session, sl_ns now, struct 
             count++;
     sl_rtcp_write_rr(w, session->local_ssrc, blocks, count);
     sl_rtcp_write_sdes(w, session->local_ssrc, cname(session));
+    write_repair_report(session, now, w);
     if (session->reports_rrtr)
         sl_rtcp_write_rrtr(w, session->local_ssrc, sl_ntp_from_ns(now, session->config.epoch));
 }
@@ -114,15 +134,21 @@ static sl_ns answer_due(const struct sl_session *session)
     return session->rrtr.at == 0 ? SL_NEVER : session->rrtr.answered + RRTR_ANSWER_GAP;
 }
 
+static sl_ns report_due(const struct sl_session *session)
+{
+    return sl_min_ns(answer_due(session), session->report_due);
+}
+
 sl_ns sl_reports_due(const struct sl_session *session)
 {
-    const sl_ns answer = answer_due(session);
-    return answer < session->report_due ? answer : session->report_due;
+    return sl_min_ns(session->feedback_due, report_due(session));
 }
 
 void sl_reports_tick(struct sl_session *session, sl_ns now)
 {
-    if (sl_reports_due(session) <= now)
+    if (session->feedback_due <= now)
+        send_feedback(session, now);
+    if (report_due(session) <= now)
         send_report(session, now);
 }
 
@@ -175,6 +201,8 @@ static void read_block(struct reading *reading, const struct sl_rtcp_report_bloc
             continue;
         session->counts[kind].remote_fraction_lost = block->fraction_lost;
         session->counts[kind].remote_jitter = block->jitter;
+        if (kind == SL_VIDEO)
+            sl_sending_lost(session, block->cumulative_lost);
         const sl_ns rtt = round_trip(reading, block->lsr, block->dlsr);
         if (rtt >= 0)
             sl_peer_clock_rtt(&session->clock, rtt);
@@ -206,8 +234,8 @@ static void read_nack(struct reading *reading, const struct sl_rtcp_item *item)
 {
     reading->nacked += 1 + (unsigned)__builtin_popcount(item->nack_blp);
     if (reading->nacked <= NACKED_MAX)
-        sl_media_answer_nack(reading->session, reading->now, item->media_ssrc, item->nack_pid,
-                             item->nack_blp);
+        sl_sending_nack(reading->session, reading->now, item->media_ssrc, item->nack_pid,
+                        item->nack_blp);
 }
 
 static void read_keyframe_request(struct reading *reading, const struct sl_rtcp_item *item)
@@ -232,6 +260,14 @@ static void read_bye(struct reading *reading, const struct sl_rtcp_item *item)
     if (reading->session->config.agreed.local_sends ||
         receiver_of(reading->session, item->media_ssrc))
         reading->bye = true;
+}
+
+static void read_app(struct reading *reading, const struct sl_rtcp_item *item)
+{
+    struct sl_repair_report report;
+    if (item->app_name == SL_REPAIR_REPORT_NAME &&
+        sl_repair_report_read(item->data, item->data_len, &report) == 0)
+        sl_sending_repair_report(reading->session, &report, reading->now);
 }
 
 static void read_item(void *ctx, const struct sl_rtcp_item *item)
@@ -263,8 +299,12 @@ static void read_item(void *ctx, const struct sl_rtcp_item *item)
     case SL_RTCP_RR:
     case SL_RTCP_SDES_CNAME:
     case SL_RTCP_REMB:
+        break;
     case SL_RTCP_CCFB:
+        sl_sending_feedback(reading->session, item->data, item->data_len, reading->now);
+        break;
     case SL_RTCP_APP:
+        read_app(reading, item);
         break;
     }
 }
@@ -295,6 +335,8 @@ void sl_reports_rtcp(struct sl_session *session, sl_ns now, uint8_t *data, size_
     else
         session->stats.rtcp_accepted++;
     learn_clock(session, &reading);
+    sl_sending_answer(session, now);
+    sl_sending_heard(session, now);
     if (reading.bye)
         sl_session_enter(session, SL_SESSION_CLOSED, "the peer said goodbye");
     else if (answer_due(session) <= now)

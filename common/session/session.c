@@ -29,7 +29,7 @@ int sl_session_create(struct sl_session **ret, const struct sl_session_config *c
     session->config.repair_patience = or_default(config->repair_patience, REPAIR_PATIENCE);
     session->lite = config->agreed.local.ice_lite;
     session->created = session->heard = now;
-    session->report_due = session->keyframe_asked = SL_NEVER;
+    session->report_due = session->keyframe_asked = session->feedback_due = SL_NEVER;
     session->fir_seq = -1;
     do
         session->local_ssrc = sl_random_u32(config->random);
@@ -121,7 +121,8 @@ sl_ns sl_session_due(const struct sl_session *session)
         return SL_NEVER;
     sl_ns due = sl_connect_due(session);
     if (session->state == SL_SESSION_CONNECTED)
-        due = sl_min_ns(due, sl_min_ns(sl_media_due(session), sl_reports_due(session)));
+        due = sl_min_ns(sl_min_ns(due, sl_sending_due(session)),
+                        sl_min_ns(sl_media_due(session), sl_reports_due(session)));
     return due;
 }
 
@@ -132,6 +133,7 @@ void sl_session_tick(struct sl_session *session, sl_ns now)
     sl_connect_tick(session, now);
     if (session->state != SL_SESSION_CONNECTED)
         return;
+    sl_sending_tick(session, now);
     sl_media_tick(session, now);
     sl_reports_tick(session, now);
 }
@@ -146,19 +148,6 @@ void sl_session_close(struct sl_session *session, sl_ns now)
         sl_dtls_close(session->dtls);
     }
     sl_session_enter(session, SL_SESSION_CLOSED, "closed by us");
-}
-
-enum sl_rate_verdict sl_session_next_frame(struct sl_session *session, sl_ns now)
-{
-    (void)session;
-    (void)now;
-    return SL_RATE_SEND;
-}
-
-int64_t sl_session_bitrate(const struct sl_session *session)
-{
-    (void)session;
-    return 0;
 }
 
 enum sl_session_state sl_session_state(const struct sl_session *session)
@@ -184,11 +173,50 @@ static void fill_receive(const struct sl_media_receive *receive, struct sl_sessi
     ret->bytes = receive->bytes;
     ret->expected = nack.expected;
     ret->received = nack.received;
-    ret->repaired = ret->repaired_resend = nack.mended;
+    ret->repaired_resend = nack.mended;
+    ret->repaired_fec = nack.restored;
+    ret->repaired = nack.mended + nack.restored;
+    ret->late = nack.late;
+    ret->fec_rows = receive->rows;
+    ret->fec_bytes = receive->row_bytes;
     ret->missing = nack.missing;
     ret->given_up = nack.given_up;
     ret->duplicate = receive->duplicate;
     ret->jitter = ticks_to_ns(receive->reception.jitter, receive->media->clock_hz);
+}
+
+static void fill_controlled(const struct sl_pace *pace, struct sl_session_rate_stats *ret)
+{
+    struct sl_rate_stats rate;
+    sl_rate_stats(pace->rate, &rate);
+    ret->controlled = true;
+    ret->target_bps = sl_rate_bitrate(pace->rate);
+    ret->estimate_bps = rate.estimate.known ? rate.estimate.bps : 0;
+    ret->outage = rate.estimate.outage;
+    ret->skipped = rate.skipped_pacer + rate.skipped_flight + rate.skipped_outage;
+    ret->paced = pace->paced;
+    ret->pacing_delay = pace->delay;
+}
+
+static void fill_rate(const struct sl_session *session, struct sl_session_rate_stats *ret)
+{
+    struct sl_redundancy_stats redundancy;
+    if (session->pace) {
+        struct sl_rate_stats rate;
+        fill_controlled(session->pace, ret);
+        sl_rate_stats(session->pace->rate, &rate);
+        redundancy = rate.redundancy;
+        ret->fec_share = sl_rate_share(session->pace->rate);
+    } else {
+        sl_redundancy_stats(&session->redundancy, &redundancy);
+        ret->fec_share = sl_redundancy_share(&session->redundancy);
+    }
+    ret->remote_loss = redundancy.loss;
+    ret->remote_burst = redundancy.burst;
+    const uint64_t media = session->counts[SL_VIDEO].sent_bytes;
+    const uint64_t repair =
+        session->counts[SL_VIDEO].resent_bytes + session->counts[SL_VIDEO].fec_bytes;
+    ret->overhead = media ? (double)repair / (double)media : 0;
 }
 
 void sl_session_stats(const struct sl_session *session, struct sl_session_stats *ret)
@@ -199,6 +227,9 @@ void sl_session_stats(const struct sl_session *session, struct sl_session_stats 
         media->packets = session->counts[kind].packets;
         media->bytes = session->counts[kind].bytes;
         media->resent = session->counts[kind].resent;
+        media->resent_bytes = session->counts[kind].resent_bytes;
+        media->fec_rows = session->counts[kind].fec_rows;
+        media->fec_bytes = session->counts[kind].fec_bytes;
         media->nacks = session->counts[kind].nacks;
         media->keyframe_requests = session->counts[kind].keyframe_requests;
         media->remote_fraction_lost = session->counts[kind].remote_fraction_lost;
@@ -208,6 +239,8 @@ void sl_session_stats(const struct sl_session *session, struct sl_session_stats 
             media->jitter = ticks_to_ns(session->counts[kind].remote_jitter,
                                         session->send[kind]->media->clock_hz);
     }
+    if (session->send[SL_VIDEO])
+        fill_rate(session, &stats.rate);
     stats.rtt = session->clock.rtt;
     stats.clock_known = sl_peer_clock_offset(&session->clock, &stats.clock_offset);
     const struct sl_path *path = sl_connect_path(session);

@@ -13,7 +13,7 @@
 
 #define SL_SOURCES_MAX 16
 
-enum sl_source_role { SL_SOURCE_MEDIA, SL_SOURCE_RTX, SL_SOURCE_RETIRED };
+enum sl_source_role { SL_SOURCE_MEDIA, SL_SOURCE_RTX, SL_SOURCE_FEC, SL_SOURCE_RETIRED };
 
 struct sl_source {
     uint32_t ssrc;

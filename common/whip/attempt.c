@@ -14,7 +14,7 @@ static uint32_t new_ssrc(struct sl_random *random)
     return ssrc;
 }
 
-void sl_attempt_describe(struct sl_sdp_local *ret, bool publish, bool video, bool audio,
+void sl_attempt_describe(struct sl_sdp_local *ret, bool publish, bool video, bool audio, bool fec,
                          const char *h264_profile, const uint8_t *fingerprint,
                          struct sl_random *random)
 {
@@ -22,6 +22,7 @@ void sl_attempt_describe(struct sl_sdp_local *ret, bool publish, bool video, boo
         .sends = publish,
         .video = video,
         .audio = audio,
+        .fec = video && fec,
         .session_id = sl_random_u64(random),
     };
     sl_random_text(random, ret->transport.ufrag, 8);
@@ -32,6 +33,7 @@ void sl_attempt_describe(struct sl_sdp_local *ret, bool publish, bool video, boo
         ret->ssrc[kind] = new_ssrc(random);
         ret->rtx_ssrc[kind] = new_ssrc(random);
     }
+    ret->fec_ssrc = new_ssrc(random);
     if (publish) {
         snprintf(ret->h264_profiles[0], sizeof(ret->h264_profiles[0]), "%s", h264_profile);
     } else { /* libavcodec shows all of them */

@@ -13,7 +13,7 @@
 #include "sdp/sdp.h"
 
 /* A new ufrag, password, cname and SSRCs: a new session at the receiver, new sources there. */
-void sl_attempt_describe(struct sl_sdp_local *ret, bool publish, bool video, bool audio,
+void sl_attempt_describe(struct sl_sdp_local *ret, bool publish, bool video, bool audio, bool fec,
                          const char *h264_profile, const uint8_t *fingerprint,
                          struct sl_random *random);
 

@@ -520,8 +520,8 @@ static void post(struct sl_endpoint *endpoint, bool fresh)
     const struct sl_endpoint_config *config = &endpoint->config;
     char offer[OFFER_MAX], path[64];
     sl_attempt_describe(&endpoint->local, config->publish, config->video, config->audio,
-                        config->h264_profile, sl_dtls_identity_fingerprint(config->identity),
-                        config->random);
+                        config->fec_percent != 0, config->h264_profile,
+                        sl_dtls_identity_fingerprint(config->identity), config->random);
     endpoint->phase = PHASE_POSTING;
     endpoint->posted = sl_loop_now(config->loop);
     endpoint->stats.posts++;

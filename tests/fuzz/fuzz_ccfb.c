@@ -39,7 +39,7 @@ static void item(void *ctx, const struct sl_rtcp_item *item)
             abort();
     } else if (item->type == SL_RTCP_APP) {
         if (sl_repair_report_read(item->data, item->data_len, &report) < 0 &&
-            item->data_len >= 9 * 4)
+            item->data_len >= 10 * 4)
             abort();
     }
 }

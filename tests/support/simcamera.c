@@ -88,6 +88,24 @@ static void emit(void *ctx, const uint8_t *payload, size_t len, bool last)
         camera->refused++;
 }
 
+static void make_frame(void *ctx);
+
+static bool is_wanted(struct sim_camera *camera)
+{
+    const enum sl_rate_verdict verdict =
+        sl_session_next_frame(camera->to->session, sim_clock_now(&camera->to->clock));
+    sim_end_settle(camera->to);
+    return verdict == SL_RATE_SEND || verdict == SL_RATE_PROBE;
+}
+
+static size_t scaled(const struct sim_camera *camera, size_t bytes)
+{
+    const int64_t bps = sl_session_bitrate(camera->to->session);
+    if (camera->config.nominal_bps == 0 || bps == 0)
+        return bytes;
+    return 100 + (size_t)((double)bytes * (double)bps / (double)camera->config.nominal_bps);
+}
+
 static void make_frame(void *ctx)
 {
     static uint8_t annexb[FRAME_MAX];
@@ -95,6 +113,11 @@ static void make_frame(void *ctx)
     struct sim *sim = camera->to->sim;
     if (camera->stopped)
         return;
+    if (!is_wanted(camera)) {
+        camera->skipped++;
+        sim_at(sim, sim_now(sim) + camera->config.interval, make_frame, camera);
+        return;
+    }
     const bool key = camera->key_wanted || camera->since_key >= camera->config.gop;
     const uint32_t number = camera->config.first_frame + (uint32_t)camera->count;
     size_t len = 0;
@@ -102,8 +125,9 @@ static void make_frame(void *ctx)
         memcpy(annexb, parameter_sets, sizeof(parameter_sets));
         len = sizeof(parameter_sets);
     }
-    len += write_slice(annexb + len, key, number,
-                       key ? camera->config.key_bytes : camera->config.picture_bytes);
+    len +=
+        write_slice(annexb + len, key, number,
+                    scaled(camera, key ? camera->config.key_bytes : camera->config.picture_bytes));
     camera->since_key = key ? 1 : camera->since_key + 1;
     camera->key_wanted = false;
 

@@ -21,6 +21,7 @@ struct sim_camera_config {
     size_t frames;                   /* in all */
     uint32_t first_frame;            /* its number and, times 3000, its timestamp */
     int64_t first_seq;
+    uint64_t nominal_bps; /* of these sizes; frames follow the session's target from it; 0: not */
 };
 
 struct sim_camera_frame {
@@ -38,6 +39,7 @@ struct sim_camera {
     uint32_t since_key;
     bool key_wanted; /* the next frame will be one */
     bool stopped;
+    size_t skipped; /* pictures that the session did not want */
     size_t refused; /* packets that the session did not take */
 };
 

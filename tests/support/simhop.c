@@ -196,6 +196,12 @@ static struct sl_sdp_media make_media(const struct sim_hop_config *config, enum 
         media.ssrc = sl_random_u32(random) | 1;
         media.rtx_ssrc = config->no_rtx ? 0 : sl_random_u32(random) | 1;
     }
+    media.ccfb = config->ccfb;
+    if (kind == SL_VIDEO && config->fec != SL_SDP_FEC_NONE) {
+        media.fec = config->fec;
+        media.fec_pt = 49;
+        media.fec_ssrc = config->no_ssrcs ? 0 : sl_random_u32(random) | 1;
+    }
     return media;
 }
 
@@ -246,7 +252,11 @@ static void make_session(struct sim_end *end, const struct sl_sdp_agreed *agreed
                                               .epoch = end->clock.epoch,
                                               .setup_timeout = config->setup_timeout,
                                               .consent_timeout = config->consent_timeout,
-                                              .repair_patience = config->repair_patience};
+                                              .repair_patience = config->repair_patience,
+                                              .fec_percent = config->fec_percent,
+                                              .ceiling_bps = config->ceiling_bps,
+                                              .floor_bps = config->floor_bps,
+                                              .frame_interval = config->frame_interval};
     if (sl_session_create(&end->session, &session, sim_clock_now(&end->clock)) < 0)
         die("no session");
 }

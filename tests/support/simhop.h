@@ -67,6 +67,11 @@ struct sim_hop_config {
     const struct sim_end_handler *client_handler, *lite_handler;
     void *client_ctx, *lite_ctx;
     sl_ns setup_timeout, consent_timeout, repair_patience;
+    enum sl_sdp_fec fec;
+    bool ccfb;
+    int fec_percent; /* as all below in session/session.h: of the end that sends */
+    uint64_t ceiling_bps, floor_bps;
+    sl_ns frame_interval;
     bool wrong_fingerprint; /* the client was told another one */
 };
 

@@ -17,10 +17,12 @@ static void each_try_is_a_new_session(void **state)
     sl_random_init_seed(&random, 3);
     const uint8_t fingerprint[SL_FINGERPRINT_BYTES] = {7};
     struct sl_sdp_local first, second;
-    sl_attempt_describe(&first, true, true, false, "640028", fingerprint, &random);
-    sl_attempt_describe(&second, false, true, true, "", fingerprint, &random);
+    sl_attempt_describe(&first, true, true, false, false, "640028", fingerprint, &random);
+    sl_attempt_describe(&second, false, true, true, true, "", fingerprint, &random);
     assert_true(first.sends && !second.sends);
     assert_false(first.audio);
+    assert_true(second.fec && !first.fec);
+    assert_true(second.fec_ssrc != 0 && second.fec_ssrc != first.fec_ssrc);
     assert_string_equal(first.h264_profiles[0], "640028");
     assert_string_equal(first.h264_profiles[1], ""); /* it can send nothing else */
     assert_string_equal(second.h264_profiles[1], "42e034");

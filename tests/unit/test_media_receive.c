@@ -24,7 +24,7 @@ static const uint8_t body[] = {0xfe, 0x00, 1, 2, 3}; /* as RTX: of number 0xfe00
 static struct sl_media_receive make(void)
 {
     struct sl_media_receive receive;
-    assert_int_equal(sl_media_receive_init(&receive, &media, false, PATIENCE), 0);
+    assert_int_equal(sl_media_receive_init(&receive, &media, false, PATIENCE, NULL, NULL), 0);
     return receive;
 }
 

@@ -26,13 +26,13 @@ static void assert_balanced(const struct sl_nack *nack)
 {
     struct sl_nack_stats s;
     sl_nack_stats(nack, &s);
-    assert_int_equal(s.expected, s.received + s.mended + s.missing + s.given_up);
+    assert_int_equal(s.expected, s.received + s.mended + s.restored + s.missing + s.given_up);
 }
 
 static void plain(struct sl_nack *nack, int64_t seq, bool marker, sl_ns now,
                   enum sl_nack_arrival want)
 {
-    assert_int_equal(sl_nack_arrived(nack, seq, marker, false, now), want);
+    assert_int_equal(sl_nack_arrived(nack, seq, marker, SL_NACK_SENT, now), want);
     assert_balanced(nack);
 }
 
@@ -137,10 +137,11 @@ static void test_mended_and_duplicates(void **state)
     plain(nack, 1, true, START, SL_NACK_NEW);
     plain(nack, 3, true, START, SL_NACK_NEW);
     asks(nack, RTT, 2, 1);
-    assert_int_equal(sl_nack_arrived(nack, 2, true, true, START + RTT), SL_NACK_MENDED);
+    assert_int_equal(sl_nack_arrived(nack, 2, true, SL_NACK_RESENT, START + RTT), SL_NACK_MENDED);
     assert_balanced(nack);
     assert_int_equal(sl_nack_due(nack), SL_NEVER);
-    assert_int_equal(sl_nack_arrived(nack, 2, true, true, START + RTT), SL_NACK_DUPLICATE);
+    assert_int_equal(sl_nack_arrived(nack, 2, true, SL_NACK_RESENT, START + RTT),
+                     SL_NACK_DUPLICATE);
     plain(nack, 2, true, START + RTT, SL_NACK_DUPLICATE);
     struct sl_nack_stats s;
     sl_nack_stats(nack, &s);
@@ -160,7 +161,8 @@ static void test_given_up_may_still_come(void **state)
     int64_t seqs[16];
     sl_nack_take(nack, START + PATIENCE, RTT, seqs, SL_COUNT(seqs));
     assert_int_equal(sl_nack_given_up(nack), 1);
-    assert_int_equal(sl_nack_arrived(nack, 2, true, true, START + SL_SEC), SL_NACK_MENDED);
+    assert_int_equal(sl_nack_arrived(nack, 2, true, SL_NACK_RESENT, START + SL_SEC),
+                     SL_NACK_MENDED);
     assert_balanced(nack);
     struct sl_nack_stats s;
     sl_nack_stats(nack, &s);
@@ -259,7 +261,7 @@ static void test_mended_tail_goes_on_at_once(void **state)
     assert_balanced(nack);
     /* The frame goes on past what was asked: no 5 ms of quiet again. */
     assert_true(asks(nack, RTT, 12, 4) < at + RTT + 2 * SL_MS);
-    assert_int_equal(sl_nack_arrived(nack, 12, true, true, at + 2 * RTT), SL_NACK_MENDED);
+    assert_int_equal(sl_nack_arrived(nack, 12, true, SL_NACK_RESENT, at + 2 * RTT), SL_NACK_MENDED);
     assert_int_equal(sl_nack_due(nack), SL_NEVER);
     sl_nack_destroy(nack);
 }
@@ -301,7 +303,7 @@ static void test_head_is_asked_for(void **state)
     const sl_ns at = asks(nack, RTT, 96, 4);
     assert_true(at <= START + 2 * SL_MS);
     /* 98 comes: 97 and before may exist, 99 does. */
-    assert_int_equal(sl_nack_arrived(nack, 98, false, true, at + RTT), SL_NACK_MENDED);
+    assert_int_equal(sl_nack_arrived(nack, 98, false, SL_NACK_RESENT, at + RTT), SL_NACK_MENDED);
     assert_balanced(nack);
     int64_t seqs[16];
     const sl_ns due = sl_nack_due(nack);
@@ -309,7 +311,7 @@ static void test_head_is_asked_for(void **state)
     assert_int_equal(seqs[0], 94);
     assert_int_equal(seqs[3], 97);
     assert_int_equal(seqs[4], 99);
-    assert_int_equal(sl_nack_arrived(nack, 99, false, true, due + RTT), SL_NACK_MENDED);
+    assert_int_equal(sl_nack_arrived(nack, 99, false, SL_NACK_RESENT, due + RTT), SL_NACK_MENDED);
     /* Nothing more comes: four times more, and that is that. */
     for (int i = 1; i < 5; i++)
         assert_int_equal(asks(nack, RTT, 94, 4), due + i * RTT);
@@ -474,8 +476,8 @@ static void play(uint64_t seed, bool relayed)
         }
         struct flight f;
         while (land(&net, now, &f)) {
-            const enum sl_nack_arrival got =
-                sl_nack_arrived(nack, f.seq, f.seq % 7 == 6, f.resend, now);
+            const enum sl_nack_arrival got = sl_nack_arrived(
+                nack, f.seq, f.seq % 7 == 6, f.resend ? SL_NACK_RESENT : SL_NACK_SENT, now);
             if (got == SL_NACK_NEW || got == SL_NACK_MENDED) {
                 assert_false(arrived[f.seq]);
                 arrived[f.seq] = 1;

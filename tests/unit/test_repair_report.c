@@ -19,10 +19,11 @@ static const struct sl_repair_report sample = {.ssrc = 0x11223344,
                                                .lost = 0xffffffff,
                                                .packets = 9000,
                                                .packets_lost = 450,
-                                               .burst = 3};
+                                               .burst = 3,
+                                               .runs = 400};
 
 static const uint8_t golden[] = {
-    0x80, 0xcc, 0x00, 0x0b, /* V=2, subtype 0, PT=204, 12 words */
+    0x80, 0xcc, 0x00, 0x0c, /* V=2, subtype 0, PT=204, 13 words */
     0x00, 0x00, 0x00, 0x07, /* sender */
     'S',  'L',  'R',  'P',  /* name */
     0x11, 0x22, 0x33, 0x44, /* media */
@@ -34,6 +35,7 @@ static const uint8_t golden[] = {
     0x00, 0x00, 0x23, 0x28, /* packets */
     0x00, 0x00, 0x01, 0xc2, /* packets lost */
     0x00, 0x00, 0x00, 0x03, /* burst */
+    0x00, 0x00, 0x01, 0x90, /* runs */
 };
 
 struct heard {

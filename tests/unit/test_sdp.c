@@ -94,7 +94,8 @@ static void both_ends_agree(const struct sl_sdp_agreed *ours, const struct sl_sd
         assert_int_equal(a->fec, b->fec);
         assert_int_equal(a->fec_pt, b->fec_pt);
         assert_int_equal(a->fec_ssrc, b->fec_ssrc);
-        assert_true(a->ccfb && b->ccfb);
+        assert_int_equal(a->ccfb, b->ccfb);
+        assert_int_equal(a->ccfb, !ours->local.ice_lite == ours->local_sends); /* upstream */
         assert_string_equal(a->cname, b->cname);
     }
 }
