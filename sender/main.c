@@ -204,6 +204,15 @@ static int make_pipeline(struct sender *sender)
     return sl_pipeline_create(&sender->pipeline, &config);
 }
 
+/* Pictures come at the source's rate, or at --fps if that is less. */
+static sl_ns frame_interval(const struct sender *sender)
+{
+    const struct sl_capture *capture = sender->capture;
+    const sl_ns source = SL_SEC * capture->fps_den / capture->fps_num;
+    const sl_ns asked = sender->options.fps ? SL_SEC / sender->options.fps : 0;
+    return source > asked ? source : asked;
+}
+
 static int make_uplink(struct sender *sender)
 {
     struct sl_uplink_config config = {
@@ -219,6 +228,11 @@ static int make_uplink(struct sender *sender)
                 .audio = sender->audio_encoder != NULL,
                 .via = sender->options.via,
                 .retries = sender->options.retries,
+                .fec_percent = sender->options.fec_percent,
+                .ceiling_bps = (uint64_t)sender->options.bitrate_bps,
+                .floor_bps = (uint64_t)sender->options.min_bitrate_bps,
+                .audio_bps = sender->audio_encoder ? AUDIO_BITRATE_BPS : 0,
+                .frame_interval = frame_interval(sender),
             },
         .pipeline = sender->pipeline,
         .trace = sender->trace,

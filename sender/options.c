@@ -8,9 +8,11 @@
 #include <string.h>
 
 #include "net/resolve.h"
+#include "rate/redundancy.h"
 #include "sender/capture.h"
 
 #define RETRIES_MAX 1000000
+#define MIN_BITRATE_BPS 300000
 
 static int parse_retries(void *options, const char *text, char *wanted, size_t wanted_len)
 {
@@ -21,6 +23,20 @@ static int parse_retries(void *options, const char *text, char *wanted, size_t w
         return -EINVAL;
     }
     sender->retries = (int)value;
+    return 0;
+}
+
+static int parse_fec(void *options, const char *text, char *wanted, size_t wanted_len)
+{
+    struct sl_sender_options *sender = options;
+    int64_t percent = 0;
+    if (strcmp(text, "auto") == 0) {
+        percent = SL_FEC_AUTO;
+    } else if (strcmp(text, "off") != 0 && sl_parse_int(text, 0, 100, &percent) != 0) {
+        snprintf(wanted, wanted_len, "auto, off, or a whole number from 0 to 100");
+        return -EINVAL;
+    }
+    sender->fec_percent = (int)percent;
     return 0;
 }
 
@@ -105,9 +121,22 @@ static const struct sl_option options[] = {
      .offset = FIELD(bitrate_bps),
      .value = "RATE",
      .initial = "2M",
-     .help = "of the video, bits/s",
+     .help = "of the video, bits/s: the most, on a link that takes it",
      .min = 50000,
      .max = 200000000},
+    {.name = "min-bitrate",
+     .type = SL_OPTION_RATE,
+     .offset = FIELD(min_bitrate_bps),
+     .value = "RATE",
+     .help = "of the video, the least; without it 300k, or --bitrate if that is less",
+     .min = 50000,
+     .max = 200000000},
+    {.name = "fec",
+     .type = SL_OPTION_CUSTOM,
+     .parse = parse_fec,
+     .value = "auto|off|PERCENT",
+     .initial = "auto",
+     .help = "parity sent along for 100 packets; auto: as the link loses"},
     {.name = "gop",
      .type = SL_OPTION_DURATION,
      .offset = FIELD(gop),
@@ -209,6 +238,18 @@ static int read_via(struct sl_sender_options *sender, FILE *err)
     return -1;
 }
 
+/* The least is not more than the most, also where only the most was given. */
+static int order_bitrates(struct sl_sender_options *sender, FILE *err)
+{
+    const int64_t most = sender->bitrate_bps;
+    if (!sender->min_bitrate_bps)
+        sender->min_bitrate_bps = most < MIN_BITRATE_BPS ? most : MIN_BITRATE_BPS;
+    if (sender->min_bitrate_bps <= most)
+        return -1;
+    return wrong(err, "--min-bitrate: got %lld, wanted at most --bitrate, which is %lld",
+                 (long long)sender->min_bitrate_bps, (long long)most);
+}
+
 int sl_sender_options_parse(struct sl_sender_options *ret, int argc, char **argv, FILE *out,
                             FILE *err)
 {
@@ -224,7 +265,8 @@ int sl_sender_options_parse(struct sl_sender_options *ret, int argc, char **argv
         return wrong(err, "--video is missing, wanted test, y4m:PATH, y4m:- or file:PATH");
     if (sender->loop && (strcmp(sender->video, "test") == 0 || strcmp(sender->video, "y4m:-") == 0))
         return wrong(err, "--loop: got --video %s, wanted y4m:PATH or file:PATH", sender->video);
-    int status = read_link(sender, err);
+    int status = order_bitrates(sender, err);
+    status = status >= 0 ? status : read_link(sender, err);
     status = status >= 0 ? status : read_via(sender, err);
     sender->overlay.name_text = sender->name;
     sender->overlay.location_text = sender->location;

@@ -16,7 +16,8 @@ struct sl_sender_options {
     int fps;
     bool loop;
     const char *encoder, *preset;
-    int64_t bitrate_bps;
+    int64_t bitrate_bps, min_bitrate_bps;
+    int fec_percent; /* SL_FEC_AUTO, 0: off, else fixed */
     sl_ns gop;
     const char *name, *location, *via_text;
     sl_ns stats;

@@ -40,6 +40,8 @@ struct sl_pipeline {
     struct sl_wake live_wake;   /* for a stored source that has not begun */
     atomic_int capture_status;  /* RUNNING, 0 at the end, -errno */
     atomic_uint requests;
+    _Atomic sl_ns gate;
+    _Atomic int64_t bitrate_bps; /* wanted; 0: as it is */
 
     struct sl_pool *units;
     struct sl_ring *video_ring, *audio_ring;
@@ -49,9 +51,11 @@ struct sl_pipeline {
     /* Encode thread. */
     bool key_wanted, any_key;
     sl_ns last_key;
+    int64_t bitrate_set;
 
     /* Each is written by one thread. */
-    _Atomic uint64_t captured, skipped, replaced, idle, stalled, failed, encoded, taken;
+    _Atomic uint64_t captured, skipped, replaced, idle, skipped_rate, stalled, failed, encoded,
+        taken;
     _Atomic uint64_t audio_packets, audio_dropped;
 };
 
@@ -172,6 +176,22 @@ static bool key_due(struct sl_pipeline *pipeline, sl_ns captured)
     return pipeline->key_wanted && (!pipeline->any_key || since >= KEY_SPACING);
 }
 
+/* A value that is a little old costs a picture too many or too few, not more. */
+static bool is_shut(const struct sl_pipeline *pipeline)
+{
+    const sl_ns gate = atomic_load_explicit(&pipeline->gate, memory_order_relaxed);
+    return gate && sl_time_now() < gate;
+}
+
+static void follow_bitrate(struct sl_pipeline *pipeline)
+{
+    const int64_t wanted = atomic_load_explicit(&pipeline->bitrate_bps, memory_order_relaxed);
+    if (!wanted || wanted == pipeline->bitrate_set)
+        return;
+    sl_video_encoder_set_bitrate(pipeline->config.video, wanted);
+    pipeline->bitrate_set = wanted;
+}
+
 /* Encodes into `unit`, whose memory is there already. 0 or -errno. */
 static int encode(struct sl_pipeline *pipeline, struct picture *picture,
                   struct sl_access_unit *unit)
@@ -193,6 +213,7 @@ static int encode(struct sl_pipeline *pipeline, struct picture *picture,
     const sl_ns began = sl_time_now();
     sl_trace_note(pipeline->config.trace, SL_TRACE_ENCODE_BEGUN, (uint64_t)picture->captured, 0,
                   began);
+    follow_bitrate(pipeline);
     const int error = sl_video_encoder_encode(pipeline->config.video, &view, key, &encoded);
     if (error)
         return error;
@@ -238,10 +259,12 @@ static void *encode_main(void *ctx)
     struct sl_pipeline *pipeline = ctx;
     struct picture *picture;
     while ((picture = wait_picture(pipeline))) {
-        if (is_live(pipeline))
-            encode_and_hand_over(pipeline, picture);
-        else
+        if (!is_live(pipeline))
             count(&pipeline->idle);
+        else if (is_shut(pipeline))
+            count(&pipeline->skipped_rate);
+        else
+            encode_and_hand_over(pipeline, picture);
         sl_pool_give(pipeline->pictures, picture);
     }
     atomic_store_explicit(&pipeline->encode_ended, true, memory_order_release);
@@ -415,6 +438,12 @@ void sl_pipeline_request_key(struct sl_pipeline *pipeline)
     atomic_fetch_or(&pipeline->requests, REQUEST_KEY);
 }
 
+void sl_pipeline_set_rate(struct sl_pipeline *pipeline, sl_ns gate, int64_t bitrate_bps)
+{
+    atomic_store_explicit(&pipeline->gate, gate, memory_order_relaxed);
+    atomic_store_explicit(&pipeline->bitrate_bps, bitrate_bps, memory_order_relaxed);
+}
+
 bool sl_pipeline_ended(const struct sl_pipeline *pipeline, int *error)
 {
     if (!atomic_load_explicit(&pipeline->encode_ended, memory_order_acquire) ||
@@ -431,6 +460,7 @@ void sl_pipeline_stats(const struct sl_pipeline *pipeline, struct sl_pipeline_st
         .skipped = pipeline->skipped,
         .replaced = pipeline->replaced,
         .idle = pipeline->idle,
+        .skipped_rate = pipeline->skipped_rate,
         .stalled = pipeline->stalled,
         .failed = pipeline->failed,
         .encoded = pipeline->encoded,

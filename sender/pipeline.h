@@ -4,12 +4,13 @@
  *
  *     capture ──▶ mailbox of 1 ──▶ encode ──▶ ring of access units ──▶ the loop
  *     audio (+ Opus) ──────────────────────▶ ring of packets ────────▶
- *                        live, key frame wanted ◀── one atomic word ── the loop
+ *              live, key frame wanted, gate, bit rate ◀── atomic words ── the loop
  *
  * The newest picture replaces one that the encoder has not begun. While nobody is connected the
  * sources are drained and nothing is encoded; the first picture after that is a key frame. While
- * the ring of access units is full, pictures are left out before they are encoded, so that nothing
- * refers to them; a full ring of sound drops the newest packet. All of that is counted.
+ * the gate is shut or the ring of access units is full, pictures are left out before they are
+ * encoded, so that nothing refers to them; a full ring of sound drops the newest packet. All of
+ * that is counted.
  *
  * create() to destroy() on the loop's thread; so are all other functions here.
  */
@@ -78,21 +79,30 @@ bool sl_pipeline_take_audio(struct sl_pipeline *pipeline, struct sl_audio_packet
 void sl_pipeline_set_live(struct sl_pipeline *pipeline, bool live);
 void sl_pipeline_request_key(struct sl_pipeline *pipeline);
 
+/*
+ * The link, as the loop saw it last: pictures that the encoder would begin before `gate` are left
+ * out (0: none; SL_NEVER: all, until another is set). Nobody waits for an answer: what the gate is
+ * made of changes in turns of the loop only, and each ends with a new one. bitrate_bps 0: as it is.
+ */
+void sl_pipeline_set_rate(struct sl_pipeline *pipeline, sl_ns gate, int64_t bitrate_bps);
+
 /* True once the video source has ended and all that was made of it has been taken. *error: 0 at
  * the end of input, or the -errno it failed with. */
 bool sl_pipeline_ended(const struct sl_pipeline *pipeline, int *error);
 
 /*
- * captured == skipped + replaced + idle + stalled + failed + encoded + in mailbox or encoder
+ * captured == skipped + replaced + idle + skipped_rate + stalled + failed + encoded
+ *             + in mailbox or encoder
  * encoded == taken + in the ring
  */
 struct sl_pipeline_stats {
     uint64_t captured;
-    uint64_t skipped;  /* beyond the rate asked for */
-    uint64_t replaced; /* by a newer one in the mailbox */
-    uint64_t idle;     /* nobody received */
-    uint64_t stalled;  /* the loop has not taken the units before */
-    uint64_t failed;   /* the encoder refused */
+    uint64_t skipped;      /* beyond the rate asked for */
+    uint64_t replaced;     /* by a newer one in the mailbox */
+    uint64_t idle;         /* nobody received */
+    uint64_t skipped_rate; /* the gate was shut: the link has enough to do */
+    uint64_t stalled;      /* the loop has not taken the units before */
+    uint64_t failed;       /* the encoder refused */
     uint64_t encoded;
     uint64_t taken;
     uint64_t audio_packets, audio_dropped;

@@ -51,6 +51,29 @@ static double ms(sl_ns span)
     return (double)span / (double)SL_MS;
 }
 
+/* A new connection counts from 0. */
+static double grown(uint64_t now, uint64_t last)
+{
+    return (double)(now >= last ? now - last : now);
+}
+
+/* What the link is thought to take, and what repair took of it since the last line. */
+static void print_rate(FILE *out, const struct sl_session_stats *session,
+                       const struct sl_session_stats *last)
+{
+    const struct sl_session_media_stats *video = &session->media[SL_VIDEO];
+    const struct sl_session_media_stats *then = &last->media[SL_VIDEO];
+    const double packets = grown(video->packets, then->packets);
+    const double bytes = grown(video->sent_bytes, then->sent_bytes);
+    const double repair =
+        grown(video->fec_bytes, then->fec_bytes) + grown(video->resent_bytes, then->resent_bytes);
+    const double rows = grown(video->fec_rows, then->fec_rows);
+    fprintf(out, " target_kbps=%.0f est_kbps=%.0f fec_pct=%.1f overhead_pct=%.1f pacing_ms=%.1f",
+            1e-3 * (double)session->rate.target_bps, 1e-3 * (double)session->rate.estimate_bps,
+            packets > 0 ? 100 * rows / packets : 0, bytes > 0 ? 100 * repair / bytes : 0,
+            ms(session->rate.pacing_delay));
+}
+
 void sl_report_figures(struct sl_report *report, const struct sl_uplink_stats *uplink,
                        const struct sl_pipeline_stats *pipeline, sl_ns now)
 {
@@ -64,7 +87,7 @@ void sl_report_figures(struct sl_report *report, const struct sl_uplink_stats *u
     fprintf(report->out,
             "stats fps=%.1f kbps=%.0f encode_ms=%.1f/%.1f age_ms=%.1f/%.1f keys=%llu "
             "key_requests=%llu nacked=%llu resent=%llu loss=%.1f%% rtt_ms=%.1f replaced=%llu "
-            "dropped=%llu audio=%llu losses=%llu bytes=%llu\n",
+            "dropped=%llu audio=%llu losses=%llu bytes=%llu",
             (double)(uplink->sent - last->sent) / seconds,
             8e-3 * (double)(uplink->bytes - last->bytes) / seconds, ms(uplink->encode_sum) / count,
             ms(uplink->encode_max), ms(uplink->age_sum) / count, ms(uplink->age_max),
@@ -75,6 +98,8 @@ void sl_report_figures(struct sl_report *report, const struct sl_uplink_stats *u
             (unsigned long long)(pipeline->stalled + pipeline->failed + uplink->dropped),
             (unsigned long long)uplink->audio_packets, (unsigned long long)uplink->endpoint.losses,
             (unsigned long long)uplink->bytes);
+    print_rate(report->out, session, &last->endpoint.session);
+    fprintf(report->out, " skipped=%llu\n", (unsigned long long)pipeline->skipped_rate);
     fflush(report->out);
     report->uplink = *uplink;
     report->stats_at = now;

@@ -11,8 +11,8 @@
 #include "rtp/history.h"
 
 #define VIDEO_CLOCK_HZ 90000
-/* 500 ms of repair at 40 Mb/s. */
-#define VIDEO_HISTORY 2048
+/* What waits in the pacer is kept here, and what a NACK may ask for: 500 ms of the highest rate. */
+#define VIDEO_HISTORY_MIN 2048
 #define AUDIO_HISTORY 64
 /* What the header and our extensions take of a packet at most: mid, abs-capture-time with offset
  * and playout-delay in one-byte form are 4 + 2 + 17 + 4 bytes, padded to 28. All packets of a
@@ -38,6 +38,7 @@ struct sl_uplink {
     struct sl_watch watch;
     struct stream streams[SL_MEDIA_KINDS];
     bool live, key_first, end_told;
+    bool probing; /* in an outage, by the last picture sent */
     struct traced {
         sl_ns captured;
         uint32_t timestamp;
@@ -120,10 +121,32 @@ static void trace_later(struct sl_uplink *uplink, sl_ns captured, uint32_t at)
         uplink->traced[uplink->traced_count++] = (struct traced){captured, at};
 }
 
-/* After the endpoint's own: the kernel has everything now. */
-static void flushed(void *ctx)
+/* What was sent into an outage is lost, and all that follows refers to it. */
+static void look_for_the_end_of_outage(struct sl_uplink *uplink)
 {
-    struct sl_uplink *uplink = ctx;
+    struct sl_endpoint_stats stats;
+    if (!uplink->probing)
+        return;
+    sl_endpoint_stats(uplink->endpoint, &stats);
+    if (stats.session.rate.outage)
+        return;
+    uplink->probing = false;
+    sl_pipeline_request_key(uplink->config.pipeline);
+}
+
+/* The rate controller as of the end of this turn, for the encoder's thread. */
+static void publish_rate(struct sl_uplink *uplink)
+{
+    look_for_the_end_of_outage(uplink);
+    sl_pipeline_set_rate(
+        uplink->config.pipeline,
+        sl_endpoint_gate(uplink->endpoint, sl_loop_now(uplink->config.endpoint.loop)),
+        sl_endpoint_bitrate(uplink->endpoint));
+}
+
+/* The kernel has all that is not paced. */
+static void note_sent(struct sl_uplink *uplink)
+{
     if (!uplink->traced_count)
         return;
     const sl_ns now = sl_time_now();
@@ -131,6 +154,13 @@ static void flushed(void *ctx)
         sl_trace_note(uplink->config.trace, SL_TRACE_SENT, (uint64_t)uplink->traced[i].captured,
                       uplink->traced[i].timestamp, now);
     uplink->traced_count = 0;
+}
+
+/* After the endpoint's own. */
+static void flushed(void *ctx)
+{
+    publish_rate(ctx);
+    note_sent(ctx);
 }
 
 static void send_unit(struct sl_uplink *uplink, const struct sl_access_unit *unit)
@@ -141,6 +171,7 @@ static void send_unit(struct sl_uplink *uplink, const struct sl_access_unit *uni
         return;
     }
     struct frame frame = begin_frame(uplink, SL_VIDEO, unit->captured);
+    uplink->probing |= sl_endpoint_next_frame(uplink->endpoint, frame.now) == SL_RATE_PROBE;
     if (sl_h264_pack(unit->data, unit->len, PAYLOAD_MAX, emit, &frame) < 0) {
         uplink->stats.dropped++;
         return;
@@ -189,6 +220,7 @@ static void on_state(void *ctx, enum sl_endpoint_state state, const char *reason
     const bool live = state == SL_ENDPOINT_LIVE;
     if (live != uplink->live) {
         uplink->live = uplink->key_first = live;
+        uplink->probing = false;
         sl_pipeline_set_live(uplink->config.pipeline, live);
     }
     uplink->config.handler->state(uplink->config.ctx, state, reason);
@@ -227,11 +259,17 @@ static const struct sl_endpoint_handler endpoint_handler = {
 
 /* ---- Life ---- */
 
+static size_t video_history(const struct sl_endpoint_config *endpoint)
+{
+    const size_t half_second = endpoint->ceiling_bps / 8 / 2 / (PAYLOAD_MAX / 2);
+    return half_second > VIDEO_HISTORY_MIN ? half_second : VIDEO_HISTORY_MIN;
+}
+
 static int set_up(struct sl_uplink *uplink)
 {
     static const uint32_t clocks[] = {[SL_VIDEO] = VIDEO_CLOCK_HZ, [SL_AUDIO] = SL_AUDIO_RATE_HZ};
-    static const size_t slots[] = {[SL_VIDEO] = VIDEO_HISTORY, [SL_AUDIO] = AUDIO_HISTORY};
     struct sl_endpoint_config *endpoint = &uplink->config.endpoint;
+    const size_t slots[] = {[SL_VIDEO] = video_history(endpoint), [SL_AUDIO] = AUDIO_HISTORY};
     for (int kind = 0; kind < SL_MEDIA_KINDS; kind++) {
         uplink->streams[kind].clock_hz = clocks[kind];
         uplink->streams[kind].timestamp_base = sl_random_u32(endpoint->random);
@@ -243,7 +281,7 @@ static int set_up(struct sl_uplink *uplink)
     endpoint->handler = &endpoint_handler;
     endpoint->ctx = uplink;
     int error = sl_endpoint_create(&uplink->endpoint, endpoint);
-    if (!error && uplink->config.trace)
+    if (!error)
         error = sl_loop_add_flush(endpoint->loop, flushed, uplink);
     return error ? error
                  : sl_loop_watch(endpoint->loop, &uplink->watch,

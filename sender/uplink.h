@@ -6,8 +6,10 @@
  *
  *     pipeline ──▶ wake ──▶ access units ──▶ packets ──▶ history, endpoint ──▶ receiver
  *              ◀── live, key frame wanted ◀── state, PLI ◀──
+ *              ◀── gate, bit rate ◀── rate control, at the end of each turn of the loop
  *
- * After (re)connecting nothing leaves before a key frame. Lives in the loop's thread.
+ * After (re)connecting nothing leaves before a key frame, and the first picture after an outage
+ * that the connection survived is one. Lives in the loop's thread.
  */
 #pragma once
 

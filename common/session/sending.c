@@ -273,6 +273,13 @@ enum sl_rate_verdict sl_session_next_frame(struct sl_session *session, sl_ns now
     return sl_rate_next_frame(session->pace->rate, now);
 }
 
+sl_ns sl_session_gate(const struct sl_session *session, sl_ns now)
+{
+    if (!session->pace || session->state != SL_SESSION_CONNECTED)
+        return 0;
+    return sl_rate_gate(session->pace->rate, now);
+}
+
 int64_t sl_session_bitrate(const struct sl_session *session)
 {
     return session->pace ? (int64_t)sl_rate_bitrate(session->pace->rate) : 0;

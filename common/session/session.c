@@ -226,6 +226,7 @@ void sl_session_stats(const struct sl_session *session, struct sl_session_stats 
         struct sl_session_media_stats *media = &stats.media[kind];
         media->packets = session->counts[kind].packets;
         media->bytes = session->counts[kind].bytes;
+        media->sent_bytes = session->counts[kind].sent_bytes;
         media->resent = session->counts[kind].resent;
         media->resent_bytes = session->counts[kind].resent_bytes;
         media->fec_rows = session->counts[kind].fec_rows;
@@ -247,11 +248,4 @@ void sl_session_stats(const struct sl_session *session, struct sl_session_stats 
     if (path)
         stats.path = *path;
     *ret = stats;
-}
-
-sl_ns sl_session_gate(const struct sl_session *session, sl_ns now)
-{
-    (void)session;
-    (void)now;
-    return 0;
 }

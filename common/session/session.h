@@ -128,6 +128,7 @@ sl_ns sl_session_heard(const struct sl_session *session);
 
 struct sl_session_media_stats {
     uint64_t packets, bytes; /* first sends, or first arrivals */
+    uint64_t sent_bytes;     /* of first sends, as datagrams */
     uint64_t resent;         /* answers to NACKs: copies, and rows minted for them */
     uint64_t resent_bytes;   /* of those, as datagrams */
     uint64_t nacks;          /* numbers asked for (by the peer, or by us) */

@@ -51,7 +51,9 @@ def wrong_command_lines():
     expect(2, r"--size: got '1280', wanted WIDTHxHEIGHT", *test, "--size", "1280")
     expect(2, r"--fps: got 'fast', wanted a whole number", *test, "--fps", "fast")
     expect(2, r"--retries: got 'many', wanted forever", *test, "--retries", "many")
-    expect(2, r"unknown option --fec", *test, "--fec", "auto")
+    expect(2, r"--fec: got 'much', wanted auto, off, or", *test, "--fec", "much")
+    expect(2, r"--min-bitrate: got 500000, wanted at most --bitrate, which is 400000", *test, "--bitrate", "400k",
+           "--min-bitrate", "500k")
     expect(2, r"unknown encoder 'h265'; wanted auto or libx264", *test, "--encoder", "h265")
     expect(2, r"unknown preset 'warp'; wanted auto", *test, "--preset", "warp")
     expect(2, r"unexpected argument 'yard'", *test, "yard")

@@ -9,6 +9,7 @@
 
 #include <cmocka.h>
 
+#include "rate/redundancy.h"
 #include "sender/options.h"
 
 #define TOKEN "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"
@@ -19,7 +20,7 @@
 /* Exit status (-1: go on); what was written to stderr is in `said`. */
 static int parse(struct sl_sender_options *options, char said[1024], const char *const *args)
 {
-    char *argv[32] = {(char *)(uintptr_t) "sightline-sender"};
+    char *argv[48] = {(char *)(uintptr_t) "sightline-sender"};
     int argc = 1;
     while (args[argc - 1]) {
         argv[argc] = (char *)(uintptr_t)args[argc - 1];
@@ -50,6 +51,8 @@ static void defaults(void **state)
     assert_string_equal(options.encoder, "auto");
     assert_string_equal(options.preset, "auto");
     assert_int_equal(options.bitrate_bps, 2000000);
+    assert_int_equal(options.min_bitrate_bps, 300000);
+    assert_int_equal(options.fec_percent, SL_FEC_AUTO);
     assert_true(options.gop == 2 * SL_SEC);
     assert_int_equal(options.retries, -1);
     assert_int_equal(options.fps, 0);
@@ -70,7 +73,8 @@ static void all_of_them(void **state)
               ARGS("--to", CAMERA, "--video", "file:a.mp4", "--loop", "--audio", "none", "--size",
                    "640x360", "--fps", "15", "--encoder", "libx264", "--preset", "superfast",
                    "--bitrate", "700k", "--gop", "4s", "--name", "Gate", "--location", "North",
-                   "--burn", "time,fps", "--retries", "5", "--via", "127.0.0.1:99", "--stats=1s")),
+                   "--burn", "time,fps", "--retries", "5", "--via", "127.0.0.1:99", "--stats=1s",
+                   "--min-bitrate", "700k", "--fec", "20")),
         -1);
     assert_true(options.loop);
     assert_false(options.source_audio);
@@ -78,12 +82,27 @@ static void all_of_them(void **state)
     assert_int_equal(options.size.height, 360);
     assert_int_equal(options.fps, 15);
     assert_int_equal(options.bitrate_bps, 700000);
+    assert_int_equal(options.min_bitrate_bps, 700000);
+    assert_int_equal(options.fec_percent, 20);
     assert_int_equal(options.retries, 5);
     assert_int_equal(sl_addr_port(&options.via), 99);
     assert_true(options.stats == SL_SEC);
     assert_true(options.overlay.time && options.overlay.fps);
     assert_false(options.overlay.name || options.overlay.location);
     assert_string_equal(options.overlay.location_text, "North");
+}
+
+static void a_low_bitrate_lowers_the_least(void **state)
+{
+    (void)state;
+    struct sl_sender_options options;
+    char said[1024];
+    assert_int_equal(
+        parse(&options, said,
+              ARGS("--to", CAMERA, "--video", "test", "--bitrate", "100k", "--fec", "off")),
+        -1);
+    assert_int_equal(options.min_bitrate_bps, 100000);
+    assert_int_equal(options.fec_percent, 0);
 }
 
 static void wrong_command_lines(void **state)
@@ -115,7 +134,13 @@ static void wrong_command_lines(void **state)
         {{"--to", CAMERA, "--video", "test", "--via", "nowhere"}, 2, "wanted HOST:PORT"},
         {{"--to", CAMERA, "--video", "test", "--loop"}, 2, "--loop: got --video test"},
         {{"--to", CAMERA, "--video", "test", "extra"}, 2, "unexpected argument 'extra'"},
-        {{"--to", CAMERA, "--video", "test", "--fec", "auto"}, 2, "unknown option --fec"},
+        {{"--to", CAMERA, "--video", "test", "--fec", "much"}, 2, "--fec: got 'much', wanted auto"},
+        {{"--to", CAMERA, "--video", "test", "--fec", "101"}, 2, "from 0 to 100"},
+        {{"--to", CAMERA, "--video", "test", "--fec", "-1"}, 2, "from 0 to 100"},
+        {{"--to", CAMERA, "--video", "test", "--min-bitrate", "9k"}, 2, "--min-bitrate: got '9k'"},
+        {{"--to", CAMERA, "--video", "test", "--min-bitrate", "3M"},
+         2,
+         "--min-bitrate: got 3000000, wanted at most --bitrate, which is 2000000"},
     };
     for (size_t i = 0; i < SL_COUNT(cases); i++) {
         struct sl_sender_options options;
@@ -152,6 +177,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(defaults),
         cmocka_unit_test(all_of_them),
+        cmocka_unit_test(a_low_bitrate_lowers_the_least),
         cmocka_unit_test(wrong_command_lines),
         cmocka_unit_test(link_from_a_file),
     };

@@ -27,11 +27,13 @@ struct script {
     int end;              /* what follows the last: 0 or -errno */
     sl_ns next, step;
     uint64_t begun, allocations;
+    bool noisy;
 };
 
 static int script_next(struct sl_capture *capture, uint8_t *pixels, sl_ns *captured)
 {
     struct script *script = (struct script *)capture;
+    uint32_t noise = (uint32_t)script->next;
     while (atomic_load(&script->pictures) == 0) {
         if (sl_halt_or_readable(script->halt, script->permit.fd))
             return -ECANCELED;
@@ -44,6 +46,8 @@ static int script_next(struct sl_capture *capture, uint8_t *pixels, sl_ns *captu
     assert_int_equal(sl_alloc_count(), script->allocations); /* of the capture thread */
     atomic_fetch_sub(&script->pictures, 1);
     memset(pixels, (int)(script->next / SL_MS), sl_capture_bytes(capture));
+    for (size_t i = 0; script->noisy && i < sl_capture_bytes(capture); i++)
+        pixels[i] = (uint8_t)((noise = noise * 1664525u + 1013904223u) >> 25);
     *captured = script->next;
     script->next += script->step;
     return 1;
@@ -147,7 +151,8 @@ static struct sl_pipeline_stats balance(const struct bench *bench)
 {
     struct sl_pipeline_stats s;
     sl_pipeline_stats(bench->pipeline, &s);
-    const uint64_t done = s.skipped + s.replaced + s.idle + s.stalled + s.failed + s.encoded;
+    const uint64_t done =
+        s.skipped + s.replaced + s.idle + s.skipped_rate + s.stalled + s.failed + s.encoded;
     assert_in_range(s.captured - done, 0, 2); /* in the mailbox, in the encoder */
     assert_in_range(s.encoded - s.taken, 0, 8);
     return s;
@@ -317,6 +322,75 @@ static void a_full_ring_leaves_pictures_out(void **state)
     unmake(&bench);
 }
 
+/* Left out before the encoder: what comes after refers to the last that was sent. A key frame that
+ * was asked for meanwhile waits for the gate. */
+static void a_shut_gate_leaves_pictures_out(void **state)
+{
+    (void)state;
+    struct bench bench;
+    make(&bench, false, 0);
+    sl_pipeline_set_live(bench.pipeline, true);
+    struct sl_access_unit unit = pass_one(&bench);
+    sl_pipeline_give_back(bench.pipeline, &unit);
+    sl_pipeline_set_rate(bench.pipeline, SL_NEVER, 0);
+    for (int i = 0; i < 6; i++) {
+        permit(&bench, 1);
+        WAIT(&bench, skipped_rate, (uint64_t)i + 1);
+    }
+    assert_false(sl_pipeline_take_video(bench.pipeline, &unit));
+    sl_pipeline_set_rate(bench.pipeline, sl_time_now(), 0);
+    unit = pass_one(&bench);
+    assert_false(unit.key);
+    assert_true(unit.captured == SL_SEC + 7 * 20 * SL_MS);
+    sl_pipeline_give_back(bench.pipeline, &unit);
+    sl_pipeline_set_rate(bench.pipeline, sl_time_now() + 3600 * SL_SEC, 0);
+    sl_pipeline_request_key(bench.pipeline);
+    permit(&bench, 1);
+    WAIT(&bench, skipped_rate, 7);
+    sl_pipeline_set_rate(bench.pipeline, 0, 0);
+    unit = pass_one(&bench);
+    assert_true(unit.key);
+    sl_pipeline_give_back(bench.pipeline, &unit);
+    const struct sl_pipeline_stats stats = balance(&bench);
+    assert_int_equal(stats.encoded, 3);
+    assert_int_equal(stats.skipped_rate, 7);
+    unmake(&bench);
+}
+
+/* Bytes of 25 busy pictures, half a second of them, at what the encoder was told last. */
+static size_t weigh(struct bench *bench)
+{
+    size_t bytes = 0;
+    for (int i = 0; i < 25; i++) {
+        const struct sl_access_unit unit = pass_one(bench);
+        bytes += unit.len;
+        sl_pipeline_give_back(bench->pipeline, &unit);
+    }
+    return bytes;
+}
+
+static void the_encoder_is_told_of_a_new_rate(void **state)
+{
+    (void)state;
+    struct bench bench;
+    make(&bench, false, 0);
+    bench.script.noisy = true;
+    sl_pipeline_set_live(bench.pipeline, true);
+    weigh(&bench);
+    const size_t full = weigh(&bench);
+    sl_pipeline_set_rate(bench.pipeline, 0, 60000); /* of 300000 */
+    weigh(&bench);
+    const size_t low = weigh(&bench);
+    sl_pipeline_set_rate(bench.pipeline, 0, 0); /* as it is */
+    const size_t same = weigh(&bench);
+    sl_pipeline_set_rate(bench.pipeline, 0, 300000);
+    weigh(&bench);
+    const size_t again = weigh(&bench);
+    if (low * 3 > full || same * 3 > full || again * 3 < full * 2)
+        fail_msg("%zu at first, then %zu, %zu and %zu bytes", full, low, same, again);
+    unmake(&bench);
+}
+
 static void rate_limit_spreads_evenly(void **state)
 {
     (void)state;
@@ -439,6 +513,8 @@ int main(void)
         cmocka_unit_test(idle_drains),
         cmocka_unit_test(stored_sources_wait_for_an_audience),
         cmocka_unit_test(a_full_ring_leaves_pictures_out),
+        cmocka_unit_test(a_shut_gate_leaves_pictures_out),
+        cmocka_unit_test(the_encoder_is_told_of_a_new_rate),
         cmocka_unit_test(rate_limit_spreads_evenly),
         cmocka_unit_test(the_end_comes_after_the_last_picture),
         cmocka_unit_test(starting_and_stopping_leaves_nothing),

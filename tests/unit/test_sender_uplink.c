@@ -36,7 +36,11 @@ struct note {
 struct sl_endpoint {
     struct sl_endpoint_config config;
     bool started, stopped;
-    int refuse; /* what send answers */
+    int refuse;                   /* what send answers */
+    enum sl_rate_verdict verdict; /* and next_frame */
+    size_t frames;                /* that it was told of */
+    sl_ns gate;
+    bool outage;
     struct note notes[PACKETS_MAX];
     size_t count;
 };
@@ -90,9 +94,29 @@ int sl_endpoint_send(struct sl_endpoint *endpoint, enum sl_media_kind kind,
     return endpoint->refuse;
 }
 
+enum sl_rate_verdict sl_endpoint_next_frame(struct sl_endpoint *endpoint, sl_ns now)
+{
+    (void)now;
+    endpoint->frames++;
+    return endpoint->verdict;
+}
+
+sl_ns sl_endpoint_gate(const struct sl_endpoint *endpoint, sl_ns now)
+{
+    (void)now;
+    return endpoint->gate;
+}
+
+int64_t sl_endpoint_bitrate(const struct sl_endpoint *endpoint)
+{
+    (void)endpoint;
+    return 0;
+}
+
 void sl_endpoint_stats(const struct sl_endpoint *endpoint, struct sl_endpoint_stats *ret)
 {
-    *ret = (struct sl_endpoint_stats){.lives = endpoint->count};
+    *ret = (struct sl_endpoint_stats){.lives = endpoint->count,
+                                      .session.rate.outage = endpoint->outage};
 }
 
 /* ---- All that an uplink stands on ---- */
@@ -397,6 +421,51 @@ static void nothing_old_leaves_after_an_outage(void **state)
     unmake(&bench);
 }
 
+static bool skipped_reached(struct bench *bench)
+{
+    struct sl_pipeline_stats stats;
+    sl_pipeline_stats(bench->pipeline, &stats);
+    return stats.skipped_rate >= bench->wanted;
+}
+
+static void the_gate_reaches_the_encoder(void **state)
+{
+    (void)state;
+    struct bench bench;
+    make(&bench, "test");
+    say(&bench, SL_ENDPOINT_LIVE);
+    run_until(&bench, sent_reached, 5);
+    assert_int_equal(bench.endpoint->frames, balance(&bench).sent); /* each was told of, once */
+    bench.endpoint->gate = SL_NEVER;
+    run_until(&bench, skipped_reached, 5);
+    const uint64_t sent = balance(&bench).sent;
+    assert_in_range(sent, 5, 7); /* one in the encoder, one in the ring */
+    bench.endpoint->gate = 0;
+    run_until(&bench, sent_reached, sent + 5);
+    unmake(&bench);
+}
+
+/* While pictures only probe a link that is gone, what they refer to did not arrive either. */
+static void a_link_that_is_back_gets_a_key_frame(void **state)
+{
+    (void)state;
+    struct bench bench;
+    make(&bench, "test");
+    say(&bench, SL_ENDPOINT_LIVE);
+    run_until(&bench, sent_reached, 5);
+    bench.endpoint->verdict = SL_RATE_PROBE;
+    bench.endpoint->outage = true;
+    run_until(&bench, sent_reached, balance(&bench).sent + 20);
+    assert_int_equal(balance(&bench).keys, 1);
+    bench.endpoint->verdict = SL_RATE_SEND;
+    bench.endpoint->outage = false;
+    run_until(&bench, keys_reached, 2);
+    run_until(&bench, sent_reached, balance(&bench).sent + 20);
+    assert_int_equal(balance(&bench).keys, 2);
+    assert_int_equal(balance(&bench).key_requests, 0);
+    unmake(&bench);
+}
+
 static void a_key_frame_on_request(void **state)
 {
     (void)state;
@@ -451,6 +520,8 @@ int main(void)
         cmocka_unit_test(copies_are_kept_for_resends),
         cmocka_unit_test(after_an_outage_a_key_frame_comes_first),
         cmocka_unit_test(nothing_old_leaves_after_an_outage),
+        cmocka_unit_test(the_gate_reaches_the_encoder),
+        cmocka_unit_test(a_link_that_is_back_gets_a_key_frame),
         cmocka_unit_test(a_key_frame_on_request),
         cmocka_unit_test(the_end_is_told_once_and_last),
     };
