@@ -350,14 +350,30 @@ static void count_asked(struct sl_session *session, int64_t seq)
     loss->highest = seq;
 }
 
+/* True if another packet that the same row of XOR sums was asked for: it mends only one of them. */
+static bool has_lost_sibling(const struct sl_session *session, int64_t seq, unsigned rows)
+{
+    const struct sl_media_send *send = session->send[SL_VIDEO];
+    struct sl_fec_run run;
+    if (!sl_fec_encoder_own_run(session->parity->encoder, seq, &run))
+        return false;
+    for (int64_t other = run.base + (seq - run.base) % rows;
+         other < run.base + (int64_t)run.count; other += rows)
+        if (other != seq && sl_media_send_was_asked(send, other - send->offset))
+            return true;
+    return false;
+}
+
 /*
- * A browser asks at once for what parity is about to mend. So nothing is answered the first time
- * where rows were sent: if they do not do it asks again, a round trip later.
+ * A browser asks at once for what parity is about to mend. So what a row can mend is not answered
+ * the first time: if the row was lost as well it asks again.
  */
 static bool is_left_to_rows(const struct sl_session *session, int64_t seq, bool again)
 {
-    return !again && !session->config.agreed.sightline && session->parity &&
-           sl_parity_rows_sent(session->parity, seq) > 0;
+    if (again || session->config.agreed.sightline || !session->parity)
+        return false;
+    const unsigned rows = sl_parity_rows_sent(session->parity, seq);
+    return rows > 0 && !has_lost_sibling(session, seq, rows);
 }
 
 static void answer(struct sl_session *session, enum sl_media_kind kind, uint16_t wire, sl_ns now)

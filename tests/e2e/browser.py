@@ -11,6 +11,7 @@ page reports by POST /result (JSON); what it POSTs to /log is printed when a tes
 import http.client
 import http.server
 import json
+import re
 import shutil
 import signal
 import ssl
@@ -66,8 +67,10 @@ def find_chromium():
 class Page:
     """One browser with one page, and the proxy behind it."""
 
-    def __init__(self, site, script, tokens):
+    def __init__(self, site, script, tokens, via=None):
+        """`via`: the host and port that answers name for media, in place of the receiver's own."""
         self.site = site
+        self.via = via
         self.tokens = tokens
         self.html = f"<!doctype html><meta charset=utf-8><title>test</title><body><script>{SCRIPT}{script}</script>"
         self.outcome = None
@@ -158,6 +161,10 @@ class Page:
                 if response.headers[name]}
         if "Location" in kept:
             self.sessions[kept["Location"]] = token
+        if self.via:
+            host, port = self.via.rsplit(":", 1)
+            answer = re.sub(rb"(a=candidate:\S+ \S+ \S+ \S+) \S+ \d+ ", rb"\1 %s %s " % (host.encode(), port.encode()),
+                            answer)
         return response.status, answer, kept
 
     def result(self, timeout):
