@@ -7,6 +7,7 @@
 #include "media/h264_unpack.h"
 
 #define TICK (100 * SL_MS)
+#define DELAY_SPAN (5 * SL_SEC)
 #define HEADERS 60 /* RTP, extensions, SRTP: near enough for a pace */
 
 int sl_pace_create(struct sl_pace **ret, const struct sl_rate_config *config, sl_ns now)
@@ -95,11 +96,14 @@ bool sl_pace_pop(struct sl_pace *pace, sl_ns now, struct sl_job *ret)
     *ret = pace->jobs[token.kind == SL_PACER_RESEND][token.token];
     const sl_ns waited = now - ret->at;
     pace->paced += waited > 0;
-    if (waited > pace->delay)
-        pace->delay = waited;
-    else
-        pace->delay -= (pace->delay - waited) / 64;
+    if (waited > pace->delay[0])
+        pace->delay[0] = waited;
     return true;
+}
+
+sl_ns sl_pace_delay(const struct sl_pace *pace)
+{
+    return pace->delay[0] > pace->delay[1] ? pace->delay[0] : pace->delay[1];
 }
 
 sl_ns sl_pace_due(const struct sl_pace *pace)
@@ -114,4 +118,9 @@ void sl_pace_tick(struct sl_pace *pace, sl_ns now)
         return;
     sl_rate_tick(pace->rate, now);
     pace->tick_due = now + TICK;
+    if (now - pace->since < DELAY_SPAN)
+        return;
+    pace->delay[1] = pace->delay[0];
+    pace->delay[0] = 0;
+    pace->since = now;
 }

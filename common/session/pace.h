@@ -45,7 +45,8 @@ struct sl_pace {
     } frame;
     int64_t frames;
     uint64_t paced; /* packets that had to wait */
-    sl_ns delay;    /* of packets lately, mostly of those that waited longest */
+    sl_ns delay[2]; /* the longest wait of these five seconds and of those before */
+    sl_ns since;
 };
 
 /* 0, -EINVAL or -ENOMEM. */
@@ -61,6 +62,9 @@ bool sl_pace_push(struct sl_pace *pace, const struct sl_job *job, size_t bytes);
 
 /* The next that may leave. */
 bool sl_pace_pop(struct sl_pace *pace, sl_ns now, struct sl_job *ret);
+
+/* The longest wait of the last five to ten seconds. */
+sl_ns sl_pace_delay(const struct sl_pace *pace);
 
 /* When pop or tick is due. */
 sl_ns sl_pace_due(const struct sl_pace *pace);

@@ -357,8 +357,8 @@ static bool has_lost_sibling(const struct sl_session *session, int64_t seq, unsi
     struct sl_fec_run run;
     if (!sl_fec_encoder_own_run(session->parity->encoder, seq, &run))
         return false;
-    for (int64_t other = run.base + (seq - run.base) % rows;
-         other < run.base + (int64_t)run.count; other += rows)
+    for (int64_t other = run.base + (seq - run.base) % rows; other < run.base + (int64_t)run.count;
+         other += rows)
         if (other != seq && sl_media_send_was_asked(send, other - send->offset))
             return true;
     return false;

@@ -195,7 +195,7 @@ static void fill_controlled(const struct sl_pace *pace, struct sl_session_rate_s
     ret->outage = rate.estimate.outage;
     ret->skipped = rate.skipped_pacer + rate.skipped_flight + rate.skipped_outage;
     ret->paced = pace->paced;
-    ret->pacing_delay = pace->delay;
+    ret->pacing_delay = sl_pace_delay(pace);
 }
 
 static void fill_rate(const struct sl_session *session, struct sl_session_rate_stats *ret)

@@ -651,7 +651,7 @@ enum sl_rate_verdict sl_endpoint_next_frame(struct sl_endpoint *endpoint, sl_ns 
     if (!is_connected(endpoint))
         return SL_RATE_SEND;
     const enum sl_rate_verdict verdict = sl_session_next_frame(endpoint->session, now);
-    arm(endpoint);
+    flush_soon(endpoint); /* packets that were due may have left */
     return verdict;
 }
 

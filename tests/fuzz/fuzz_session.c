@@ -3,6 +3,7 @@
  * A connected session against a peer that holds the keys and lies: the input is a list of
  * [what][length, 2 bytes][bytes]: raw datagrams, or RTP and RTCP that is sealed as the peer would.
  */
+#include <errno.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,6 +21,7 @@ struct bench {
     struct sl_srtp *peer;
     struct sl_path path;
     sl_ns now;
+    int64_t seq;
     struct sl_rtp_packet last;
 };
 
@@ -57,9 +59,9 @@ static const struct sl_rtp_packet *on_resend(void *ctx, enum sl_media_kind kind,
 static const struct sl_session_handler handler = {
     .send = on_send, .packet = on_packet, .resend = on_resend};
 
-static struct sl_sdp_media media_of(enum sl_media_kind kind)
+static struct sl_sdp_media media_of(enum sl_media_kind kind, uint8_t how)
 {
-    return (struct sl_sdp_media){.kind = kind,
+    struct sl_sdp_media media = {.kind = kind,
                                  .mid = "0",
                                  .pt = (uint8_t)(108 + 2 * kind),
                                  .rtx_pt = (uint8_t)(109 + 2 * kind),
@@ -71,10 +73,34 @@ static struct sl_sdp_media media_of(enum sl_media_kind kind)
                                  .ssrc = 0x1000u + (uint32_t)kind,
                                  .rtx_ssrc = 0x2000u + (uint32_t)kind,
                                  .cname = "fuzz"};
+    media.ccfb = how & 8;
+    if (kind == SL_VIDEO && how & 6) {
+        media.fec = how & 2 ? SL_SDP_FEC_RS : SL_SDP_FEC_FLEXFEC;
+        media.fec_pt = 49;
+        media.fec_ssrc = 0x3000;
+    }
+    return media;
 }
 
-static void build(struct bench *bench, const struct sl_dtls_identity *identity, bool sends)
+static void send_some(struct bench *bench, int count)
 {
+    static const uint8_t payload[100] = {0x61};
+    for (int i = 0; i < count; i++) {
+        bench->last = (struct sl_rtp_packet){.seq = bench->seq++,
+                                             .timestamp = (uint32_t)(bench->seq / 5),
+                                             .marker = bench->seq % 5 == 4,
+                                             .payload = payload,
+                                             .payload_len = sizeof(payload)};
+        const int r = sl_session_send(bench->session, SL_VIDEO, &bench->last, bench->now);
+        if (r < 0 && r != -ENOTCONN)
+            abort();
+    }
+}
+
+/* `how`: 1 sends, 2 Reed-Solomon, 4 flexfec, 8 feedback, 16 not our own program. */
+static void build(struct bench *bench, const struct sl_dtls_identity *identity, uint8_t how)
+{
+    const bool sends = how & 1;
     memset(bench, 0, sizeof(*bench));
     bench->now = START;
     sl_random_init_seed(&bench->random, 1);
@@ -83,9 +109,11 @@ static void build(struct bench *bench, const struct sl_dtls_identity *identity, 
         .identity = identity, .handler = &handler, .ctx = bench, .random = &bench->random};
     config.agreed.local.ice_lite = true;
     config.agreed.local_sends = sends;
-    config.agreed.sightline = true;
-    config.agreed.media[config.agreed.media_count++] = media_of(SL_VIDEO);
-    config.agreed.media[config.agreed.media_count++] = media_of(SL_AUDIO);
+    config.agreed.sightline = !(how & 16);
+    config.fec_percent = how & 32 ? 50 : SL_FEC_AUTO;
+    config.ceiling_bps = 2000000;
+    config.agreed.media[config.agreed.media_count++] = media_of(SL_VIDEO, how);
+    config.agreed.media[config.agreed.media_count++] = media_of(SL_AUDIO, how);
     if (sl_session_create(&bench->session, &config, START) < 0 ||
         sl_srtp_create(&bench->session->srtp, SL_SRTP_AEAD_AES_128_GCM, here_key, there_key) < 0 ||
         sl_srtp_create(&bench->peer, SL_SRTP_AEAD_AES_128_GCM, there_key, here_key) < 0)
@@ -93,11 +121,9 @@ static void build(struct bench *bench, const struct sl_dtls_identity *identity, 
     bench->session->ice.lite.validated[0].path = bench->path;
     bench->session->ice.lite.count = 1;
     sl_session_enter(bench->session, SL_SESSION_CONNECTED, "fuzz");
-    for (int64_t seq = 0; sends && seq < 10; seq++) {
-        const struct sl_rtp_packet packet = {.seq = seq};
-        if (sl_session_send(bench->session, SL_VIDEO, &packet, START) < 0)
-            abort();
-    }
+    if (sends) /* a number that the corpus can name */
+        bench->session->send[SL_VIDEO]->offset = 1000;
+    send_some(bench, sends ? 10 : 0);
 }
 
 static void deliver(struct bench *bench, uint8_t what, const uint8_t *data, size_t len)
@@ -108,12 +134,16 @@ static void deliver(struct bench *bench, uint8_t what, const uint8_t *data, size
         return;
     if (len)
         memcpy(datagram, data, len);
-    if (what % 4 == 1)
+    if (what % 4 == 1) {
         n = sl_srtp_protect(bench->peer, datagram, len, sizeof(datagram));
-    else if (what % 4 == 2)
+    } else if (what % 4 == 2) {
         n = sl_srtp_protect_rtcp(bench->peer, datagram, len, sizeof(datagram));
-    else if (what % 4 == 3)
+    } else if (what % 4 == 3) {
         bench->now += (sl_ns)len * SL_MS;
+        if (bench->session->send[SL_VIDEO])
+            send_some(bench, what / 4 % 16);
+        (void)sl_session_next_frame(bench->session, bench->now);
+    }
     if (n < 0)
         return;
     uint8_t *exact = malloc(n ? (size_t)n : 1);
@@ -123,7 +153,7 @@ static void deliver(struct bench *bench, uint8_t what, const uint8_t *data, size
     sl_session_receive(bench->session, bench->now, &bench->path, exact, (size_t)n);
     free(exact);
     for (int i = 0; sl_session_due(bench->session) <= bench->now; i++) {
-        if (i > 20)
+        if (i > 100)
             abort(); /* due again and again */
         sl_session_tick(bench->session, bench->now);
     }
@@ -139,7 +169,8 @@ static void check(const struct sl_session *session)
         abort();
     for (int kind = 0; kind < SL_MEDIA_KINDS; kind++) {
         const struct sl_session_media_stats *m = &s.media[kind];
-        if (m->expected != m->received + m->repaired + m->missing + m->given_up)
+        if (m->expected != m->received + m->repaired + m->missing + m->given_up ||
+            m->repaired != m->repaired_fec + m->repaired_resend)
             abort();
     }
 }
@@ -153,7 +184,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         abort();
     struct bench bench;
     struct sl_reader r = sl_reader(data, size);
-    build(&bench, identity, sl_read8(&r) & 1);
+    build(&bench, identity, sl_read8(&r));
     for (int i = 0; i < 200 && sl_reader_left(&r) > 0; i++) {
         const uint8_t what = sl_read8(&r);
         const size_t want = sl_read16(&r);

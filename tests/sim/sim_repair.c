@@ -45,6 +45,7 @@ struct scene {
     int percent;
     struct sim_link_config link;
     size_t frames;
+    unsigned times; /* the bitrate; 0: once */
 };
 
 struct result {
@@ -52,7 +53,9 @@ struct result {
     double decoded;  /* frames/s with all references */
     double overhead; /* parity and resends per byte of media */
     sl_ns p50, p98;  /* age of whole frames */
-    double asked;    /* NACKed numbers per packet */
+    sl_ns key_age;   /* the oldest of the key frames */
+    uint64_t overflowed;
+    double asked; /* NACKed numbers per packet */
     struct sl_session_stats from, to;
 };
 
@@ -102,6 +105,9 @@ static void judge(const struct stage *stage, struct result *ret)
         const bool ok = is_whole(stage, i);
         chain = ok && (chain || stage->camera.frames[i].key || i == WARM);
         decoded += chain;
+        const sl_ns age = stage->seen[i].whole - stage->camera.frames[i].sent;
+        if (ok && stage->camera.frames[i].key && age > ret->key_age)
+            ret->key_age = age;
         if (ok)
             ages[whole++] = stage->seen[i].whole - stage->camera.frames[i].sent;
     }
@@ -136,13 +142,14 @@ static struct result play(const struct scene *scene)
     stage.seen = seen;
     stage.sim = sim_create(scene->seed);
     const bool up = !scene->relayed;
+    const unsigned times = scene->times ? scene->times : 1;
     struct sim_hop_config config = {.client_sends = up,
                                     .no_audio = true,
                                     .foreign = scene->foreign,
                                     .fec = scene->fec,
                                     .ccfb = up && !scene->foreign,
                                     .fec_percent = scene->percent,
-                                    .ceiling_bps = up ? BITRATE : 0,
+                                    .ceiling_bps = up ? times * BITRATE : 0,
                                     .floor_bps = up ? 200000 : 0,
                                     .client_handler = up ? &from : &to,
                                     .lite_handler = up ? &to : &from,
@@ -153,10 +160,10 @@ static struct result play(const struct scene *scene)
     config.down = up ? back : scene->link;
     sim_hop_open(&stage.hop, stage.sim, &config);
     assert_true(sim_hop_connect(&stage.hop, 10 * SL_SEC) > 0);
-    const struct sim_camera_config camera = {.key_bytes = KEY,
-                                             .picture_bytes = PICTURE,
+    const struct sim_camera_config camera = {.key_bytes = times * KEY,
+                                             .picture_bytes = times * PICTURE,
                                              .frames = scene->frames,
-                                             .nominal_bps = BITRATE};
+                                             .nominal_bps = times * BITRATE};
     sim_camera_init(&stage.camera, &camera, sim_hop_sender(&stage.hop));
     sim_camera_start(&stage.camera);
     while (stage.camera.count < scene->frames)
@@ -169,6 +176,7 @@ static struct result play(const struct scene *scene)
     const struct sl_session_media_stats *got = &result.to.media[SL_VIDEO];
     result.overhead = result.from.rate.overhead;
     result.asked = (double)got->nacks / (double)sent->packets;
+    result.overflowed = (up ? stage.hop.up : stage.hop.down).stats.overflowed;
     assert_balanced(&result.to);
     printf(
         "%s: %.3f %% of %zu frames lost, %.2f/s decoded, overhead %.1f %%, age p50 %.1f p98 %.1f "
@@ -252,6 +260,37 @@ static void twenty_percent(void **state)
     assert_true(result.overhead <= 0.65);
 }
 
+/* 35 kB x 4 in one piece would not fit the queue of a switch. */
+static void key_frames_are_paced(void **state)
+{
+    (void)state;
+    struct scene scene = scene_of("8 Mb/s, 64 kB queue", 0);
+    scene.link = (struct sim_link_config){
+        .delay = SL_MS / 2, .rate_bps = 100000000, .queue_bytes = 64 * 1024};
+    scene.times = 4;
+    scene.frames = 1800;
+    const struct result result = play(&scene);
+    printf("    key frames at most %.1f ms old, pacing %.1f ms\n", (double)result.key_age / 1e6,
+           (double)result.from.rate.pacing_delay / 1e6);
+    assert_int_equal(result.overflowed, 0);
+    assert_true(result.residual == 0);
+    assert_true(result.from.rate.paced > 0);
+    assert_in_range(result.from.rate.pacing_delay, 6 * SL_MS, 8 * SL_MS);
+    assert_true(result.key_age <= 13 * SL_MS); /* 140 kB at 100 Mb/s take 11 */
+    assert_true(result.p50 <= 4 * SL_MS);      /* 32 kB: 2.7; not paced */
+}
+
+/* FEC that was agreed costs a clean link nothing. */
+static void a_clean_link_is_as_young_as_without(void **state)
+{
+    (void)state;
+    struct scene with = scene_of("clean, FEC", 0), without = scene_of("clean, no FEC", 0);
+    with.frames = without.frames = 1800;
+    without.fec = SL_SDP_FEC_NONE;
+    const sl_ns a = play(&with).p50, b = play(&without).p50;
+    assert_true(a - b <= SL_MS / 2 && b - a <= SL_MS / 2);
+}
+
 static void a_viewers_leg(void **state)
 {
     (void)state;
@@ -289,6 +328,8 @@ int main(void)
         cmocka_unit_test(twenty_percent),
         cmocka_unit_test(a_viewers_leg),
         cmocka_unit_test(a_viewer_by_flexfec),
+        cmocka_unit_test(key_frames_are_paced),
+        cmocka_unit_test(a_clean_link_is_as_young_as_without),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

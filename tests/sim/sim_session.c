@@ -684,34 +684,57 @@ static void test_resends_have_a_budget(void **state)
 
 /* ---- (j) memory ---- */
 
-static void test_media_allocates_nothing(void **state)
+static void count_allocations(const struct sim_hop_config *config)
 {
-    (void)state;
     struct sim *sim = sim_create(32);
     struct sim_hop hop;
-    struct sim_hop_config config = hop_of(10 * SL_MS, 0.1);
-    config.up.reorder = 0.1;
-    config.up.reorder_by = 30 * SL_MS;
-    open_connected(&hop, sim, &config);
+    open_connected(&hop, sim, config);
     assert_true(hop.client.allocations > 0); /* the handshake does: so it is counted */
-    sim_run_for(sim, SL_SEC);
-    hop.client.allocations = hop.lite.allocations = 0;
-    struct sim_flow flow, sound;
-    const struct sim_flow_config media = {.packets = 9600};
+    struct sim_flow warm_up, flow, sound;
+    const struct sim_flow_config begin = {.packets = 960};
+    const struct sim_flow_config media = {.packets = 9600, .first_seq = 960};
     const struct sim_flow_config audio = {.kind = SL_AUDIO, .packets = 1900};
-    sim_flow_init(&sound, &audio, &hop.client, &hop.lite);
+    play_flow(&hop, &warm_up, &begin, SL_SEC); /* a relay's leg takes its encoder with a loss */
+    hop.client.allocations = hop.lite.allocations = 0;
+    sim_flow_init(&sound, &audio, sim_hop_sender(&hop), sim_hop_receiver(&hop));
     sim_flow_start(&sound);
     play_flow(&hop, &flow, &media, 2 * SL_SEC);
-    sim_end_request_keyframe(&hop.lite);
+    sim_end_request_keyframe(sim_hop_receiver(&hop));
     sim_run_for(sim, SL_SEC);
+    const struct sl_session_stats from = sim_end_stats(sim_hop_sender(&hop));
     assert_true(flow.repaired > 500);
-    assert_true(hop.client.keyframes_wanted > 0);
+    assert_true(from.media[SL_VIDEO].fec_rows > 500 || config->fec == SL_SDP_FEC_NONE);
+    assert_int_equal(from.rate.controlled, config->ccfb);
+    assert_true(sim_hop_sender(&hop)->keyframes_wanted > 0);
     assert_int_equal(hop.client.allocations, 0);
     assert_int_equal(hop.lite.allocations, 0);
+    assert_int_equal(flow.twice + flow.damaged, 0);
+    sim_flow_fini(&warm_up);
     sim_flow_fini(&flow);
     sim_flow_fini(&sound);
     close_hop(&hop);
     sim_destroy(sim);
+}
+
+static void test_media_allocates_nothing(void **state)
+{
+    (void)state;
+    struct sim_hop_config config = hop_of(10 * SL_MS, 0.1);
+    config.up.reorder = config.down.reorder = 0.1;
+    config.up.reorder_by = config.down.reorder_by = 30 * SL_MS;
+    count_allocations(&config);
+    config.fec = SL_SDP_FEC_RS;
+    config.fec_percent = SL_FEC_AUTO;
+    config.client_sends = false;
+    count_allocations(&config);
+    config.fec = SL_SDP_FEC_FLEXFEC;
+    config.foreign = true;
+    count_allocations(&config);
+    config.fec = SL_SDP_FEC_RS;
+    config.foreign = false;
+    config.client_sends = config.ccfb = true;
+    config.ceiling_bps = 8000000;
+    count_allocations(&config);
 }
 
 /* ---- what peers differ in ---- */

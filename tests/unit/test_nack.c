@@ -528,6 +528,72 @@ static void test_random_networks(void **state)
         play(seed, seed & 1);
 }
 
+/* ---- parity ---- */
+
+static void test_restored_numbers_are_told_from_mended_ones(void **state)
+{
+    (void)state;
+    struct sl_nack *nack = make(true);
+    struct sl_nack_stats s;
+    plain(nack, 1, true, START, SL_NACK_NEW);
+    plain(nack, 4, true, START, SL_NACK_NEW);
+    assert_int_equal(sl_nack_arrived(nack, 2, false, SL_NACK_BY_PARITY, START + SL_MS),
+                     SL_NACK_RESTORED);
+    assert_balanced(nack);
+    asks(nack, RTT, 3, 1);
+    assert_int_equal(sl_nack_arrived(nack, 3, false, SL_NACK_BY_PARITY, START + RTT),
+                     SL_NACK_MENDED); /* by rows that were asked for, most likely */
+    assert_int_equal(sl_nack_arrived(nack, 3, false, SL_NACK_SENT, START + RTT), SL_NACK_DUPLICATE);
+    assert_int_equal(sl_nack_arrived(nack, 6, true, SL_NACK_BY_PARITY, START + RTT),
+                     SL_NACK_RESTORED); /* the end of a frame of which nothing came */
+    sl_nack_stats(nack, &s);
+    assert_int_equal(s.restored, 2);
+    assert_int_equal(s.mended, 1);
+    assert_int_equal(s.late, 0);
+    assert_int_equal(sl_nack_losses(nack)->lost, 3);
+    assert_int_equal(sl_nack_losses(nack)->runs, 2);
+    assert_int_equal(sl_nack_arrived(nack, 5, false, SL_NACK_BY_PARITY, START + 300 * SL_MS),
+                     SL_NACK_RESTORED);
+    assert_true(sl_nack_was_late(nack));
+    assert_balanced(nack);
+    sl_nack_destroy(nack);
+}
+
+static void test_rows_are_waited_for(void **state)
+{
+    (void)state;
+    struct sl_nack *nack = make(true);
+    plain(nack, 1, true, START, SL_NACK_NEW);
+    sl_nack_row(nack, START + SL_MS);
+    plain(nack, 3, false, START + 33 * SL_MS, SL_NACK_NEW);
+    plain(nack, 4, false, START + 34 * SL_MS, SL_NACK_NEW);
+    assert_true(sl_nack_due(nack) > START + 38 * SL_MS); /* the frame goes on */
+    plain(nack, 5, true, START + 35 * SL_MS, SL_NACK_NEW);
+    assert_int_equal(sl_nack_due(nack), START + 37 * SL_MS);
+    sl_nack_row(nack, START + 36500 * SL_US); /* one more may come, later than was known */
+    assert_int_equal(sl_nack_due(nack), START + 38 * SL_MS);
+    asks(nack, RTT, 2, 1);
+    /* The next frame's rows are waited for as long as the last one's took. */
+    plain(nack, 7, true, START + 66 * SL_MS, SL_NACK_NEW);
+    int64_t seqs[64];
+    assert_int_equal(sl_nack_take(nack, START + 68 * SL_MS, RTT, seqs, SL_COUNT(seqs)), 1);
+    assert_int_equal(seqs[0], 2); /* again */
+    assert_int_equal(sl_nack_due(nack), START + 68500 * SL_US);
+    asks(nack, RTT, 6, 1);
+    sl_nack_destroy(nack);
+}
+
+static void test_without_rows_nothing_is_waited_for(void **state)
+{
+    (void)state;
+    struct sl_nack *nack = make(true);
+    plain(nack, 1, true, START, SL_NACK_NEW);
+    sl_nack_row(nack, START);
+    plain(nack, 3, false, START + 3 * SL_SEC, SL_NACK_NEW);
+    assert_int_equal(sl_nack_due(nack), START + 3 * SL_SEC + 1500 * SL_US);
+    sl_nack_destroy(nack);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -553,6 +619,9 @@ int main(void)
         cmocka_unit_test(test_asks_no_more_than_there_is_room_for),
         cmocka_unit_test(test_relay_is_given_time_for_its_own_repair),
         cmocka_unit_test(test_random_networks),
+        cmocka_unit_test(test_restored_numbers_are_told_from_mended_ones),
+        cmocka_unit_test(test_rows_are_waited_for),
+        cmocka_unit_test(test_without_rows_nothing_is_waited_for),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

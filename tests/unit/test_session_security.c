@@ -798,6 +798,104 @@ static void noise_does_nothing(void **state)
     close_world(&w);
 }
 
+/* ---- parity ---- */
+
+static struct sim_hop_config protected_hop(void)
+{
+    struct sim_hop_config config = publishing();
+    config.fec = SL_SDP_FEC_RS;
+    config.fec_percent = 50;
+    return config;
+}
+
+static bool is_row(const uint8_t *data, size_t len)
+{
+    return len > 12 && data[0] >> 6 == 2 && (data[1] & 0x7f) == 49;
+}
+
+struct meddler {
+    struct world *w;
+    uint64_t rows, seen;
+};
+
+/* Each seventh packet is lost, and each row comes with a bit turned over. */
+static bool damage_rows(void *ctx, const uint8_t *data, size_t len)
+{
+    struct meddler *meddler = ctx;
+    if (!is_row(data, len))
+        return len > 12 && (data[1] & 0x7f) == 108 && meddler->seen++ % 7 == 6;
+    uint8_t copy[ROOM];
+    memcpy(copy, data, len);
+    copy[12 + meddler->rows % (len - 12)] ^= (uint8_t)(1u << meddler->rows % 8);
+    meddler->rows++;
+    inject(&meddler->w->hop.lite, &meddler->w->hop.lite.from, copy, len);
+    return true;
+}
+
+static void test_damaged_parity_is_refused_unread(void **state)
+{
+    (void)state;
+    struct world w;
+    const struct sim_hop_config config = protected_hop();
+    open_world(&w, &config);
+    connect_world(&w);
+    struct meddler meddler = {.w = &w};
+    w.hop.up.filter = damage_rows;
+    w.hop.up.filter_ctx = &meddler;
+    start_flow(&w, 2400);
+    sim_run_for(w.sim, 11 * SL_SEC);
+    const struct sl_session_stats s = sim_end_stats(&w.hop.lite);
+    assert_true(meddler.rows > 1000);
+    assert_int_equal(s.srtp_refused + s.malformed, meddler.rows); /* the lengths may lie too */
+    assert_int_equal(s.media[SL_VIDEO].fec_rows, 0);
+    assert_int_equal(s.media[SL_VIDEO].repaired_fec, 0);
+    assert_true(s.media[SL_VIDEO].repaired_resend > 300);
+    assert_int_equal(sim_flow_missing(&w.flow), 0);
+    assert_int_equal(w.flow.damaged + w.flow.twice, 0);
+    w.hop.up.filter = NULL;
+    check_alive(&w);
+    close_world(&w);
+}
+
+/* Of a peer that has the keys: what it sent is its own affair, what is kept of it is bounded. */
+static void test_lying_parity_changes_nothing_that_came(void **state)
+{
+    (void)state;
+    struct world w;
+    const struct sim_hop_config config = protected_hop();
+    open_world(&w, &config);
+    connect_world(&w);
+    start_flow(&w, 4800);
+    sim_run_for(w.sim, SL_SEC);
+    w.hop.lite.allocations = 0;
+    struct sl_random random;
+    sl_random_init_seed(&random, 9);
+    const uint32_t ssrc = w.hop.lite_agreed.media[0].fec_ssrc;
+    const struct sl_unwrap *sent = &w.hop.client.session->send[SL_VIDEO]->sent;
+    for (uint16_t seq = 30000; seq < 34000; seq++) {
+        uint8_t data[ROOM] = {0x80, 49};
+        sl_put16(data + 2, seq);
+        sl_put32(data + 8, ssrc);
+        size_t len = 12 + sl_random_range(&random, 0, 1200);
+        for (size_t i = 12; i < len; i++)
+            data[i] = (uint8_t)sl_random_u32(&random);
+        if (seq % 2) /* of a run that is being received, and may be, about to be */
+            sl_put16(data + 12, (uint16_t)(sent->highest + 130 - sl_random_range(&random, 0, 300)));
+        const int n = sl_srtp_protect(w.hop.client.session->srtp, data, len, sizeof(data));
+        assert_true(n > 0);
+        inject(&w.hop.lite, &w.hop.lite.from, data, (size_t)n);
+        sim_run_for(w.sim, SL_MS);
+    }
+    const struct sl_session_stats s = sim_end_stats(&w.hop.lite);
+    assert_true(s.media[SL_VIDEO].fec_rows >= 4000);
+    assert_int_equal(w.hop.lite.allocations, 0);
+    sim_run_for(w.sim, 20 * SL_SEC);
+    assert_int_equal(sim_flow_missing(&w.flow), 0);
+    assert_int_equal(w.flow.damaged + w.flow.twice, 0);
+    check_alive(&w);
+    close_world(&w);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -817,6 +915,8 @@ int main(void)
         cmocka_unit_test(unauthenticated_goodbye_is_not_believed),
         cmocka_unit_test(no_number_is_used_for_two_packets),
         cmocka_unit_test(noise_does_nothing),
+        cmocka_unit_test(test_damaged_parity_is_refused_unread),
+        cmocka_unit_test(test_lying_parity_changes_nothing_that_came),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
