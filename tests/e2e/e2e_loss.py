@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""5 % random loss and 10 ms RTT between sender and receiver: resends alone keep the picture whole."""
+"""5 % random loss and 10 ms RTT between sender and receiver: repair keeps the picture whole."""
 import os
 import re
 import socket
