@@ -440,7 +440,7 @@ static void test_parity_on_both_legs_keeps_pictures_young(void **state)
         const size_t whole = whole_within(viewer, 90, 1800, 500 * SL_MS);
         young[with] = whole_within(viewer, 90, 1800, 65 * SL_MS);
         printf(
-            "5 %% on both legs, parity %s: %zu of 1710 whole, %zu within 65 ms; %llu + %llu by FEC, "
+            "5 %% on both legs, parity %s: %zu of 1710 whole, %zu in 65 ms; %llu + %llu by FEC, "
             "overhead out %.1f %%\n",
             with ? "on" : "off", whole, young[with],
             (unsigned long long)in.media[SL_VIDEO].repaired_fec,
