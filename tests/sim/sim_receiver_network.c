@@ -439,13 +439,12 @@ static void test_parity_on_both_legs_keeps_pictures_young(void **state)
         const struct sl_session_stats out = sim_end_stats(&viewer->hop.lite);
         const size_t whole = whole_within(viewer, 90, 1800, 500 * SL_MS);
         young[with] = whole_within(viewer, 90, 1800, 65 * SL_MS);
-        printf(
-            "5 %% on both legs, parity %s: %zu of 1710 whole, %zu in 65 ms; %llu + %llu by FEC, "
-            "overhead out %.1f %%\n",
-            with ? "on" : "off", whole, young[with],
-            (unsigned long long)in.media[SL_VIDEO].repaired_fec,
-            (unsigned long long)sim_end_stats(&viewer->hop.client).media[SL_VIDEO].repaired_fec,
-            100 * out.rate.overhead);
+        printf("5 %% on both legs, parity %s: %zu of 1710 whole, %zu in 65 ms; %llu + %llu by FEC, "
+               "overhead out %.1f %%\n",
+               with ? "on" : "off", whole, young[with],
+               (unsigned long long)in.media[SL_VIDEO].repaired_fec,
+               (unsigned long long)sim_end_stats(&viewer->hop.client).media[SL_VIDEO].repaired_fec,
+               100 * out.rate.overhead);
         assert_true(whole >= 1705);
         if (with)
             assert_true(out.rate.overhead <= 0.35);
