@@ -82,7 +82,8 @@ static sl_ns sooner(sl_ns a, sl_ns b)
 
 /*
  * The lengths of all stages. Who hands something over learns that it is done after whoever gets it
- * may have it already: it was done by then at the latest.
+ * may have it already: it was done by then at the latest. The viewer's moment of arrival is that at
+ * which it began to read, and a paced frame's last packets may still be on their way then.
  */
 static bool lengths(const struct sl_moments_traces *traces, int camera, uint64_t captured_at,
                     sl_ns handed, sl_ns seen, sl_ns ret[SL_STAGES])
@@ -100,6 +101,7 @@ static bool lengths(const struct sl_moments_traces *traces, int camera, uint64_t
         !moment(viewer, sent->value, SL_TRACE_DECODED, &decoded) ||
         !moment(viewer, sent->value, SL_TRACE_PRESENTED, &presented))
         return false;
+    in = sooner(in, arrived);
     const sl_ns gone = sooner(sent->at, in), out_again = sooner(out, arrived);
     presented = sooner(presented, seen);
     ret[SL_STAGE_CAPTURE] = captured - handed;

@@ -183,6 +183,17 @@ static void handed_over_before_it_is_noted(void **state)
     assert_int_equal(site->result.stage[SL_STAGE_SEEN][at], 0);
 }
 
+/* The viewer began to read before the receiver had the last packet of a paced frame. */
+static void arrived_as_of_the_begin_of_reading(void **state)
+{
+    struct site *site = *state;
+    record(&site->traces.viewer, SL_TRACE_ARRIVED, rtp_of(0, 7))->at =
+        handed_at(0, 7) + 4250 * SL_US;
+    assert_int_equal(sl_moments_fill(&site->result, &site->traces, FROM), 0);
+    assert_int_equal(site->result.untraced, 0);
+    adds_up(&site->result);
+}
+
 static void what_is_missing_or_backwards_is_counted(void **state)
 {
     struct site *site = *state;
@@ -230,6 +241,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(every_stage, make_site, free_site),
         cmocka_unit_test_setup_teardown(handed_over_before_it_is_noted, make_site, free_site),
+        cmocka_unit_test_setup_teardown(arrived_as_of_the_begin_of_reading, make_site, free_site),
         cmocka_unit_test_setup_teardown(what_is_missing_or_backwards_is_counted, make_site,
                                         free_site),
         cmocka_unit_test_setup_teardown(a_frame_is_not_taken_for_another, make_site, free_site),
