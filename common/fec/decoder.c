@@ -24,6 +24,7 @@ struct sl_fec_decoder {
     struct sl_fec_decoder_config config;
     bool started;
     int64_t newest; /* came or was restored */
+    int64_t row_last;
     struct sl_fec_symbols *symbols;
     struct sl_equations *equations;
     struct sl_fec_decoder_stats stats;
@@ -256,6 +257,7 @@ static enum sl_fec_taken take_row(struct sl_fec_decoder *decoder, const struct s
         stats->refused++;
         return SL_FEC_REFUSED;
     }
+    decoder->row_last = base + (int64_t)row->count - 1;
     if (base < oldest(decoder)) {
         stats->forgotten++;
         return SL_FEC_LATE;
@@ -290,6 +292,11 @@ enum sl_fec_taken sl_fec_decoder_repair(struct sl_fec_decoder *decoder, const ui
         deliver(decoder);
     }
     return taken;
+}
+
+int64_t sl_fec_decoder_row_last(const struct sl_fec_decoder *decoder)
+{
+    return decoder->row_last;
 }
 
 void sl_fec_decoder_reset(struct sl_fec_decoder *decoder, uint32_t ssrc)

@@ -74,6 +74,9 @@ enum sl_fec_taken sl_fec_decoder_packet(struct sl_fec_decoder *decoder, int64_t 
 enum sl_fec_taken sl_fec_decoder_repair(struct sl_fec_decoder *decoder, const uint8_t *payload,
                                         size_t len);
 
+/* Number of the last packet that the repair payload taken last tells of: it was sent. */
+int64_t sl_fec_decoder_row_last(const struct sl_fec_decoder *decoder);
+
 /* Forgets the stream but keeps memory and counters. */
 void sl_fec_decoder_reset(struct sl_fec_decoder *decoder, uint32_t ssrc);
 

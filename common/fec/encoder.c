@@ -170,6 +170,33 @@ bool sl_fec_encoder_own_run(const struct sl_fec_encoder *encoder, int64_t seq,
     return true;
 }
 
+static size_t longest(const struct sl_fec_encoder *encoder, const struct sl_fec_run *run)
+{
+    size_t len = 0;
+    for (size_t i = 0; i < run->count; i++) {
+        const struct sl_fec_symbol *symbol =
+            sl_fec_symbols_get(encoder->symbols, run->base + (int64_t)i);
+        if (symbol && symbol->len > len)
+            len = symbol->len;
+    }
+    return len;
+}
+
+struct sl_fec_run sl_fec_encoder_reach_back(const struct sl_fec_encoder *encoder,
+                                            const struct sl_fec_run *run, int64_t to)
+{
+    struct sl_fec_run longer = *run;
+    const size_t len = longest(encoder, run) * 5 / 4;
+    while (longer.base > to && longer.count < encoder->config.scheme->run_max) {
+        const struct sl_fec_symbol *symbol = sl_fec_symbols_get(encoder->symbols, longer.base - 1);
+        if (!symbol || symbol->len > len)
+            break;
+        longer.base--;
+        longer.count++;
+    }
+    return longer;
+}
+
 /* Row numbers for `run` that no run which overlaps it has used. Returns how many. */
 static size_t take_numbers(struct sl_fec_encoder *encoder, const struct sl_fec_run *run,
                            size_t rows, uint8_t numbers[SL_FEC_ROWS_MAX])

@@ -79,6 +79,13 @@ size_t sl_fec_encoder_frame(struct sl_fec_encoder *encoder, int64_t first, int64
 bool sl_fec_encoder_own_run(const struct sl_fec_encoder *encoder, int64_t seq,
                             struct sl_fec_run *ret);
 
+/*
+ * `run`, longer by the packets from number `to` on before it, as far as they are held, fit the
+ * scheme's run, and are not much larger than its own: a row is as long as the longest.
+ */
+struct sl_fec_run sl_fec_encoder_reach_back(const struct sl_fec_encoder *encoder,
+                                            const struct sl_fec_run *run, int64_t to);
+
 /* Rows to answer a NACK of `missing` packets of one run with: some of them will be lost too. */
 static inline size_t sl_fec_rows_for_nack(size_t missing)
 {

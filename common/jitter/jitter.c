@@ -33,6 +33,7 @@ struct sl_jitter {
     struct sl_media_clock clock;
     struct sl_playout playout; /* its delay is the one in force; a fixed one is written there */
     sl_ns ready, due;          /* of the last frame out */
+    uint32_t timestamp;        /* the same */
     sl_ns astray_since;        /* SL_NEVER: it is not */
     bool running;
     bool told;     /* not running: BROKEN was said, and no key frame was lost since */
@@ -349,6 +350,13 @@ static sl_ns observe(struct sl_jitter *jitter, const struct sl_window_frame *fra
     return sl_media_clock_fastest(clock, frame->timestamp);
 }
 
+static sl_ns interval_since_last(struct sl_jitter *jitter, uint32_t timestamp)
+{
+    const int32_t ticks = (int32_t)(timestamp - jitter->timestamp);
+    const bool known = jitter->ready != INT64_MIN && ticks > 0;
+    return known ? ticks * SL_SEC / jitter->config.clock_hz : 0;
+}
+
 /* Tells clock and playout that the frame is there, and finds out when it is due. */
 static sl_ns schedule(struct sl_jitter *jitter, const struct sl_window_frame *frame, size_t bytes)
 {
@@ -357,6 +365,7 @@ static sl_ns schedule(struct sl_jitter *jitter, const struct sl_window_frame *fr
     if (frame->arrived > jitter->ready)
         jitter->ready = frame->arrived;
     const struct sl_playout_frame seen = {
+        .interval = interval_since_last(jitter, frame->timestamp),
         .ready = jitter->ready,
         .late = jitter->ready - fastest,
         .rise = before == SL_NEVER ? 0 : fastest - before,
@@ -365,6 +374,7 @@ static sl_ns schedule(struct sl_jitter *jitter, const struct sl_window_frame *fr
     };
     if (jitter->config.delay == SL_JITTER_AUTO)
         sl_playout_observe(&jitter->playout, &seen);
+    jitter->timestamp = frame->timestamp;
     const sl_ns due = due_of(jitter, frame->timestamp, frame->arrived);
     if (due > jitter->due)
         jitter->due = due;

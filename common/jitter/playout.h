@@ -5,10 +5,12 @@
  *   each frame: late by ... ─▶ window of 300 ─▶ wanted ─▶ goal: 0, or wanted ─▶ delay in force
  *
  * "Late" is measured from the fastest transit, the sender's clock skew taken out (jitter/clock.h).
- * Wanted is what 97 % of the last 300 frames needed, or the few worst of the last second if that is
- * more, or what unrepaired big frames take on a link that is narrow for them (1 in 60 is a key
- * frame: the 97 % would leave them out). Below SL_PLAYOUT_ENTER nothing is held back: the newest
- * frame wins; once something is, that lasts until less than SL_PLAYOUT_LEAVE is wanted.
+ * A frame is held back for two things only. Nearly all (97 %) are to come no more than half a frame
+ * interval after they were due: less unevenness is not seen. And all but one in a hundred are to be
+ * seen at all: one that comes when the next is due as well is not. Whichever asks for more is
+ * wanted; most networks ask for nothing, and then the newest frame wins. The 97 % are those of the
+ * last 300 frames, or the few worst of the last second if those need more, or unrepaired big frames
+ * on a link that is narrow for them (1 in 60 is a key frame: the 97 % would leave them out).
  *
  * The delay rises at once and falls by SL_PLAYOUT_FALL_PPM of the time, which sound can follow by
  * resampling. A slower path is taken for lateness until the clock believes it; then the delay goes
@@ -28,15 +30,13 @@
 #define SL_PLAYOUT_START 30 /* frames: the first ones come as the link and both ends wake up */
 #define SL_PLAYOUT_BIG 8    /* big frames kept */
 #define SL_PLAYOUT_MAX (500 * SL_MS)
-#define SL_PLAYOUT_ENTER (16 * SL_MS) /* half a frame at 30/s: less is not seen */
-#define SL_PLAYOUT_LEAVE (10 * SL_MS)
 #define SL_PLAYOUT_RISE (40 * SL_MS) /* at most, with one frame */
 #define SL_PLAYOUT_FALL_PPM 4000     /* sound may be hurried by 5000 */
 
 struct sl_playout {
-    sl_ns delay; /* in force */
-    bool holds;  /* the goal is what is wanted, not 0 */
-    sl_ns base;  /* what the estimate of the fastest transit has risen by in all */
+    sl_ns delay;    /* in force */
+    sl_ns interval; /* from frame to frame; 0: not known yet */
+    sl_ns base;     /* what the estimate of the fastest transit has risen by in all */
     bool started;
     sl_ns ready, late; /* of the frame before */
     int run;           /* frames that came out on the heels of one another */
@@ -57,9 +57,10 @@ void sl_playout_init(struct sl_playout *playout);
 void sl_playout_restart(struct sl_playout *playout);
 
 struct sl_playout_frame {
-    sl_ns ready; /* when it was whole, and all before it */
-    sl_ns late;  /* ready, less the fastest transit as known with this frame */
-    sl_ns rise;  /* of the estimate of the fastest transit by this frame; negative: it fell */
+    sl_ns ready;    /* when it was whole, and all before it */
+    sl_ns late;     /* ready, less the fastest transit as known with this frame */
+    sl_ns rise;     /* of the estimate of the fastest transit by this frame; negative: it fell */
+    sl_ns interval; /* by the timestamps, from the frame before; 0: not known */
     size_t bytes;
     bool repaired; /* a part of it came out of order */
 };
@@ -67,5 +68,5 @@ struct sl_playout_frame {
 /* Frames in the order of decoding. */
 void sl_playout_observe(struct sl_playout *playout, const struct sl_playout_frame *frame);
 
-/* What the frames observed ask for, 0 to SL_PLAYOUT_MAX, before modes and smoothing. */
+/* What the frames observed ask for, 0 to SL_PLAYOUT_MAX, before smoothing. */
 sl_ns sl_playout_wanted(const struct sl_playout *playout);

@@ -17,8 +17,9 @@
 #define MISSED_SPAN (2 * SL_SEC)
 #define KNOWN_MIN 20 /* packets, for a share to mean something */
 #define PURSE_MAX 16.0
-#define PURSE_MIN (-16.0)
-#define SHARE_FRAMES 16 /* smoothing */
+#define SHARE_FRAMES 16   /* smoothing */
+#define RESEND_FRAMES 128 /* the same of what resends take of the ceiling ... */
+#define RESEND_SHARE 0.06 /* ... at most: rows that are not sent along cost more resends */
 
 void sl_redundancy_init(struct sl_redundancy *r, const struct sl_redundancy_config *config)
 {
@@ -197,6 +198,15 @@ static void follow_share(struct sl_redundancy *r, unsigned rows, size_t fresh)
     r->resent_since = 0;
 }
 
+/* What resends took of each packet sent, lately. */
+static void follow_resends(struct sl_redundancy *r, size_t fresh)
+{
+    if (fresh == 0)
+        return;
+    const double share = (double)r->resent_since / (double)fresh;
+    r->resend_share += (share - r->resend_share) / RESEND_FRAMES;
+}
+
 static unsigned wanted(struct sl_redundancy *r, size_t run)
 {
     if (r->config.percent != SL_FEC_AUTO)
@@ -213,7 +223,9 @@ static unsigned wanted(struct sl_redundancy *r, size_t run)
 unsigned sl_redundancy_rows(struct sl_redundancy *r, size_t fresh, size_t run)
 {
     const bool automatic = r->config.percent == SL_FEC_AUTO;
-    earn(r, (double)fresh * (automatic ? ceiling(r->loss) : r->config.percent / 100.0));
+    follow_resends(r, fresh);
+    const double resends = fmin(r->resend_share, RESEND_SHARE);
+    earn(r, (double)fresh * (automatic ? ceiling(r->loss) - resends : r->config.percent / 100.0));
     const double affordable = fmax(floor(r->purse + 1e-9), 0);
     const unsigned want = wanted(r, run);
     const unsigned rows = want < affordable ? want : (unsigned)affordable;
@@ -227,8 +239,6 @@ unsigned sl_redundancy_rows(struct sl_redundancy *r, size_t fresh, size_t run)
 void sl_redundancy_resent(struct sl_redundancy *r, size_t packets)
 {
     r->stats.resent += packets;
-    if (r->config.percent == SL_FEC_AUTO)
-        r->purse = fmax(r->purse - (double)packets, PURSE_MIN);
     r->resent_since += packets;
 }
 

@@ -54,6 +54,7 @@ struct sl_redundancy {
     uint8_t rows[SL_REDUNDANCY_RUN_MAX + 1]; /* by run; UNKNOWN: not reckoned yet */
     double purse;                            /* rows that may be spent */
     size_t resent_since;                     /* the last frame */
+    double resend_share;                     /* of each packet, lately */
     double spent, protected;                 /* rows and packets, of the last 16 frames mostly */
     struct sl_redundancy_stats stats;
 };

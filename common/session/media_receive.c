@@ -126,7 +126,7 @@ void sl_media_receive_row(struct sl_media_receive *receive, const uint8_t *paylo
     receive->row_bytes += bytes;
     /* First, so that what it does not restore waits for the next one. */
     if (sl_fec_decoder_repair(receive->decoder, payload, len) != SL_FEC_REFUSED)
-        sl_nack_row(receive->nack, now);
+        sl_nack_row(receive->nack, sl_fec_decoder_row_last(receive->decoder), now);
 }
 
 enum sl_received sl_media_receive_restored(struct sl_media_receive *receive,

@@ -249,20 +249,42 @@ static void learn_hold(struct sl_nack *nack, sl_ns now)
     nack->hold_raised = now;
 }
 
-void sl_nack_row(struct sl_nack *nack, sl_ns now)
+/* How long after a row the next of the same frame may come. */
+static sl_ns row_gap(const struct sl_nack *nack)
+{
+    return HOLD_ROW + nack->guard - GUARD_BASE;
+}
+
+/* `last` was sent, and ends a frame, though neither it nor anything behind it has come. */
+static void prove(struct sl_nack *nack, int64_t last, sl_ns now)
+{
+    const int64_t from = nack->highest + 1;
+    for (int64_t seq = from; seq <= last; seq++)
+        mark(nack, seq, false);
+    add_gap(nack, from, last, now);
+    nack->highest = last;
+    drop_old(nack, now);
+    nack->tail = (struct tail){.next = SL_NEVER};
+    nack->ended_at = SL_NEVER; /* when, nobody knows */
+}
+
+void sl_nack_row(struct sl_nack *nack, int64_t last, sl_ns now)
 {
     learn_hold(nack, now);
     nack->has_fec = true;
     nack->row_at = now;
+    if (nack->started && last > nack->highest && last - nack->highest < WINDOW)
+        prove(nack, last, now);
     for (size_t i = 0; i < nack->count; i++) {
         struct missing *missing = &nack->missing[i];
         const sl_ns since = missing->tries ? missing->asked : missing->noticed;
         const sl_ns most = since + HOLD_MOST + (missing->tries ? nack->rtt : 0);
-        if (missing->next < min_ns(now + HOLD_ROW, most))
-            missing->next = min_ns(now + HOLD_ROW, most);
+        if (missing->next < min_ns(now + row_gap(nack), most))
+            missing->next = min_ns(now + row_gap(nack), most);
     }
-    if (nack->tail.tries == 0 && nack->tail.next != SL_NEVER && nack->tail.next < now + HOLD_ROW)
-        nack->tail.next = now + HOLD_ROW;
+    if (nack->tail.tries == 0 && nack->tail.next != SL_NEVER &&
+        nack->tail.next < now + row_gap(nack))
+        nack->tail.next = now + row_gap(nack);
     find_due(nack);
 }
 

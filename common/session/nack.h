@@ -21,7 +21,8 @@
  *
  * With FEC (a row of parity within the last two seconds) what is missing of a frame is not asked
  * for before the frame's rows can have come: once its marker is here, the time is waited that rows
- * were seen to take after it, and a little after each row.
+ * were seen to take after it, and a little after each row. A row also says how far its frame
+ * goes, so that a lost end of it is missing like any packet.
  *
  * Pure; fixed memory (1024 numbers).
  */
@@ -67,8 +68,8 @@ enum sl_nack_how {
 enum sl_nack_arrival sl_nack_arrived(struct sl_nack *nack, int64_t seq, bool marker,
                                      enum sl_nack_how how, sl_ns now);
 
-/* A row of parity came. */
-void sl_nack_row(struct sl_nack *nack, sl_ns now);
+/* A row of parity came; `last` is the last number of what it protects, hence was sent. */
+void sl_nack_row(struct sl_nack *nack, int64_t last, sl_ns now);
 
 /* True if the last packet that arrived was mended or restored too late (200 ms) to be of use. */
 bool sl_nack_was_late(const struct sl_nack *nack);

@@ -49,7 +49,7 @@ void sl_parity_lost(struct sl_parity *parity, sl_ns now)
     if (now >= parity->feed_until) {
         /* What was sent since the last time is not known to it. */
         parity->frame.begun = parity->has_over = false;
-        parity->next = 0;
+        parity->next = parity->before = 0;
     }
     parity->feed_until = now + FEED_FOR;
 }
@@ -69,6 +69,7 @@ static bool is_complete(const struct sl_parity *parity, const struct sl_parity_f
 
 static void end_frame(struct sl_parity *parity)
 {
+    parity->before = parity->next && parity->next == parity->frame.first ? parity->over.first : 0;
     parity->over = parity->frame;
     parity->has_over = true;
     parity->next = parity->frame.ended ? parity->frame.last + 1 : 0;
@@ -128,6 +129,13 @@ size_t sl_parity_next(struct sl_parity *parity, sl_ns now,
     parity->has_over = false;
     return sl_fec_encoder_frame(parity->encoder, parity->over.first, parity->over.last, REACH,
                                 runs);
+}
+
+struct sl_fec_run sl_parity_over(const struct sl_parity *parity, const struct sl_fec_run *run)
+{
+    if (!parity->scheme->fresh || parity->before == 0 || run->base != parity->over.first)
+        return *run;
+    return sl_fec_encoder_reach_back(parity->encoder, run, parity->before);
 }
 
 sl_ns sl_parity_due(const struct sl_parity *parity)

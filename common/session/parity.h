@@ -44,6 +44,7 @@ struct sl_parity {
         sl_ns due; /* when it is protected with its holes */
     } frame, over;
     bool has_over;
+    int64_t before;                  /* first number of the frame before `over`; 0: not known */
     int64_t next;                    /* the number after the last frame that ended; 0: not known */
     uint8_t rows[SL_PARITY_PACKETS]; /* minted of the run of each packet, by its number */
 };
@@ -63,6 +64,12 @@ void sl_parity_packet(struct sl_parity *parity, int64_t seq, uint32_t timestamp,
 /* The runs of a frame that is over by `now`, each once; 0: none is. Call until then. */
 size_t sl_parity_next(struct sl_parity *parity, sl_ns now,
                       struct sl_fec_run runs[SL_FEC_FRAME_RUNS]);
+/*
+ * What rows of a run that next() just gave are minted from: the first of its frame's reaches back
+ * over the frame before. Where nothing of that is missing they are worth as much to their own
+ * frame; else they mend it a frame later, sooner than an answer to a NACK could come.
+ */
+struct sl_fec_run sl_parity_over(const struct sl_parity *parity, const struct sl_fec_run *run);
 /* When next() may have one without another packet. */
 sl_ns sl_parity_due(const struct sl_parity *parity);
 

@@ -166,10 +166,11 @@ static void protect(struct sl_session *session, int64_t frame, sl_ns now)
                 rows_for(session, own < runs[i].count ? own : runs[i].count, runs[i].count);
             if (rows == 0)
                 continue;
+            const struct sl_fec_run over = sl_parity_over(parity, &runs[i]);
             if (session->pace && parity->scheme->fresh)
-                push_rows(session, &runs[i], rows, false, frame, now);
+                push_rows(session, &over, rows, false, frame, now);
             else
-                send_rows(session, &runs[i], rows, false, frame, now);
+                send_rows(session, &over, rows, false, frame, now);
         }
     }
 }

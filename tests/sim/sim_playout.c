@@ -147,7 +147,8 @@ static void lost_packets_come_a_round_trip_later(void **state)
         assert_true(tally.delay_most <= 150 * SL_MS);
         sim_stream_destroy(stream);
     }
-    /* With parity one frame in a hundred is left to resends: not worth a delay for all. */
+    /* With parity one frame in a hundred is left to resends: worth no more than what lets it be
+     * seen before the next. */
     struct sim_path mended = lossy;
     mended.loss = .001;
     struct sim_stream *stream = begin(4, &mended);
@@ -187,11 +188,11 @@ static void the_delay_rises_within_a_second(void **state)
     assert_int_equal(tally.delay_most, 0);
     sim_stream_path(stream)->loss = .05;
     sl_ns rose = 0;
-    while (tally.delay < 40 * SL_MS && rose < 10 * SL_SEC) {
+    while (tally.delay < 20 * SL_MS && rose < 10 * SL_SEC) {
         sim_stream_run(stream, 10 * SL_MS);
         rose += 10 * SL_MS;
     }
-    printf("rises to 40 ms within %.0f ms\n", ms(rose));
+    printf("rises to 20 ms within %.0f ms\n", ms(rose));
     assert_true(rose <= SL_SEC);
     sim_stream_destroy(stream);
 }
@@ -205,8 +206,8 @@ static void narrow_links_carry_their_key_frames(void **state)
     clear(&tally);
     sim_stream_run(stream, 300 * SL_SEC);
     print("2 Mb/s on 3 Mb/s");
-    /* 26 packets more than the others have, of 2.7 ms each */
-    assert_true(tally.delay >= 65 * SL_MS && tally.delay <= 85 * SL_MS);
+    /* 26 packets more than the others have, of 2.7 ms each, but for half a frame */
+    assert_true(tally.delay >= 50 * SL_MS && tally.delay <= 68 * SL_MS);
     assert_true(tally.freeze <= 60 * SL_MS);
     sim_stream_destroy(stream);
 }

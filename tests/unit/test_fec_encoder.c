@@ -178,6 +178,32 @@ static void a_frame_is_split_around_its_holes(void **state)
     sl_fec_encoder_destroy(encoder);
 }
 
+static void reaches_back_as_far_as_it_may(void **state)
+{
+    (void)state;
+    struct sl_fec_encoder *encoder = create(&sl_fec_rs);
+    put(encoder, 100, 140);
+    const struct sl_fec_run run = {.base = 130, .count = 10};
+    const struct sl_fec_run twice = sl_fec_encoder_reach_back(encoder, &run, 120);
+    check_run(&twice, 120, 20);
+    const struct sl_fec_run all = sl_fec_encoder_reach_back(encoder, &run, 0);
+    check_run(&all, 100, 40); /* what is held */
+    put(encoder, 142, 400);
+    const struct sl_fec_run late = {.base = 391, .count = 10};
+    const struct sl_fec_run most = sl_fec_encoder_reach_back(encoder, &late, 0);
+    check_run(&most, 401 - SL_FEC_RUN_MAX, SL_FEC_RUN_MAX);
+    const struct sl_fec_run behind = {.base = 142, .count = 10};
+    const struct sl_fec_run hole = sl_fec_encoder_reach_back(encoder, &behind, 0);
+    check_run(&hole, 142, 10);
+    /* A row is as long as the longest packet: small ones are not protected with large ones. */
+    uint8_t small[20] = {0x80, 108};
+    assert_int_equal(sl_fec_encoder_put(encoder, 401, small, sizeof(small)), SL_FEC_PUT_KEPT);
+    const struct sl_fec_run short_one = {.base = 401, .count = 1};
+    const struct sl_fec_run alone = sl_fec_encoder_reach_back(encoder, &short_one, 0);
+    check_run(&alone, 401, 1);
+    sl_fec_encoder_destroy(encoder);
+}
+
 static void row_numbers_repeat_only_without_overlap(void **state)
 {
     (void)state;
@@ -231,6 +257,7 @@ int main(void)
         cmocka_unit_test(a_run_is_a_frame),
         cmocka_unit_test(a_long_frame_is_cut_into_equal_parts),
         cmocka_unit_test(a_frame_is_split_around_its_holes),
+        cmocka_unit_test(reaches_back_as_far_as_it_may),
         cmocka_unit_test(row_numbers_repeat_only_without_overlap),
         cmocka_unit_test(refuses_runs_that_are_none),
         cmocka_unit_test(allocates_nothing_after_create),

@@ -706,7 +706,8 @@ static void auto_delay_tells_repaired_key_frames_from_slow_ones(void **state)
             rig.now = sent;
         }
         const sl_ns delay = sl_jitter_delay(rig.jitter);
-        assert_true(slow ? delay > 24 * SL_MS && delay < 26 * SL_MS : delay == 0);
+        const sl_ns most = 25 * SL_MS - SL_SEC / 60; /* half a frame late is not seen */
+        assert_true(slow ? delay > most - SL_MS && delay < most + SL_MS : delay == 0);
         assert_true(stats(&rig).delay == delay);
         teardown(&rig);
     }

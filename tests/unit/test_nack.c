@@ -564,13 +564,13 @@ static void test_rows_are_waited_for(void **state)
     (void)state;
     struct sl_nack *nack = make(true);
     plain(nack, 1, true, START, SL_NACK_NEW);
-    sl_nack_row(nack, START + SL_MS);
+    sl_nack_row(nack, 0, START + SL_MS);
     plain(nack, 3, false, START + 33 * SL_MS, SL_NACK_NEW);
     plain(nack, 4, false, START + 34 * SL_MS, SL_NACK_NEW);
     assert_true(sl_nack_due(nack) > START + 38 * SL_MS); /* the frame goes on */
     plain(nack, 5, true, START + 35 * SL_MS, SL_NACK_NEW);
     assert_int_equal(sl_nack_due(nack), START + 37 * SL_MS);
-    sl_nack_row(nack, START + 36500 * SL_US); /* one more may come, later than was known */
+    sl_nack_row(nack, 0, START + 36500 * SL_US); /* one more may come, later than was known */
     assert_int_equal(sl_nack_due(nack), START + 38 * SL_MS);
     asks(nack, RTT, 2, 1);
     /* The next frame's rows are waited for as long as the last one's took. */
@@ -588,9 +588,56 @@ static void test_without_rows_nothing_is_waited_for(void **state)
     (void)state;
     struct sl_nack *nack = make(true);
     plain(nack, 1, true, START, SL_NACK_NEW);
-    sl_nack_row(nack, START);
+    sl_nack_row(nack, 0, START);
     plain(nack, 3, false, START + 3 * SL_SEC, SL_NACK_NEW);
     assert_int_equal(sl_nack_due(nack), START + 3 * SL_SEC + 1500 * SL_US);
+    sl_nack_destroy(nack);
+}
+
+/* The end of a frame is lost, marker and all: its rows say that it was sent. */
+static void test_a_row_says_what_was_sent(void **state)
+{
+    (void)state;
+    struct sl_nack *nack = make(true);
+    plain(nack, 1, true, START, SL_NACK_NEW);
+    plain(nack, 2, false, START + 33 * SL_MS, SL_NACK_NEW);
+    plain(nack, 3, false, START + 33 * SL_MS, SL_NACK_NEW);
+    sl_nack_row(nack, 5, START + 34 * SL_MS);
+    assert_balanced(nack);
+    struct sl_nack_stats s;
+    sl_nack_stats(nack, &s);
+    assert_int_equal(s.expected, 5);
+    assert_int_equal(s.missing, 2);
+    /* As soon as no more rows are to be waited for, and no number beyond them. */
+    int64_t seqs[64];
+    assert_true(sl_nack_due(nack) <= START + 46 * SL_MS);
+    assert_int_equal(sl_nack_take(nack, sl_nack_due(nack), RTT, seqs, SL_COUNT(seqs)), 2);
+    assert_int_equal(seqs[0], 4);
+    assert_int_equal(seqs[1], 5);
+    /* What it told of is not new, nor does an old row prove anything. */
+    sl_nack_row(nack, 4, START + 47 * SL_MS);
+    sl_nack_stats(nack, &s);
+    assert_int_equal(s.expected, 5);
+    assert_int_equal(sl_nack_arrived(nack, 5, true, SL_NACK_BY_PARITY, START + 60 * SL_MS),
+                     SL_NACK_MENDED);
+    assert_int_equal(sl_nack_arrived(nack, 4, false, SL_NACK_SENT, START + 60 * SL_MS),
+                     SL_NACK_NEW);
+    assert_balanced(nack);
+    sl_nack_destroy(nack);
+}
+
+/* Numbers that the tail rule had asked for in the dark keep their tries. */
+static void test_a_row_confirms_what_was_asked_for(void **state)
+{
+    (void)state;
+    struct sl_nack *nack = make(true);
+    int64_t seqs[64];
+    plain(nack, 1, true, START, SL_NACK_NEW);
+    plain(nack, 2, false, START + 33 * SL_MS, SL_NACK_NEW);
+    assert_int_equal(sl_nack_take(nack, START + 38 * SL_MS, RTT, seqs, SL_COUNT(seqs)), 4);
+    sl_nack_row(nack, 3, START + 39 * SL_MS);
+    assert_int_equal(sl_nack_due(nack), START + 38 * SL_MS + RTT);
+    asks(nack, RTT, 3, 1);
     sl_nack_destroy(nack);
 }
 
@@ -622,6 +669,8 @@ int main(void)
         cmocka_unit_test(test_restored_numbers_are_told_from_mended_ones),
         cmocka_unit_test(test_rows_are_waited_for),
         cmocka_unit_test(test_without_rows_nothing_is_waited_for),
+        cmocka_unit_test(test_a_row_says_what_was_sent),
+        cmocka_unit_test(test_a_row_confirms_what_was_asked_for),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -151,6 +151,39 @@ static void rows_are_packets_of_a_stream_of_their_own(void **state)
     sl_parity_fini(&parity);
 }
 
+/* Rows of a frame are minted over the frame before as well. */
+static void rows_reach_back_over_one_frame(void **state)
+{
+    (void)state;
+    struct sl_parity parity;
+    make(&parity, false);
+    put_frame(&parity, 1, -1, START);
+    assert_int_equal(sl_parity_next(&parity, START, runs), 1);
+    assert_int_equal(sl_parity_over(&parity, &runs[0]).count, 8); /* there is none before */
+    for (uint32_t frame = 2; frame < 5; frame++) {
+        put_frame(&parity, frame, -1, START);
+        assert_int_equal(sl_parity_next(&parity, START, runs), 1);
+        assert_int_equal(runs[0].count, 8); /* what NACKs are answered from */
+        const struct sl_fec_run over = sl_parity_over(&parity, &runs[0]);
+        assert_int_equal(over.base, 8 * (frame - 1));
+        assert_int_equal(over.count, 16);
+    }
+    put_frame(&parity, 5, 43, START); /* not over a hole */
+    put(&parity, 48, 6, false, START + SL_MS);
+    assert_int_equal(sl_parity_next(&parity, START + SL_MS, runs), 2);
+    assert_int_equal(sl_parity_over(&parity, &runs[1]).count, 4);
+    for (int i = 1; i < 8; i++)
+        put(&parity, 48 + i, 6, i == 7, START + SL_MS);
+    assert_int_equal(sl_parity_next(&parity, START + SL_MS, runs), 1);
+    assert_int_equal(sl_parity_over(&parity, &runs[0]).base, 44);
+    put_frame(&parity, 8, -1, START + SL_SEC); /* the one before is not known */
+    assert_int_equal(sl_parity_next(&parity, START + SL_SEC, runs), 0);
+    put(&parity, 72, 9, false, START + SL_SEC);
+    assert_int_equal(sl_parity_next(&parity, START + SL_SEC, runs), 1);
+    assert_int_equal(sl_parity_over(&parity, &runs[0]).count, 8);
+    sl_parity_fini(&parity);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -158,6 +191,7 @@ int main(void)
         cmocka_unit_test(a_hole_is_waited_for),
         cmocka_unit_test(a_lazy_one_sleeps_until_something_is_lost),
         cmocka_unit_test(rows_are_packets_of_a_stream_of_their_own),
+        cmocka_unit_test(rows_reach_back_over_one_frame),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -270,6 +270,23 @@ static void a_long_way_gets_more(void **state)
     assert_true(far_stats.rows > near_stats.rows * 5 / 4);
 }
 
+/* Rows that are not sent along for want of means cost more resends, which cost more means ... */
+static void resends_do_not_take_what_rows_need(void **state)
+{
+    (void)state;
+    static struct play play;
+    start(&play, 11, SL_FEC_AUTO, 44 * SL_MS, 0.20, 1);
+    for (int i = 0; i < 300; i++)
+        frame(&play, 8);
+    sl_redundancy_resent(&play.redundancy, 200);
+    unsigned rows = 0;
+    for (int i = 0; i < 30; i++) {
+        rows += sl_redundancy_rows(&play.redundancy, 8, 8);
+        sl_redundancy_resent(&play.redundancy, 5);
+    }
+    assert_true(rows >= 30 * 4);
+}
+
 static void any_run_is_answered_without_memory(void **state)
 {
     (void)state;
@@ -295,6 +312,7 @@ int main(void)
         cmocka_unit_test(goes_up_in_half_a_second_and_down_in_two),
         cmocka_unit_test(a_fixed_share_is_kept_and_off_is_off),
         cmocka_unit_test(a_long_way_gets_more),
+        cmocka_unit_test(resends_do_not_take_what_rows_need),
         cmocka_unit_test(any_run_is_answered_without_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
