@@ -13,18 +13,19 @@
 #define BIG_FOR (30 * SL_SEC)
 #define FALL_FOR_MAX SL_SEC /* of a gap between frames */
 #define INTERVAL_MAX SL_SEC
+#define USUAL_RISES 20 /* times slower than time passes */
 
 _Static_assert(FEW <= TOP_MAX, "room for the top");
 
 void sl_playout_init(struct sl_playout *playout)
 {
-    *playout = (struct sl_playout){0};
+    *playout = (struct sl_playout){.far_since = SL_NEVER};
 }
 
 void sl_playout_restart(struct sl_playout *playout)
 {
     const sl_ns delay = playout->delay;
-    *playout = (struct sl_playout){.delay = delay};
+    *playout = (struct sl_playout){.delay = delay, .usual = delay, .far_since = SL_NEVER};
 }
 
 /* The `rank`th largest of the newest `count` of the window; 0 if there are fewer. */
@@ -91,6 +92,18 @@ static bool follows_closely(const struct sl_playout *playout, const struct sl_pl
     return playout->started && 2 * (playout->late - frame->late) > frame->ready - playout->ready;
 }
 
+/* True while frames are far late, and have not been for long. */
+static bool chokes(struct sl_playout *playout, const struct sl_playout_frame *frame)
+{
+    if (frame->late <= playout->usual + SL_PLAYOUT_FAR) {
+        playout->far_since = SL_NEVER;
+        return false;
+    }
+    if (playout->far_since == SL_NEVER)
+        playout->far_since = frame->ready;
+    return frame->ready - playout->far_since < SL_PLAYOUT_EPISODE;
+}
+
 static void keep(struct sl_playout *playout, const struct sl_playout_frame *frame)
 {
     playout->newest = (playout->newest + 1) % SL_PLAYOUT_WINDOW;
@@ -139,6 +152,7 @@ static void approach(struct sl_playout *playout, sl_ns passed)
 {
     const sl_ns goal = sl_playout_wanted(playout);
     passed = smaller(larger(passed, 0), FALL_FOR_MAX);
+    playout->usual = smaller(playout->delay, playout->usual + passed / USUAL_RISES);
     if (goal > playout->delay)
         playout->delay = smaller(goal, playout->delay + SL_PLAYOUT_RISE);
     else
@@ -149,7 +163,8 @@ void sl_playout_observe(struct sl_playout *playout, const struct sl_playout_fram
 {
     follow_estimate(playout, frame->rise);
     follow_interval(playout, frame->interval);
-    playout->run = follows_closely(playout, frame) ? playout->run + 1 : 0;
+    const bool chokes_now = chokes(playout, frame);
+    playout->run = chokes_now || follows_closely(playout, frame) ? playout->run + 1 : 0;
     const bool begins = playout->first < SL_PLAYOUT_START;
     playout->first += begins;
     const bool counts = !begins && playout->run < RUN_COUNTS && frame->late <= SL_PLAYOUT_MAX;

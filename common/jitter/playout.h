@@ -16,7 +16,9 @@
  * resampling. A slower path is taken for lateness until the clock believes it; then the delay goes
  * down by as much as the estimate goes up, and nothing moves on screen. What a stall held back
  * comes out in one run: such a run counts as two frames, and what is later than SL_PLAYOUT_MAX not
- * at all, so the delay after a stall is that before it. Pure; fixed memory.
+ * at all, so the delay after a stall is that before it. The same holds for a link that chokes,
+ * where frame after frame is far later than what is held back: only when that has lasted for
+ * SL_PLAYOUT_EPISODE it is how the link is now. Pure; fixed memory.
  */
 #pragma once
 
@@ -30,8 +32,10 @@
 #define SL_PLAYOUT_START 30 /* frames: the first ones come as the link and both ends wake up */
 #define SL_PLAYOUT_BIG 8    /* big frames kept */
 #define SL_PLAYOUT_MAX (500 * SL_MS)
-#define SL_PLAYOUT_RISE (40 * SL_MS) /* at most, with one frame */
-#define SL_PLAYOUT_FALL_PPM 4000     /* sound may be hurried by 5000 */
+#define SL_PLAYOUT_FAR (100 * SL_MS)        /* beyond what is held back ... */
+#define SL_PLAYOUT_EPISODE (3 * SL_SEC / 2) /* ... for so long, to be believed */
+#define SL_PLAYOUT_RISE (40 * SL_MS)        /* at most, with one frame */
+#define SL_PLAYOUT_FALL_PPM 4000            /* sound may be hurried by 5000 */
 
 struct sl_playout {
     sl_ns delay;    /* in force */
@@ -39,7 +43,9 @@ struct sl_playout {
     sl_ns base;     /* what the estimate of the fastest transit has risen by in all */
     bool started;
     sl_ns ready, late; /* of the frame before */
-    int run;           /* frames that came out on the heels of one another */
+    int run;           /* frames that came out on the heels of one another, or all far late */
+    sl_ns usual;       /* the delay in force, rising slowly: what far is measured from */
+    sl_ns far_since;   /* frames are far late; SL_NEVER: not now */
     int first;         /* frames of the start seen: SL_PLAYOUT_START of them do not count */
     double mean_bytes;
     size_t newest, count;

@@ -105,12 +105,23 @@ bool sl_pacer_push(struct sl_pacer *pacer, enum sl_pacer_kind kind, uint32_t tok
     return true;
 }
 
+/* Audio first, then resends and the rest in turns. */
+static bool is_plains_turn(const struct sl_pacer *pacer)
+{
+    if (count(&pacer->urgent) == 0)
+        return true;
+    return count(&pacer->plain) && pacer->plain_next && head(&pacer->urgent)->pace_bps;
+}
+
 bool sl_pacer_pop(struct sl_pacer *pacer, sl_ns now, struct sl_pacer_token *ret)
 {
-    struct sl_pacer_queue *queue = count(&pacer->urgent) ? &pacer->urgent : &pacer->plain;
+    const bool plain = is_plains_turn(pacer);
+    struct sl_pacer_queue *queue = plain ? &pacer->plain : &pacer->urgent;
     if (count(queue) == 0 || (head(queue)->pace_bps && pacer->due > now))
         return false;
     *ret = take(pacer, queue);
+    if (ret->kind != SL_PACER_AUDIO)
+        pacer->plain_next = !plain;
     pacer->stats.popped++;
     if (ret->pace_bps) {
         /* Counted from when it was due, so that a late timer makes no gap; what was idle is lost.
@@ -125,7 +136,7 @@ bool sl_pacer_pop(struct sl_pacer *pacer, sl_ns now, struct sl_pacer_token *ret)
 
 sl_ns sl_pacer_due(const struct sl_pacer *pacer)
 {
-    const struct sl_pacer_queue *queue = count(&pacer->urgent) ? &pacer->urgent : &pacer->plain;
+    const struct sl_pacer_queue *queue = is_plains_turn(pacer) ? &pacer->plain : &pacer->urgent;
     if (count(queue) == 0)
         return SL_NEVER;
     return head(queue)->pace_bps ? pacer->due : 0;

@@ -3,7 +3,7 @@
  * Pacer: when each packet may leave. The packets stay with the caller; it holds their tokens.
  *
  *     push ──▶ [ audio, resends ] ──┐
- *     push ──▶ [ media, parity ] ───┴─▶ pop, no sooner than due()
+ *     push ──▶ [ media, parity ] ───┴─▶ pop, in turns, no sooner than due()
  *
  * On a wide link (it takes four times the bitrate) a P frame leaves at once, as one batch; key
  * frames and repair are spread at max(2.5 x bitrate, frame / 8 ms). On a narrow or unknown one all
@@ -45,6 +45,7 @@ struct sl_pacer {
         struct sl_pacer_token ring[SL_PACER_TOKENS];
         uint32_t head, tail;
     } urgent, plain;
+    bool plain_next; /* resends and media take turns: many of the ones do not hold up the others */
     uint64_t bitrate_bps, capacity_bps;
     uint64_t pace_bps;   /* of the frame being pushed */
     uint64_t spread_bps; /* of its parity */

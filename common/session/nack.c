@@ -24,8 +24,10 @@
 #define HOLD_ANSWER (4 * SL_MS) /* rows in answer to a NACK are paced */
 #define HOLD_MOST (40 * SL_MS)  /* rows on rows */
 #define TAIL_QUIET (5 * SL_MS)
-#define TAIL_AHEAD 4 /* numbers past the highest asked for at once */
-#define HEAD_AHEAD 4 /* numbers before the first asked for at once */
+#define TAIL_SPACINGS 2               /* as often as packets of a frame come on a narrow link */
+#define TAIL_SPACING_MAX (50 * SL_MS) /* a longer gap is no spacing */
+#define TAIL_AHEAD 4                  /* numbers past the highest asked for at once */
+#define HEAD_AHEAD 4                  /* numbers before the first asked for at once */
 #define HEAD_TRIES 5
 #define BACKWARD 64 /* the first packets ever may come in the wrong order, by so much ... */
 #define BACKWARD_TIME (500 * SL_MS) /* ... and for so long */
@@ -66,6 +68,9 @@ struct sl_nack {
     size_t count;
     struct tail tail;
     struct head head;
+    sl_ns heard_at;   /* the last packet of any kind */
+    sl_ns arrived_at; /* `highest`, as first sent, and not the last of its frame; 0: else */
+    sl_ns spacing;    /* between packets of a frame, the larger ones */
     sl_ns guard, guard_raised;
     sl_ns rtt; /* as last told */
     sl_ns due;
@@ -186,11 +191,18 @@ static void insert(struct sl_nack *nack, int64_t seq, sl_ns now)
     nack->due = min_ns(nack->due, missing->next);
 }
 
-/* The numbers from..to (both included) were sent and have not come. */
+/* The numbers from..to (both included) were sent and have not come. After a silence longer than
+ * they can be waited for most of them are of no use any more: only the newest may be of a frame
+ * that is. */
 static void add_gap(struct sl_nack *nack, int64_t from, int64_t to, sl_ns now)
 {
-    const uint64_t gap = (uint64_t)(to - from + 1);
+    uint64_t gap = (uint64_t)(to - from + 1);
     nack->stats.expected += gap;
+    if (now - nack->heard_at > nack->config.patience && gap > HEAD_AHEAD) {
+        give_up(nack, gap - HEAD_AHEAD);
+        from = to + 1 - HEAD_AHEAD;
+        gap = HEAD_AHEAD;
+    }
     if (nack->count + gap > SL_NACK_MAX) {
         give_up(nack, nack->count + gap);
         nack->count = 0;
@@ -266,6 +278,7 @@ static void prove(struct sl_nack *nack, int64_t last, sl_ns now)
     drop_old(nack, now);
     nack->tail = (struct tail){.next = SL_NEVER};
     nack->ended_at = SL_NEVER; /* when, nobody knows */
+    nack->arrived_at = 0;
 }
 
 void sl_nack_row(struct sl_nack *nack, int64_t last, sl_ns now)
@@ -275,6 +288,7 @@ void sl_nack_row(struct sl_nack *nack, int64_t last, sl_ns now)
     nack->row_at = now;
     if (nack->started && last > nack->highest && last - nack->highest < WINDOW)
         prove(nack, last, now);
+    nack->heard_at = now;
     for (size_t i = 0; i < nack->count; i++) {
         struct missing *missing = &nack->missing[i];
         const sl_ns since = missing->tries ? missing->asked : missing->noticed;
@@ -288,6 +302,21 @@ void sl_nack_row(struct sl_nack *nack, int64_t last, sl_ns now)
     find_due(nack);
 }
 
+/* Packets of one frame come one by one where a narrow link or a pacer spreads them. */
+static void learn_spacing(struct sl_nack *nack, int64_t seq, bool marker, bool resend, sl_ns now)
+{
+    const sl_ns gap = now - nack->arrived_at;
+    if (nack->arrived_at && seq == nack->highest + 1 && !resend && gap <= TAIL_SPACING_MAX)
+        nack->spacing = gap > nack->spacing ? gap : nack->spacing - (nack->spacing - gap) / 16;
+    nack->arrived_at = marker || resend ? 0 : now;
+}
+
+static sl_ns quiet_for(const struct sl_nack *nack)
+{
+    const sl_ns spaced = TAIL_SPACINGS * nack->spacing;
+    return (spaced > TAIL_QUIET ? spaced : TAIL_QUIET) + nack->guard - GUARD_BASE;
+}
+
 static void arm_tail(struct sl_nack *nack, bool marker, bool resend, sl_ns now)
 {
     nack->tail = (struct tail){.next = SL_NEVER};
@@ -298,8 +327,7 @@ static void arm_tail(struct sl_nack *nack, bool marker, bool resend, sl_ns now)
         return;
     /* A mended tail that still has no marker: what was asked for with it is on its way, what was
      * not is gone as well, so there is no quiet to wait for again, only the order of arrival. */
-    const sl_ns quiet = resend ? nack->guard : TAIL_QUIET + nack->guard - GUARD_BASE;
-    nack->tail.next = now + quiet;
+    nack->tail.next = now + (resend ? nack->guard : quiet_for(nack));
 }
 
 static void advance(struct sl_nack *nack, int64_t seq, bool marker, bool resend, sl_ns now)
@@ -312,6 +340,7 @@ static void advance(struct sl_nack *nack, int64_t seq, bool marker, bool resend,
     if (seq > nack->highest + 1)
         add_gap(nack, nack->highest + 1, seq - 1, now);
     const struct tail was = nack->tail;
+    learn_spacing(nack, seq, marker, resend, now);
     nack->stats.expected++;
     nack->highest = seq;
     drop_old(nack, now);
@@ -335,7 +364,7 @@ static void start(struct sl_nack *nack, int64_t seq, bool marker, sl_ns now)
 {
     nack->started = true;
     nack->first = nack->highest = seq;
-    nack->started_at = now;
+    nack->started_at = nack->heard_at = now;
     nack->stats.expected++;
     arm_tail(nack, marker, false, now);
     arm_head(nack, now);
@@ -457,11 +486,14 @@ enum sl_nack_arrival sl_nack_arrived(struct sl_nack *nack, int64_t seq, bool mar
     }
     if (seq < nack->first)
         return arrived_before_first(nack, seq, how, now);
-    if (seq <= nack->highest)
+    if (seq <= nack->highest) {
+        nack->heard_at = now;
         return arrived_late(nack, seq, how, now);
+    }
     const bool asked = seq <= nack->tail.until && nack->tail.tries > 0;
     const enum sl_nack_arrival what = arrival_of(how, asked);
     advance(nack, seq, marker, what != SL_NACK_NEW, now);
+    nack->heard_at = now;
     return count_arrival(nack, seq, what, false, now);
 }
 
@@ -599,6 +631,7 @@ void sl_nack_reset(struct sl_nack *nack)
     nack->due = SL_NEVER;
     nack->has_fec = false;
     nack->ended_at = SL_NEVER;
+    nack->arrived_at = nack->spacing = 0;
     nack->losses.started = false;
     memset(nack->arrived, 0, sizeof(nack->arrived));
 }

@@ -7,9 +7,10 @@
  * (`patience`). What runs out of tries, one more interval after the last, or out of time is given
  * up: video then needs a key frame.
  *
- * The tail rule: a frame that has no marker yet and has been quiet for 5 ms is asked for at
- * highest+1 .. highest+4. Those numbers may not exist, so they are neither expected nor missing,
- * and never given up, until a later packet proves them; then they keep the tries spent.
+ * The tail rule: a frame that has no marker yet and has been quiet for 5 ms, or for twice as long
+ * as packets are apart on a narrow link, is asked for at highest+1 .. highest+4. Those numbers may
+ * not exist, so they are neither expected nor missing, and never given up, until a later packet
+ * proves them; then they keep the tries spent.
  *
  * The head rule likewise: the first packet to arrive need not be the first that was sent, and a key
  * frame without its first packet is no picture. So the 4 numbers before the first are asked for,
@@ -18,6 +19,9 @@
  * Behind a relay (`relayed`) a number may be late because the relay itself is waiting for it, by a
  * round trip that we do not know. So there are up to 16 tries, spread (the interval doubles, up to
  * 40 ms), only time gives up, and lateness beyond 4 ms is not taken for reordering.
+ *
+ * After a silence longer than `patience` what was sent meanwhile is given up at once, but for the
+ * last 4 numbers, which may be of the frame that is coming.
  *
  * With FEC (a row of parity within the last two seconds) what is missing of a frame is not asked
  * for before the frame's rows can have come: once its marker is here, the time is waited that rows

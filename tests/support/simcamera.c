@@ -106,6 +106,14 @@ static size_t scaled(const struct sim_camera *camera, size_t bytes)
     return 100 + (size_t)((double)bytes * (double)bps / (double)camera->config.nominal_bps);
 }
 
+static uint32_t timestamp_of(const struct sim_camera *camera, uint32_t number)
+{
+    const sl_ns now = sim_clock_now(&camera->to->clock);
+    if (!camera->config.timed)
+        return number * 3000;
+    return (uint32_t)(now / SL_SEC * 90000 + now % SL_SEC * 90000 / SL_SEC);
+}
+
 static void make_frame(void *ctx)
 {
     static uint8_t annexb[FRAME_MAX];
@@ -132,7 +140,7 @@ static void make_frame(void *ctx)
     camera->key_wanted = false;
 
     struct emission emission = {.camera = camera,
-                                .packet = {.timestamp = number * 3000,
+                                .packet = {.timestamp = timestamp_of(camera, number),
                                            .has_capture = true,
                                            .capture_ntp = sim_clock_ntp(&camera->to->clock)}};
     struct sim_camera_frame *frame = &camera->frames[camera->count++];

@@ -21,6 +21,7 @@ struct sim_camera_config {
     size_t frames;                   /* in all */
     uint32_t first_frame;            /* its number and, times 3000, its timestamp */
     int64_t first_seq;
+    bool timed;           /* timestamps say when; else number x 3000, whatever was skipped */
     uint64_t nominal_bps; /* of these sizes; frames follow the session's target from it; 0: not */
 };
 

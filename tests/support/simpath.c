@@ -164,6 +164,7 @@ static void fill_in(struct sim_path_config *config)
     config->ceiling_bps = config->ceiling_bps ? config->ceiling_bps : CEILING_BPS;
     config->floor_bps = config->floor_bps ? config->floor_bps : FLOOR_BPS;
     config->camera.nominal_bps = config->ceiling_bps;
+    config->camera.timed = true;
 }
 
 static void open_uplink(struct sim_path *path)
@@ -358,8 +359,8 @@ void sim_path_print(const char *name, const struct sim_path *path, const struct 
     printf(
         "%s: %.2f/s decoded, %.2f shown of %.2f, %.3f %% lost, age p50 %.1f p99 %.1f max %.0f "
         "ms, freeze %.0f ms, calm minutes %.0f %%, overhead %.1f %%, delay %.1f ms\n"
-        "    %llu packets, %llu rows, %llu resent; by FEC %llu, by resend %llu, late %llu, given up "
-        "%llu; %zu skipped, %zu breaks\n",
+        "    %llu packets, %llu rows, %llu resent; by FEC %llu, by resend %llu, late %llu, "
+        "given up %llu; %zu skipped, %zu breaks\n",
         name, f->decoded, f->shown, f->captured, 100 * f->lost, (double)f->p50 / 1e6,
         (double)f->p99 / 1e6, (double)f->most / 1e6, (double)f->freeze / 1e6, 100 * f->calm_minutes,
         100 * sim_path_overhead(path), (double)sl_jitter_delay(path->jitter) / 1e6,

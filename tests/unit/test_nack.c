@@ -641,6 +641,47 @@ static void test_a_row_confirms_what_was_asked_for(void **state)
     sl_nack_destroy(nack);
 }
 
+/* A frame spread over a narrow link has no tail to ask for between its packets. */
+static void test_spread_frames_are_not_quiet(void **state)
+{
+    (void)state;
+    struct sl_nack *nack = make(true);
+    int64_t seqs[64], asked = 0, seq = 1;
+    sl_ns now = START;
+    for (int frame = 0; frame < 10; frame++)
+        for (int i = 0; i < 4; i++, now += 12 * SL_MS) {
+            if (sl_nack_due(nack) <= now)
+                asked += (int64_t)sl_nack_take(nack, now, RTT, seqs, SL_COUNT(seqs));
+            plain(nack, seq++, i == 3, now, SL_NACK_NEW);
+        }
+    assert_true(asked <= 8); /* at the beginning only, its head and its first gap */
+    plain(nack, seq++, false, now, SL_NACK_NEW);
+    assert_in_range(sl_nack_due(nack), now + 20 * SL_MS, now + 30 * SL_MS);
+    sl_nack_destroy(nack);
+}
+
+/* After a black-out only what may be of the frame that is coming is asked for. */
+static void test_a_long_silence_is_not_asked_for(void **state)
+{
+    (void)state;
+    struct sl_nack *nack = make(true);
+    plain(nack, 1, true, START, SL_NACK_NEW);
+    plain(nack, 101, false, START + PATIENCE + 2 * SL_MS, SL_NACK_NEW);
+    struct sl_nack_stats s;
+    sl_nack_stats(nack, &s);
+    assert_int_equal(s.given_up, 95);
+    assert_int_equal(s.missing, 4);
+    assert_int_equal(sl_nack_given_up(nack), 95); /* so that a key frame is asked for */
+    assert_balanced(nack);
+    sl_nack_destroy(nack);
+    nack = make(true);
+    plain(nack, 1, true, START, SL_NACK_NEW);
+    plain(nack, 101, false, START + PATIENCE - SL_MS, SL_NACK_NEW);
+    sl_nack_stats(nack, &s);
+    assert_int_equal(s.missing, 99);
+    sl_nack_destroy(nack);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -670,6 +711,8 @@ int main(void)
         cmocka_unit_test(test_rows_are_waited_for),
         cmocka_unit_test(test_without_rows_nothing_is_waited_for),
         cmocka_unit_test(test_a_row_says_what_was_sent),
+        cmocka_unit_test(test_spread_frames_are_not_quiet),
+        cmocka_unit_test(test_a_long_silence_is_not_asked_for),
         cmocka_unit_test(test_a_row_confirms_what_was_asked_for),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

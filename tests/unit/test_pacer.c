@@ -146,6 +146,24 @@ static void repair_goes_first_and_audio_never_waits(void **state)
     assert_int_equal(token.token, 1);
 }
 
+/* What a black-out left to be sent again does not hold up the picture that is. */
+static void resends_and_media_take_turns(void **state)
+{
+    (void)state;
+    struct sl_pacer_token token;
+    sl_pacer_init(&pacer, MBPS);
+    push(SL_PACER_RESEND, 20, 1000);
+    push_frame(5, false);
+    sl_ns now = T0;
+    for (int i = 0; i < 10; i++, now = sl_pacer_due(&pacer)) {
+        assert_true(sl_pacer_pop(&pacer, now, &token));
+        assert_int_equal(token.kind, i % 2 ? SL_PACER_MEDIA : SL_PACER_RESEND);
+    }
+    for (; sl_pacer_pop(&pacer, now, &token); now = sl_pacer_due(&pacer))
+        assert_int_equal(token.kind, SL_PACER_RESEND);
+    balances();
+}
+
 static void parity_is_spread_behind_its_frame(void **state)
 {
     (void)state;
@@ -228,6 +246,7 @@ int main(void)
         cmocka_unit_test(a_key_frame_takes_8_ms_where_that_is_slower_than_its_pace),
         cmocka_unit_test(a_key_frame_of_8_mbps_fits_a_small_queue),
         cmocka_unit_test(repair_goes_first_and_audio_never_waits),
+        cmocka_unit_test(resends_and_media_take_turns),
         cmocka_unit_test(parity_is_spread_behind_its_frame),
         cmocka_unit_test(counts_frames_held_and_clears_them),
         cmocka_unit_test(one_more_than_it_holds_is_refused),

@@ -171,6 +171,24 @@ static void a_stall_is_one_event(void **state)
     }
 }
 
+/* A link that chokes for a second: each frame later than the one before, then all is well. */
+static void a_choking_link_is_one_event(void **state)
+{
+    (void)state;
+    struct rig rig;
+    setup(&rig);
+    frames(&rig, 600, 0);
+    for (int i = 0; i < 30; i++)
+        feed(&rig, (i + 1) * 15 * SL_MS, BYTES, false, 0);
+    frames(&rig, 60, 0);
+    assert_true(rig.playout.delay <= 100 * SL_MS); /* what it began with */
+    /* One that stays is how the link is. */
+    frames(&rig, 30, 300 * SL_MS);
+    assert_true(rig.playout.delay <= 120 * SL_MS);
+    frames(&rig, 60, 300 * SL_MS);
+    assert_int_equal(rig.playout.delay, 300 * SL_MS - HALF);
+}
+
 static void stalls_in_a_row_are_a_habit(void **state)
 {
     (void)state;
@@ -273,6 +291,7 @@ int main(void)
         cmocka_unit_test(a_few_late_ones_of_a_second_raise_it_step_by_step),
         cmocka_unit_test(it_falls_slowly_and_to_nothing),
         cmocka_unit_test(a_stall_is_one_event),
+        cmocka_unit_test(a_choking_link_is_one_event),
         cmocka_unit_test(stalls_in_a_row_are_a_habit),
         cmocka_unit_test(what_is_later_than_can_be_waited_for_does_not_count),
         cmocka_unit_test(big_frames_are_waited_for),
