@@ -40,7 +40,7 @@ struct sl_camera {
 struct sl_hub {
     struct sl_hub_config config;
     struct sl_watch udp_watch, wake_watch;
-    struct sl_timer tell_timer;
+    struct sl_timer tell_timer, repairs_timer;
     struct sl_peers peers;
     struct sl_peer *touched;
     struct sl_camera *cameras, *fed;
@@ -208,6 +208,7 @@ static void peer_connected(struct sl_peer *peer, sl_ns now)
     if (sl_addr_is_set(&stats.path.remote))
         peer->from = stats.path.remote;
     peer->connected = true;
+    peer->repairs = (struct sl_repair_log){.began = now, .looked = now};
     peer->hub->stats.connecting--;
     const int ms = (int)((now - peer->created) / SL_MS);
     if (peer->publisher) {
@@ -222,6 +223,40 @@ static void peer_connected(struct sl_peer *peer, sl_ns now)
         sl_relay_connected(camera->relay, &peer->feed, now);
     }
     arm(&camera->timer, camera_due(camera));
+}
+
+static void say(const struct sl_repair_line *line)
+{
+    sl_log(line->level, "%s", line->text);
+}
+
+/* What was lost on the way from each camera lately. */
+static void look_at_repairs(void *ctx, sl_ns now)
+{
+    struct sl_hub *hub = ctx;
+    for (struct sl_peer *peer = hub->peers.first; peer; peer = peer->next) {
+        struct sl_session_stats stats;
+        struct sl_repair_line line;
+        if (!peer->publisher || !peer->connected || peer->doomed)
+            continue;
+        sl_session_stats(peer->session, &stats);
+        if (sl_repair_log_look(&peer->repairs, peer->camera->name, &stats, now, &line))
+            say(&line);
+    }
+    arm(&hub->repairs_timer, now + SL_REPAIR_LOG_EVERY);
+}
+
+static void say_repairs_at_end(const struct sl_peer *peer, sl_ns now)
+{
+    struct sl_session_stats stats;
+    struct sl_repair_line line;
+    sl_session_stats(peer->session, &stats);
+    if (peer->publisher)
+        sl_repair_log_end(&peer->repairs, peer->camera->name, &stats, now, &line);
+    else
+        sl_repair_log_viewer_end(&peer->repairs, peer->camera->name, peer->token.subject, &stats,
+                                 now, &line);
+    say(&line);
 }
 
 /* It is over: found by nothing any more, destroyed at the end of this turn. */
@@ -253,6 +288,8 @@ static void peer_over(struct sl_peer *peer, const char *why, sl_ns now)
     else if (!peer->publisher)
         sl_info("camera %s: viewer %s at %s left: %s", camera->name, peer->token.subject, from,
                 why);
+    if (peer->connected)
+        say_repairs_at_end(peer, now);
 }
 
 static void peer_state(void *ctx, enum sl_session_state state, const char *reason)
@@ -678,6 +715,7 @@ int sl_hub_create(struct sl_hub **ret, const struct sl_hub_config *config)
                                               .per_sec = config->limits.stun_per_sec,
                                               .hosts = STUN_HOSTS};
     sl_timer_init(&hub->tell_timer, config->loop, tell_again, hub);
+    sl_timer_init(&hub->repairs_timer, config->loop, look_at_repairs, hub);
     int err = sl_peers_init(&hub->peers, config->limits.sessions);
     if (err == 0)
         err = sl_limiter_create(&hub->stun_limiter, &limiter);
@@ -689,6 +727,8 @@ int sl_hub_create(struct sl_hub **ret, const struct sl_hub_config *config)
                             wake_ready, hub);
     if (err == 0)
         err = sl_loop_add_flush(config->loop, flush, hub);
+    if (err == 0)
+        err = sl_timer_set(&hub->repairs_timer, sl_loop_now(config->loop) + SL_REPAIR_LOG_EVERY);
     if (err != 0) {
         sl_hub_destroy(hub);
         return err;
@@ -716,6 +756,7 @@ void sl_hub_destroy(struct sl_hub *hub)
     sl_loop_unwatch(&hub->wake_watch);
     sl_loop_unwatch(&hub->udp_watch);
     sl_timer_clear(&hub->tell_timer);
+    sl_timer_clear(&hub->repairs_timer);
     sl_limiter_destroy(hub->stun_limiter);
     sl_peers_fini(&hub->peers);
     free(hub);

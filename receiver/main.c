@@ -218,6 +218,8 @@ int main(int argc, char **argv)
     int status = sl_receiver_options_parse(&receiver.options, argc, argv, stdout, stderr);
     if (status >= 0)
         return status;
+    if (receiver.options.verbose)
+        sl_log_init("sightline-receiver", SL_LOG_DEBUG);
     if (receiver.options.command != SL_COMMAND_RUN)
         return sl_admin_run(&receiver.options, stdout, stderr);
     status = run(&receiver);

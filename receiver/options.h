@@ -23,6 +23,7 @@ enum sl_command {
 
 struct sl_receiver_options {
     const char *trace; /* file, or NULL */
+    bool verbose;
     const char *data;
     struct sl_addr listen;
     struct sl_addr media; /* unset: the same as listen */

@@ -8,6 +8,7 @@
 #include "net/loop.h"
 #include "receiver/exchange.h"
 #include "receiver/relay.h"
+#include "receiver/repair_log.h"
 #include "receiver/table.h"
 #include "session/session.h"
 
@@ -36,6 +37,7 @@ struct sl_peer {
     bool sound;
     struct sl_addr from; /* who asked for it; then where its media comes from */
     sl_ns created;
+    struct sl_repair_log repairs;
 
     bool connected;
     bool doomed; /* over; to be destroyed at the end of this turn */

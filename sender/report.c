@@ -74,6 +74,19 @@ static void print_rate(FILE *out, const struct sl_session_stats *session,
             ms(session->rate.pacing_delay));
 }
 
+/* What it cost to repair, and what became of it at the receiver, by its last report. */
+static void print_repairs(FILE *out, const struct sl_session_stats *session)
+{
+    const struct sl_session_media_stats *video = &session->media[SL_VIDEO];
+    const struct sl_repair_report *remote = &session->remote;
+    fprintf(out,
+            " media_bytes=%llu fec_bytes=%llu resent_bytes=%llu lost=%u frames_by_fec=%u "
+            "frames_by_resend=%u frames_late=%u frames_lost=%u",
+            (unsigned long long)video->sent_bytes, (unsigned long long)video->fec_bytes,
+            (unsigned long long)video->resent_bytes, remote->packets_lost, remote->by_fec,
+            remote->by_resend, remote->late, remote->lost);
+}
+
 void sl_report_figures(struct sl_report *report, const struct sl_uplink_stats *uplink,
                        const struct sl_pipeline_stats *pipeline, sl_ns now)
 {
@@ -99,7 +112,9 @@ void sl_report_figures(struct sl_report *report, const struct sl_uplink_stats *u
             (unsigned long long)uplink->audio_packets, (unsigned long long)uplink->endpoint.losses,
             (unsigned long long)uplink->bytes);
     print_rate(report->out, session, &last->endpoint.session);
-    fprintf(report->out, " skipped=%llu\n", (unsigned long long)pipeline->skipped_rate);
+    fprintf(report->out, " skipped=%llu", (unsigned long long)pipeline->skipped_rate);
+    print_repairs(report->out, session);
+    fprintf(report->out, "\n");
     fflush(report->out);
     report->uplink = *uplink;
     report->stats_at = now;

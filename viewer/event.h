@@ -18,9 +18,11 @@ struct sl_lane;
 
 /* Written by the net thread, read by the main thread. */
 struct sl_feed_gauges {
-    _Atomic uint64_t lost;     /* packets that never came   */
-    _Atomic uint64_t repaired; /* packets that came by RTX  */
-    _Atomic uint64_t breaks;   /* of the reference chain    */
+    /* What became of its packets, over all sessions: the members of struct sl_repairs. */
+    _Atomic uint64_t expected, by_fec, by_resend, late, given_up;
+    _Atomic uint64_t bytes, media_bytes, repair_bytes;
+    _Atomic sl_ns measured;  /* as of when those are; 0: never yet */
+    _Atomic uint64_t breaks; /* of the reference chain */
     _Atomic sl_ns rtt;
     _Atomic sl_ns delay; /* frames are held back so long after the fastest transit */
     _Atomic sl_ns asked; /* when the running session was asked for */

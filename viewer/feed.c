@@ -8,6 +8,7 @@
 #include "base/trace.h"
 #include "jitter/audio.h"
 #include "jitter/jitter.h"
+#include "session/repairs.h"
 #include "viewer/decode.h"
 #include "viewer/lane.h"
 #include "viewer/sound.h"
@@ -22,11 +23,6 @@
 #define HELD_MAX 128 /* a power of two; two seconds at 60/s: latency is 1 s at most */
 #define HELD_AUTO 64 /* one second at 60/s: twice SL_PLAYOUT_MAX */
 
-/* A counter of the session's, over all sessions. */
-struct total {
-    uint64_t before, last;
-};
-
 struct sl_feed {
     struct sl_feed_config config;
     struct sl_endpoint *endpoint;
@@ -39,7 +35,7 @@ struct sl_feed {
     bool up;
     bool broken;     /* a key frame has been asked for and has not come out yet */
     sl_ns broken_at; /* when it was asked for last */
-    struct total lost, repaired;
+    struct sl_repairs_total repairs;
 
     /* Units that wait in the lane for their time: when each may go. */
     sl_ns held[HELD_MAX];
@@ -275,25 +271,28 @@ void sl_feed_attend(struct sl_feed *feed, sl_ns now)
         sl_endpoint_request_keyframe(feed->endpoint, now);
 }
 
-static uint64_t add_up(struct total *total, uint64_t value)
+static void put(_Atomic uint64_t *gauge, uint64_t value)
 {
-    if (value < total->last) /* a new session */
-        total->before += total->last;
-    total->last = value;
-    return total->before + value;
+    atomic_store_explicit(gauge, value, memory_order_relaxed);
 }
 
 void sl_feed_measure(struct sl_feed *feed)
 {
     struct sl_endpoint_stats stats;
     sl_endpoint_stats(feed->endpoint, &stats);
-    const struct sl_session_media_stats *video = &stats.session.media[SL_VIDEO];
+    const struct sl_repairs session = sl_repairs_of(&stats.session.media[SL_VIDEO]);
+    const struct sl_repairs all = sl_repairs_sum(&feed->repairs, &session, stats.lives);
     struct sl_feed_gauges *gauges = feed->config.gauges;
-    atomic_store_explicit(&gauges->lost, add_up(&feed->lost, video->given_up),
-                          memory_order_relaxed);
-    atomic_store_explicit(&gauges->repaired, add_up(&feed->repaired, video->repaired),
-                          memory_order_relaxed);
+    put(&gauges->expected, all.expected);
+    put(&gauges->by_fec, all.by_fec);
+    put(&gauges->by_resend, all.by_resend);
+    put(&gauges->late, all.late);
+    put(&gauges->given_up, all.given_up);
+    put(&gauges->bytes, all.bytes);
+    put(&gauges->media_bytes, all.media_bytes);
+    put(&gauges->repair_bytes, all.repair_bytes);
     atomic_store_explicit(&gauges->rtt, stats.session.rtt, memory_order_relaxed);
+    atomic_store_explicit(&gauges->measured, sl_loop_now(feed->config.loop), memory_order_relaxed);
 }
 
 /* ---- whole ---- */

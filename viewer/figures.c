@@ -2,6 +2,7 @@
 #include "viewer/figures.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 void sl_figures_clear(struct sl_figures *figures)
 {
@@ -47,4 +48,23 @@ sl_ns sl_figures_median(struct sl_figures *figures)
         return figures->largest;
     qsort(figures->age, (size_t)figures->held, sizeof(figures->age[0]), compare);
     return figures->age[figures->held / 2];
+}
+
+double sl_reading_kbps(const struct sl_reading *now, const struct sl_reading *then)
+{
+    const struct sl_repairs grown = sl_repairs_since(&now->repairs, &then->repairs);
+    const double seconds = (double)(now->at - then->at) / (double)SL_SEC;
+    return seconds > 0 ? 8e-3 * (double)grown.bytes / seconds : 0;
+}
+
+bool sl_recent_add(struct sl_recent *recent, const struct sl_reading *reading)
+{
+    int old = recent->count == SL_RECENT_READINGS;
+    while (old < recent->count && reading->at - recent->reading[old].at > SL_RECENT_SPAN)
+        old++;
+    recent->count -= old;
+    memmove(recent->reading, recent->reading + old,
+            (size_t)recent->count * sizeof(recent->reading[0]));
+    recent->reading[recent->count++] = *reading;
+    return recent->count > 1;
 }

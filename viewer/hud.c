@@ -14,6 +14,7 @@
 #define SELECT 0x3fa7ffu /* the selected tile's frame */
 #define UNDER_TEXT 96    /* of 256: what is left of the picture under a label */
 #define LINE_MAX_CHARS 256
+#define NET_LINES 8 /* a tile that is lower leaves out what its network does */
 
 static const char *const font_paths[] = {
     "/usr/share/fonts/truetype/dejavu/DejaVuSans.ttf", /* Debian, Ubuntu: fonts-dejavu-core */
@@ -37,7 +38,7 @@ struct text {
 };
 
 struct sl_hud_label {
-    struct text name, age, delay, loss, state, reason;
+    struct text name, place, age, delay, loss, net, net_brief, state, reason;
     struct sl_hud_content drawn; /* without its texts */
     bool ever;
 };
@@ -81,8 +82,10 @@ void sl_hud_label_destroy(struct sl_hud_label *label)
 {
     if (!label)
         return;
-    struct text *const texts[] = {&label->name, &label->age,   &label->delay,
-                                  &label->loss, &label->state, &label->reason};
+    struct text *const texts[] = {
+        &label->name, &label->place,     &label->age,   &label->delay,  &label->loss,
+        &label->net,  &label->net_brief, &label->state, &label->reason,
+    };
     for (size_t i = 0; i < SL_COUNT(texts); i++)
         free(texts[i]->bitmap.alpha);
     free(label);
@@ -151,28 +154,64 @@ static sl_ns delay_shown(const struct sl_hud_content *content)
     return content->view.state == SL_TILE_LIVE ? content->delay : 0;
 }
 
+/* Above the name, in its whole form or else in its brief one, as far as there is room. */
+static void draw_net(struct sl_hud *hud, struct sl_hud_label *label, const struct sl_canvas *cell,
+                     const struct sl_hud_content *content, int size)
+{
+    const int small = within(size * 5 / 6, 10, 15), gap = size / 3;
+    const int y = cell->height - gap - size * 3;
+    const uint32_t colour = content->net_harm ? ALARM : SOFT;
+    if (content->view.state != SL_TILE_LIVE || !content->net || !*content->net ||
+        cell->height < NET_LINES * size)
+        return;
+    render(hud, &label->net, content->net, small);
+    if (boxed(&label->net) + 2 * gap <= cell->width) {
+        put(cell, &label->net, gap, y, colour);
+        return;
+    }
+    render(hud, &label->net_brief, content->net_brief, small);
+    if (boxed(&label->net_brief) + 2 * gap <= cell->width)
+        put(cell, &label->net_brief, gap, y, colour);
+}
+
+/* From the right: the age, the mark of loss, then what has room beside the name. */
+static void draw_details(struct sl_hud *hud, struct sl_hud_label *label,
+                         const struct sl_canvas *cell, const struct sl_hud_content *content,
+                         int size, int line)
+{
+    const int gap = size / 3;
+    char text[SL_HUD_TEXT], place[LINE_MAX_CHARS] = "";
+    if (*content->location)
+        snprintf(place, sizeof(place), "\u00b7 %s", content->location);
+    render(hud, &label->age, sl_hud_age_text(content->view.age, text), size);
+    render(hud, &label->delay, sl_hud_delay_text(delay_shown(content), text), size);
+    render(hud, &label->loss, content->view.loss ? "LOSS" : "", size);
+    render(hud, &label->place, place, size);
+    const int left = gap + boxed(&label->name);
+    int right = cell->width - gap;
+    right -= put(cell, &label->age, right - boxed(&label->age), line, SOFT);
+    if (label->loss.bitmap.width)
+        right -= gap + put(cell, &label->loss, right - gap - boxed(&label->loss), line, ALARM);
+    if (label->delay.bitmap.width && right - gap - boxed(&label->delay) >= left)
+        right -= gap + put(cell, &label->delay, right - gap - boxed(&label->delay), line, SOFT);
+    if (left + boxed(&label->place) <= right)
+        put(cell, &label->place, left, line, WHITE);
+}
+
 static void draw_labels(struct sl_hud *hud, struct sl_hud_label *label,
                         const struct sl_canvas *cell, const struct sl_hud_content *content)
 {
     const int size = within(cell->height / 24, 11, 18), gap = size / 3;
-    char words[LINE_MAX_CHARS], text[SL_HUD_TEXT];
-    const bool place = hud->level == SL_HUD_FULL && *content->location;
-    snprintf(words, sizeof(words), "%s%s%s%s", content->sound ? "\u266a " : "", content->name,
-             place ? " \u00b7 " : "", place ? content->location : "");
+    char words[LINE_MAX_CHARS];
+    snprintf(words, sizeof(words), "%s%s", content->sound ? "\u266a " : "", content->name);
     render(hud, &label->name, words, size);
     /* At the bottom: cameras burn their clocks and names in at the top. */
     const int line = cell->height - gap - size * 3 / 2;
     put(cell, &label->name, gap, line, WHITE);
     if (hud->level < SL_HUD_FULL)
         return;
-    render(hud, &label->age, sl_hud_age_text(content->view.age, text), size);
-    render(hud, &label->delay, sl_hud_delay_text(delay_shown(content), text), size);
-    render(hud, &label->loss, content->view.loss ? "LOSS" : "", size);
-    int right = cell->width - gap;
-    right -= put(cell, &label->age, right - boxed(&label->age), line, SOFT);
-    if (label->delay.bitmap.width)
-        right -= gap + put(cell, &label->delay, right - gap - boxed(&label->delay), line, SOFT);
-    put(cell, &label->loss, right - gap - boxed(&label->loss), line, ALARM);
+    draw_details(hud, label, cell, content, size, line);
+    draw_net(hud, label, cell, content, size);
 }
 
 static void draw_state(struct sl_hud *hud, struct sl_hud_label *label, const struct sl_canvas *cell,
@@ -205,6 +244,7 @@ void sl_hud_draw(struct sl_hud *hud, struct sl_hud_label *label, const struct sl
         sl_canvas_outline(canvas, cell, 2, SELECT);
     label->drawn = *content;
     label->drawn.name = label->drawn.location = label->drawn.reason = NULL;
+    label->drawn.net = label->drawn.net_brief = NULL;
     label->ever = true;
 }
 

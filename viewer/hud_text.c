@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
+#include <stdarg.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "viewer/hud.h"
 
@@ -24,6 +26,65 @@ const char *sl_hud_delay_text(sl_ns delay, char out[SL_HUD_TEXT])
     if (delay < SL_MS / 2)
         return out;
     snprintf(out, SL_HUD_TEXT, "delay %lld ms", (long long)((delay + SL_MS / 2) / SL_MS));
+    return out;
+}
+
+/* Appends a part, after a dot if it is not the first. */
+static SL_PRINTF(2, 3) void add(char out[SL_HUD_TEXT], const char *format, ...)
+{
+    size_t len = strlen(out);
+    va_list args;
+    if (len)
+        len += (size_t)snprintf(out + len, SL_HUD_TEXT - len, " \u00b7 ");
+    if (len >= SL_HUD_TEXT)
+        return;
+    va_start(args, format);
+    vsnprintf(out + len, SL_HUD_TEXT - len, format, args);
+    va_end(args);
+}
+
+static void add_count(char out[SL_HUD_TEXT], const char *what, uint64_t count)
+{
+    if (count)
+        add(out, "%s %llu", what, (unsigned long long)count);
+}
+
+static void add_loss(char out[SL_HUD_TEXT], double percent)
+{
+    if (percent < 0.1)
+        add(out, "loss < 0.1 %%");
+    else
+        add(out, "loss %.1f %%", percent);
+}
+
+static void add_rtt(char out[SL_HUD_TEXT], sl_ns rtt)
+{
+    if (rtt > 0 && rtt < SL_MS)
+        add(out, "rtt < 1 ms");
+    else if (rtt > 0)
+        add(out, "rtt %lld ms", (long long)((rtt + SL_MS / 2) / SL_MS));
+}
+
+const char *sl_hud_net_text(const struct sl_hud_net *net, bool brief, char out[SL_HUD_TEXT])
+{
+    const bool lossy = net->loss_percent > 0;
+    out[0] = '\0';
+    if (!lossy && net->rtt < SL_HUD_RTT_NOTABLE)
+        return out;
+    if (lossy) {
+        add_loss(out, net->loss_percent);
+        if (brief)
+            return out;
+        add_count(out, "fec", net->by_fec);
+        add_count(out, "resent", net->by_resend);
+        add_count(out, "late", net->late);
+        add_count(out, "given up", net->given_up);
+    }
+    if (!brief && net->kbps >= 1000)
+        add(out, "%.1f Mb/s", net->kbps / 1000);
+    else if (!brief)
+        add(out, "%.0f kb/s", net->kbps);
+    add_rtt(out, net->rtt);
     return out;
 }
 

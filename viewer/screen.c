@@ -44,6 +44,12 @@ struct place {
     sl_ns asked;         /* when the session was asked for whose first picture has been seen */
     struct sl_figures figures;
     struct sl_lane_stats reported;
+    struct sl_reading reported_net;              /* as of the last line of figures */
+    double loss_percent, overhead_percent, kbps; /* of the period before that */
+    struct sl_recent recent;
+    sl_ns net_at; /* when the words about the network were chosen */
+    char net[SL_HUD_TEXT], net_brief[SL_HUD_TEXT];
+    bool net_harm;
 };
 
 struct sl_screen {
@@ -115,7 +121,7 @@ static bool comes_before(const struct place *a, const struct place *b)
     return a->order != b->order ? a->order < b->order : strcmp(a->name, b->name) < 0;
 }
 
-static void add_place(struct sl_screen *screen, const struct sl_event *event)
+static void add_place(struct sl_screen *screen, const struct sl_event *event, sl_ns now)
 {
     struct place *place = screen->wall.tiles < SL_FEEDS_MAX ? make_place(event) : NULL;
     if (!place) {
@@ -123,6 +129,7 @@ static void add_place(struct sl_screen *screen, const struct sl_event *event)
         screen->config.release(screen->config.ctx, event->feed);
         return;
     }
+    place->reported_net.at = now;
     int at = screen->wall.tiles++;
     for (; at > 0 && comes_before(place, screen->places[at - 1]); at--)
         screen->places[at] = screen->places[at - 1];
@@ -155,7 +162,7 @@ static void remove_place(struct sl_screen *screen, int at)
 void sl_screen_event(struct sl_screen *screen, const struct sl_event *event, sl_ns now)
 {
     if (event->kind == SL_EVENT_ADDED) {
-        add_place(screen, event);
+        add_place(screen, event, now);
         return;
     }
     if (event->kind == SL_EVENT_RECEIVER) {
@@ -221,9 +228,57 @@ static void lay_out(struct sl_screen *screen, const struct sl_canvas *canvas)
     listen_to_selected(screen);
 }
 
+static uint64_t get(const _Atomic uint64_t *gauge)
+{
+    return atomic_load_explicit(gauge, memory_order_relaxed);
+}
+
+static struct sl_reading read_gauges(const struct sl_feed_gauges *gauges)
+{
+    return (struct sl_reading){
+        .at = atomic_load_explicit(&gauges->measured, memory_order_relaxed),
+        .repairs = {.expected = get(&gauges->expected),
+                    .by_fec = get(&gauges->by_fec),
+                    .by_resend = get(&gauges->by_resend),
+                    .late = get(&gauges->late),
+                    .given_up = get(&gauges->given_up),
+                    .bytes = get(&gauges->bytes),
+                    .media_bytes = get(&gauges->media_bytes),
+                    .repair_bytes = get(&gauges->repair_bytes)},
+    };
+}
+
+/* What is to be said of the network, chosen anew once a second: so long it is rendered once. */
+static void look_at_net(struct place *place, sl_ns now)
+{
+    if (now - place->net_at < SL_SEC)
+        return;
+    place->net_at = now;
+    const struct sl_reading reading = read_gauges(place->gauges);
+    const bool comparable = sl_recent_add(&place->recent, &reading);
+    const struct sl_reading *then = &place->recent.reading[0];
+    const struct sl_repairs of = sl_repairs_since(&reading.repairs, &then->repairs);
+    const struct sl_hud_net net = {
+        .loss_percent = sl_repairs_loss_percent(&of),
+        .by_fec = of.by_fec,
+        .by_resend = of.by_resend,
+        .late = of.late,
+        .given_up = of.given_up,
+        .kbps = sl_reading_kbps(&reading, then),
+        .rtt = atomic_load_explicit(&place->gauges->rtt, memory_order_relaxed),
+    };
+    place->net[0] = place->net_brief[0] = '\0';
+    place->net_harm = of.late + of.given_up > 0;
+    if (!comparable)
+        return;
+    (void)sl_hud_net_text(&net, false, place->net);
+    (void)sl_hud_net_text(&net, true, place->net_brief);
+}
+
 static struct sl_hud_content content_of(const struct sl_screen *screen, int at, sl_ns now)
 {
-    const struct place *place = screen->places[at];
+    struct place *place = screen->places[at];
+    look_at_net(place, now);
     return (struct sl_hud_content){
         .name = place->name,
         .location = place->location,
@@ -232,6 +287,9 @@ static struct sl_hud_content content_of(const struct sl_screen *screen, int at, 
         .selected = at == screen->wall.selected && screen->wall.tiles > 1 && !screen->wall.enlarged,
         .sound = place->feed == screen->listening,
         .delay = atomic_load_explicit(&place->gauges->delay, memory_order_relaxed),
+        .net = place->net,
+        .net_brief = place->net_brief,
+        .net_harm = place->net_harm,
     };
 }
 
@@ -541,6 +599,29 @@ int sl_screen_input_fd(const struct sl_screen *screen)
 
 /* ---- reports ---- */
 
+/* Counts since the start; shares and rates of the time since the last line, as far as the net
+ * thread has measured anew since. */
+static void report_net(struct place *place, FILE *out)
+{
+    const struct sl_reading reading = read_gauges(place->gauges);
+    const struct sl_repairs *all = &reading.repairs;
+    if (reading.at > place->reported_net.at) {
+        const struct sl_repairs of = sl_repairs_since(all, &place->reported_net.repairs);
+        place->loss_percent = sl_repairs_loss_percent(&of);
+        place->overhead_percent = sl_repairs_overhead_percent(&of);
+        place->kbps = sl_reading_kbps(&reading, &place->reported_net);
+        place->reported_net = reading;
+    }
+    fprintf(out,
+            " delay_ms=%.0f loss_pct=%.2f lost=%llu by_fec=%llu by_resend=%llu late=%llu "
+            "given_up=%llu kbps=%.0f rtt_ms=%.1f overhead_pct=%.1f\n",
+            ms(atomic_load(&place->gauges->delay)), place->loss_percent,
+            (unsigned long long)sl_repairs_lost(all), (unsigned long long)all->by_fec,
+            (unsigned long long)all->by_resend, (unsigned long long)all->late,
+            (unsigned long long)all->given_up, place->kbps, ms(atomic_load(&place->gauges->rtt)),
+            place->overhead_percent);
+}
+
 static void report_place(const struct sl_screen *screen, struct place *place, FILE *out, sl_ns now)
 {
     static const char *const states[] = {"connecting", "live", "stale", "reconnecting"};
@@ -557,14 +638,14 @@ static void report_place(const struct sl_screen *screen, struct place *place, FI
         fprintf(out, " age - max -");
     else
         fprintf(out, " age %.1f ms max %.1f ms", ms(median), ms(place->figures.largest));
-    fprintf(
-        out,
-        " lost %llu repaired %llu rtt %.1f ms late %llu dropped %llu eased %llu delay %.0f ms\n",
-        (unsigned long long)atomic_load(&gauges->lost),
-        (unsigned long long)atomic_load(&gauges->repaired), ms(atomic_load(&gauges->rtt)),
-        (unsigned long long)stats.late,
-        (unsigned long long)(stats.full + stats.overload + stats.damaged),
-        (unsigned long long)stats.eased, ms(atomic_load(&gauges->delay)));
+    fprintf(out,
+            " lost %llu repaired %llu rtt %.1f ms late %llu dropped %llu eased %llu delay %.0f ms",
+            (unsigned long long)atomic_load(&gauges->given_up),
+            (unsigned long long)(atomic_load(&gauges->by_fec) + atomic_load(&gauges->by_resend)),
+            ms(atomic_load(&gauges->rtt)), (unsigned long long)stats.late,
+            (unsigned long long)(stats.full + stats.overload + stats.damaged),
+            (unsigned long long)stats.eased, ms(atomic_load(&gauges->delay)));
+    report_net(place, out);
     place->reported = stats;
     sl_figures_clear(&place->figures);
 }

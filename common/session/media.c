@@ -128,6 +128,13 @@ static void on_restored(void *user, int64_t seq, const uint8_t *data, size_t len
         hand_on(session, SL_VIDEO, &packet, true, session->now);
 }
 
+static void count_datagram(struct sl_session *session, enum sl_media_kind kind, bool rtx,
+                           size_t bytes)
+{
+    session->counts[kind].resent += rtx;
+    *(rtx ? &session->counts[kind].resent_bytes : &session->counts[kind].sent_bytes) += bytes;
+}
+
 /* What an authenticated packet of `source` holds. False: nothing that makes sense. */
 static bool take_packet(struct sl_session *session, const struct sl_source *source,
                         const uint8_t *data, size_t len, size_t sealed, sl_ns now)
@@ -142,6 +149,7 @@ static bool take_packet(struct sl_session *session, const struct sl_source *sour
         return true;
     }
     const bool rtx = source->role == SL_SOURCE_RTX;
+    count_datagram(session, source->kind, rtx, sealed);
     const enum sl_received received = sl_media_receive_packet(receive, &packet, rtx, now);
     if (received == SL_RECEIVED_BAD)
         return false;

@@ -242,6 +242,8 @@ void sl_session_stats(const struct sl_session *session, struct sl_session_stats 
     }
     if (session->send[SL_VIDEO])
         fill_rate(session, &stats.rate);
+    if (session->loss.has_report)
+        stats.remote = session->loss.report;
     stats.rtt = session->clock.rtt;
     stats.clock_known = sl_peer_clock_offset(&session->clock, &stats.clock_offset);
     const struct sl_path *path = sl_connect_path(session);

@@ -31,6 +31,7 @@
 #include "rate/controller.h"
 #include "rtp/history.h"
 #include "rtp/packet.h"
+#include "rtp/repair_report.h"
 #include "sdp/sdp.h"
 
 struct sl_session;
@@ -131,10 +132,10 @@ sl_ns sl_session_heard(const struct sl_session *session);
 
 struct sl_session_media_stats {
     uint64_t packets, bytes; /* first sends, or first arrivals */
-    uint64_t sent_bytes;     /* of first sends, as datagrams */
-    uint64_t resent;         /* answers to NACKs: copies, and rows minted for them */
-    uint64_t resent_bytes;   /* of those, as datagrams */
-    uint64_t nacks;          /* numbers asked for (by the peer, or by us) */
+    uint64_t sent_bytes;     /* of first sends, as datagrams; or of those that came */
+    uint64_t resent;       /* answers to NACKs: copies, and rows minted for them; or RTX received */
+    uint64_t resent_bytes; /* of those, as datagrams */
+    uint64_t nacks;        /* numbers asked for (by the peer, or by us) */
     uint64_t keyframe_requests;
     uint64_t fec_rows, fec_bytes; /* parity: sent unasked, as datagrams; or received, all of it */
     /* receiving: expected == received + repaired + missing + given_up (received: as first sent,
@@ -166,6 +167,8 @@ struct sl_session_rate_stats {
 struct sl_session_stats {
     struct sl_session_media_stats media[SL_MEDIA_KINDS];
     struct sl_session_rate_stats rate;
+    /* Sending video to one of our own programs: its last report; all 0 before the first. */
+    struct sl_repair_report remote;
     sl_ns rtt;          /* smoothed; 0 unknown */
     sl_ns clock_offset; /* remote NTP minus ours, at the lowest RTT */
     bool clock_known;

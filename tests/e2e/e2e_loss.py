@@ -30,12 +30,40 @@ def test_five_percent():
         print(f"        sent {fed:.2f}/s, decoded {decoded:.2f}/s, shown {sum(row[0] for row in rows) / len(rows):.2f}/s; "
               f"{viewer.out()[-1]}", flush=True)
         check(decoded >= fed * 29.5 / 30, f"decoded {decoded:.2f} of {fed:.2f} frames/s")
+        check_figures(sender, viewer)
+        check_log(site, sender)
         impair.stop()
         tally = "\n".join(impair.out())
         up = re.search(r"^up received (\d+) .* lost (\d+) ", tally, re.M)
         check(up and int(up[2]) > 0, f"nothing was lost, so nothing was tested: {tally}")
         again = lost_of(int(up[1]), "loss=5", "seed=7")
         check(again == int(up[2]), f"the same seed lost {up[2]} of {up[1]} packets, then {again}")
+
+
+def figures(line):
+    return {key: float(value) for key, value in re.findall(r" ([a-z_]+)=(-?[0-9.]+)", line)}
+
+
+def check_figures(sender, viewer):
+    """What the uplink lost and repaired is the sender's to tell; the viewer tells of its own way, which is clean."""
+    last = figures(sender.out()[-1])
+    check(last["lost"] > 0 and last["fec_bytes"] + last["resent_bytes"] > 0, f"the sender tells of no repair: {last}")
+    check(last["media_bytes"] > last["bytes"], f"the sender's bytes are less than what is in them: {last}")
+    rows = [figures(line) for line in viewer.out() if line.startswith("stats yard live")]
+    for row in rows:
+        check(row["lost"] == row["by_fec"] + row["by_resend"] + row["given_up"], f"the viewer's sum is wrong: {row}")
+    check(rows[-1]["kbps"] > 0 and rows[-1]["rtt_ms"] > 0, f"the viewer's figures are not there: {rows[-1]}")
+
+
+def check_log(site, sender):
+    """The receiver tells by itself of each 10 s, and at the end of all."""
+    found = site.receiver.wait_line(r" repairs yard (?=lost=(\d+) by_fec=(\d+) by_resend=(\d+) ).* given_up=(\d+) .* over_s=\d+$",
+                                    timeout=15, tag="err")
+    lost, by_fec, by_resend, given_up = (int(found[i]) for i in range(1, 5))
+    check(lost > 0 and lost == by_fec + by_resend + given_up, f"the receiver's sum is wrong: {found[0]}")
+    sender.stop()
+    ended = site.receiver.wait_line(r" repairs yard lost=(\d+) .* ended$", tag="err")
+    check(int(ended[1]) >= lost, f"in all less than in 10 s: {ended[0]}")
 
 
 def lost_of(count, *words):

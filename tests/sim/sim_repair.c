@@ -3,6 +3,7 @@
  * Repair over the links that promises are made for: a camera of 720p30 at 2 Mb/s, two sessions, and
  * what of its frames is whole in time. All by seed, in virtual time.
  */
+#include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -14,6 +15,7 @@
 #include <cmocka.h>
 
 #include "base/bytes.h"
+#include "session/repairs.h"
 #include "tests/support/simcamera.h"
 
 #define FRAMES_MAX 20000
@@ -215,11 +217,26 @@ static void clean(void **state)
     assert_true(result.decoded >= 29.9);
 }
 
+/* Both ends count the same repairs: what came is what was sent without the loss, and the last
+ * report lags behind what was lost by little. */
+static void assert_both_know(const struct result *result, double loss)
+{
+    const struct sl_session_media_stats *sent = &result->from.media[SL_VIDEO];
+    const struct sl_repairs came = sl_repairs_of(&result->to.media[SL_VIDEO]);
+    const double bytes = (double)(sent->sent_bytes + sent->fec_bytes + sent->resent_bytes);
+    const double share = (double)(came.media_bytes + came.repair_bytes) / bytes;
+    const double told = (double)result->from.remote.packets_lost / (double)sl_repairs_lost(&came);
+    assert_true(share > 1 - 1.1 * loss && share < 1 - 0.9 * loss);
+    assert_true(told > 0.99 && told <= 1);
+    assert_true(fabs(sl_repairs_loss_percent(&came) / 100 - loss) < 0.1 * loss);
+}
+
 static void five_percent(void **state)
 {
     (void)state;
     const struct scene scene = scene_of("5 %", 0.05);
     const struct result result = play(&scene);
+    assert_both_know(&result, 0.05);
     assert_true(result.residual <= 0.001);
     assert_true(result.overhead <= 0.30);
     assert_true(result.decoded >= 29.9);

@@ -37,6 +37,36 @@ static void test_delays(void **state)
     assert_string_equal(sl_hud_delay_text(500 * SL_MS, out), "delay 500 ms");
 }
 
+static void test_networks(void **state)
+{
+    (void)state;
+    const struct {
+        struct sl_hud_net net;
+        const char *whole, *brief;
+    } expected[] = {
+        {{.kbps = 2000, .rtt = 20 * SL_MS}, "", ""},
+        {{.kbps = 2000, .rtt = 99 * SL_MS}, "", ""},
+        {{.kbps = 640, .rtt = 204 * SL_MS}, "640 kb/s \u00b7 rtt 204 ms", "rtt 204 ms"},
+        {{.loss_percent = 4.84, .by_fec = 47, .by_resend = 3, .kbps = 2040, .rtt = 41 * SL_MS},
+         "loss 4.8 % \u00b7 fec 47 \u00b7 resent 3 \u00b7 2.0 Mb/s \u00b7 rtt 41 ms",
+         "loss 4.8 %"},
+        {{.loss_percent = 12, .by_resend = 9, .late = 2, .given_up = 1, .kbps = 999},
+         "loss 12.0 % \u00b7 resent 9 \u00b7 late 2 \u00b7 given up 1 \u00b7 999 kb/s",
+         "loss 12.0 %"},
+        {{.loss_percent = .04, .by_fec = 1, .rtt = 300 * SL_US},
+         "loss < 0.1 % \u00b7 fec 1 \u00b7 0 kb/s \u00b7 rtt < 1 ms",
+         "loss < 0.1 %"},
+    };
+    char out[SL_HUD_TEXT];
+    for (size_t i = 0; i < SL_COUNT(expected); i++) {
+        assert_string_equal(sl_hud_net_text(&expected[i].net, false, out), expected[i].whole);
+        assert_string_equal(sl_hud_net_text(&expected[i].net, true, out), expected[i].brief);
+    }
+    const struct sl_hud_net all = {100,        UINT64_MAX, UINT64_MAX,   UINT64_MAX,
+                                   UINT64_MAX, 1e12,       3600 * SL_SEC};
+    assert_true(strlen(sl_hud_net_text(&all, false, out)) < SL_HUD_TEXT);
+}
+
 static void test_states(void **state)
 {
     (void)state;
@@ -125,6 +155,74 @@ static void test_levels(void **state)
     assert_true(pixels[SL_HUD_FULL] > pixels[SL_HUD_NAMES] + 200);
 }
 
+/* The whole words, else the brief ones, else none: by what room the tile has. */
+static void test_the_network_is_told_where_there_is_room(void **state)
+{
+    (void)state;
+    struct sl_hud_content content = {
+        .name = "yard",
+        .location = "",
+        .reason = "",
+        .view = {.state = SL_TILE_LIVE, .has_picture = true, .age = 12 * SL_MS},
+    };
+    struct sl_hud_content told = content;
+    told.net = "loss 4.8 % \u00b7 fec 47 \u00b7 resent 3 \u00b7 2.0 Mb/s \u00b7 rtt 41 ms";
+    told.net_brief = "loss 4.8 %";
+    struct sl_hud_content brief = told, empty = told;
+    brief.net = told.net_brief;
+    empty.net = empty.net_brief = "";
+    const struct {
+        struct sl_rect cell;
+        bool whole, some;
+    } rooms[] = {
+        {{0, 0, 640, 360}, true, true},  {{320, 0, 320, 180}, true, true},
+        {{0, 0, 160, 90}, false, true},  {{0, 0, 60, 90}, false, false},
+        {{0, 0, 640, 80}, false, false},
+    };
+    struct board b;
+    board_open(&b, SL_HUD_FULL);
+    for (size_t i = 0; i < SL_COUNT(rooms); i++) {
+        const struct sl_rect room = rooms[i].cell;
+        const int without = drawn(&b, room, &content);
+        assert_int_equal(drawn(&b, room, &empty), without);
+        const int with = drawn(&b, room, &told), with_brief = drawn(&b, room, &brief);
+        assert_true((with > without + 200) == rooms[i].some);
+        assert_true((with > with_brief + 200) == rooms[i].whole);
+        struct sl_hud_content stale = told;
+        stale.view = (struct sl_tile_view){.state = SL_TILE_STALE, .has_picture = true};
+        struct sl_hud_content plain = stale;
+        plain.net = NULL;
+        assert_int_equal(drawn(&b, room, &stale), drawn(&b, room, &plain));
+    }
+    drawn(&b, cell, &content);
+    assert_false(sl_hud_changed(b.hud, b.label, &told)); /* waits for a picture */
+    board_close(&b);
+    board_open(&b, SL_HUD_NAMES);
+    assert_int_equal(drawn(&b, cell, &told), drawn(&b, cell, &content));
+    board_close(&b);
+}
+
+/* On a small tile the name and the age stay legible, whatever else there is to say. */
+static void test_what_has_no_room_is_left_out(void **state)
+{
+    (void)state;
+    const struct sl_rect small = {0, 0, 160, 90};
+    struct sl_hud_content content = {
+        .name = "yard",
+        .location = "",
+        .reason = "",
+        .view = {.state = SL_TILE_LIVE, .has_picture = true, .age = 112 * SL_MS},
+    };
+    struct board b;
+    board_open(&b, SL_HUD_FULL);
+    const int bare = drawn(&b, small, &content);
+    content.location = "behind the house";
+    content.delay = 145 * SL_MS;
+    assert_int_equal(drawn(&b, small, &content), bare);
+    assert_true(drawn(&b, (struct sl_rect){0, 0, 640, 360}, &content) > 2 * bare);
+    board_close(&b);
+}
+
 static void test_nothing_leaves_its_tile(void **state)
 {
     (void)state;
@@ -140,10 +238,15 @@ static void test_nothing_leaves_its_tile(void **state)
         .view = {.state = SL_TILE_RECONNECTING, .loss = true, .age = SL_NEVER},
         .selected = true,
         .sound = true,
+        .delay = 145 * SL_MS,
+        .net = name,
+        .net_brief = name,
     };
+    struct sl_hud_content live = content;
+    live.view.state = SL_TILE_LIVE;
     const struct sl_rect cells[] = {cell, {0, 0, 60, 40}, {10, 10, 8, 8}, {600, 300, 40, 60}};
     for (size_t i = 0; i < SL_COUNT(cells); i++)
-        assert_true(drawn(&b, cells[i], &content) > 0);
+        assert_true(drawn(&b, cells[i], &content) > 0 && drawn(&b, cells[i], &live) > 0);
     board_close(&b);
 }
 
@@ -194,8 +297,11 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_ages),
         cmocka_unit_test(test_delays),
+        cmocka_unit_test(test_networks),
         cmocka_unit_test(test_states),
         cmocka_unit_test(test_levels),
+        cmocka_unit_test(test_the_network_is_told_where_there_is_room),
+        cmocka_unit_test(test_what_has_no_room_is_left_out),
         cmocka_unit_test(test_nothing_leaves_its_tile),
         cmocka_unit_test(test_changes_are_noticed),
     };

@@ -281,10 +281,76 @@ static void test_a_picture_is_presented_once_and_aged(void **state)
     now += 100 * SL_MS; /* nothing new since */
     assert_non_null(strstr(report(f), " shown 0.0/s decoded 0.0/s age - max - "));
     now += 100 * SL_MS;
-    assert_non_null(strstr(report(f), " delay 0 ms\n"));
+    assert_non_null(strstr(report(f), " delay 0 ms delay_ms=0 "));
     atomic_store(&f->gauges[0].delay, 45 * SL_MS);
     now += 100 * SL_MS;
-    assert_non_null(strstr(report(f), " delay 45 ms\n"));
+    assert_non_null(strstr(report(f), " delay 45 ms delay_ms=45 "));
+}
+
+static void measure(struct fixture *f, uint64_t expected, uint64_t by_fec, uint64_t given_up,
+                    uint64_t bytes)
+{
+    struct sl_feed_gauges *gauges = &f->gauges[0];
+    atomic_store(&gauges->expected, expected);
+    atomic_store(&gauges->by_fec, by_fec);
+    atomic_store(&gauges->given_up, given_up);
+    atomic_store(&gauges->bytes, bytes);
+    atomic_store(&gauges->media_bytes, bytes);
+    atomic_store(&gauges->repair_bytes, bytes / 5);
+    atomic_store(&gauges->measured, now);
+}
+
+static void test_repairs_are_reported(void **state)
+{
+    struct fixture *f = *state;
+    add_camera(f, 0, "yard");
+    atomic_store(&f->gauges[0].rtt, 41500 * SL_US);
+    atomic_store(&f->gauges[0].by_resend, 3);
+    atomic_store(&f->gauges[0].late, 2);
+    now += SL_SEC;
+    measure(f, 100, 6, 1, 125000);
+    assert_non_null(strstr(report(f), " lost 1 repaired 9 rtt 41.5 ms late 0 "));
+    now += SL_SEC;
+    measure(f, 300, 10, 1, 375000);
+    const char *figures = " delay_ms=0 loss_pct=2.00 lost=14 by_fec=10 by_resend=3 late=2 "
+                          "given_up=1 kbps=2000 rtt_ms=41.5 overhead_pct=20.0\n";
+    assert_non_null(strstr(report(f), figures));
+    now += 50 * SL_MS; /* the net thread has not measured anew: the figures stand */
+    assert_non_null(strstr(report(f), figures));
+    now += 950 * SL_MS;
+    measure(f, 500, 10, 1, 375000);
+    assert_non_null(strstr(report(f), " loss_pct=0.00 lost=14 "));
+    assert_non_null(strstr((now += SL_SEC, report(f)), " kbps=0 "));
+}
+
+/* What the network does is drawn with pictures only, and its words change once a second. */
+static void test_figures_of_the_network_cost_no_drawing(void **state)
+{
+    struct fixture *f = *state;
+    measure(f, 100, 0, 0, 0);
+    add_camera(f, 0, "yard");
+    link_camera(f, 0, SL_TILE_LINK_UP, "");
+    sl_screen_draw(f->screen);
+    const struct {
+        int x, y, width, height;
+    } line = {5, HEIGHT - 5 - 45, 75, 20}; /* beside the picture, above the name */
+    for (int i = 0; i < 4; i++) {          /* pictures 400 ms apart: 0, 400, 800, 1200 ms */
+        measure(f, 100 + 100 * (uint64_t)i, 10 * (uint64_t)i, 0, 50000 * (uint64_t)i);
+        assert_true(send_frame(f, 0, i));
+        sl_screen_draw(f->screen);
+        sl_screen_draw(f->screen); /* the age */
+        uint8_t lit = 0;
+        for (int y = line.y; y < line.y + line.height; y++)
+            for (int x = line.x; x < line.x + line.width; x++)
+                lit |= window.pixels[(y * WIDTH + x) * 4];
+        assert_true((lit != 0) == (i == 3));
+        const int presents = window.presents;
+        measure(f, 100 + 100 * (uint64_t)i, 10 * (uint64_t)i, 90, 50000 * (uint64_t)i);
+        for (int j = 0; j < 10; j++)
+            sl_screen_draw(f->screen);
+        assert_int_equal(window.presents, presents);
+        now += 400 * SL_MS - 4 * SL_MS;
+    }
 }
 
 static void test_a_wall_of_many_rests_between_two_presentings(void **state)
@@ -491,6 +557,8 @@ int main(void)
     av_log_set_level(AV_LOG_QUIET);
     const struct CMUnitTest tests[] = {
         TEST(test_a_picture_is_presented_once_and_aged),
+        TEST(test_repairs_are_reported),
+        TEST(test_figures_of_the_network_cost_no_drawing),
         TEST(test_a_wall_of_many_rests_between_two_presentings),
         cmocka_unit_test_setup_teardown(test_plain_single_camera_fills_the_window, setup_plain,
                                         teardown),
