@@ -6,37 +6,64 @@
 #define SMOOTHING 0.05               /* of each packet: about 20 packets, 0.4 s */
 #define CORRECT_WITHIN (4. * SL_SEC) /* an error is worked off in about this time */
 #define DEAD_BAND (2. * SL_MS)       /* not worth a change of speed */
+#define EXTRA_PACKETS 10000          /* 200 s, until a third of the extra reserve is left */
+#define NOT_BEYOND (SL_AUDIO_JUMP_BEYOND - 8 * SL_MS) /* sound is made late by extra reserve */
+
+static void forget_left(struct sl_audio_sync *sync)
+{
+    sync->left[0] = sync->left[1] = SL_NEVER;
+    sync->in_window = 0;
+}
 
 void sl_audio_sync_init(struct sl_audio_sync *sync)
 {
     memset(sync, 0, sizeof(*sync));
-    sync->slack[0] = sync->slack[1] = SL_NEVER;
+    forget_left(sync);
 }
 
-static void note_slack(struct sl_audio_sync *sync, sl_ns slack)
+static sl_ns smaller(sl_ns a, sl_ns b)
 {
-    if (sync->in_window++ >= SL_AUDIO_SLACK_PACKETS) {
-        sync->in_window = 1;
-        sync->slack[0] = sync->slack[1];
-        sync->slack[1] = SL_NEVER;
-    }
-    if (slack < sync->slack[1])
-        sync->slack[1] = slack;
+    return a < b ? a : b;
 }
 
-/* What can be taken away without running dry. */
-static sl_ns spare(const struct sl_audio_sync *sync)
+void sl_audio_sync_left(struct sl_audio_sync *sync, sl_ns left)
 {
-    const sl_ns least = sync->slack[0] < sync->slack[1] ? sync->slack[0] : sync->slack[1];
-    return least > SL_AUDIO_RESERVE ? least - SL_AUDIO_RESERVE : 0;
+    sync->left[1] = smaller(sync->left[1], left);
+}
+
+void sl_audio_sync_missed(struct sl_audio_sync *sync, sl_ns missing)
+{
+    sync->extra = smaller(sync->extra + missing, SL_AUDIO_RESERVE_MAX - SL_AUDIO_RESERVE);
+}
+
+static void turn_window(struct sl_audio_sync *sync)
+{
+    if (++sync->in_window < SL_AUDIO_LEFT_PACKETS)
+        return;
+    sync->in_window = 0;
+    sync->left[0] = sync->left[1];
+    sync->left[1] = SL_NEVER;
+}
+
+/* By how much sound may be hurried without running dry; negative: it is short by that. */
+static sl_ns spare(struct sl_audio_sync *sync, sl_ns late)
+{
+    const sl_ns least = smaller(sync->left[0], sync->left[1]);
+    if (least == SL_NEVER)
+        return 0;
+    sync->extra -= sync->extra / EXTRA_PACKETS;
+    const sl_ns room = least - SL_AUDIO_RESERVE;
+    sl_ns extra = sync->extra;
+    if (late != SL_NEVER) /* what sound would be late by without any extra, leaves so much for it */
+        extra = smaller(extra, NOT_BEYOND - (late - room));
+    return room - (extra > 0 ? extra : 0);
 }
 
 static struct sl_audio_step jump(struct sl_audio_sync *sync, sl_ns by)
 {
     sync->error = 0;
     sync->started = false;
-    sync->slack[0] = sync->slack[1] = SL_NEVER;
-    sync->in_window = 0;
+    forget_left(sync);
     return (struct sl_audio_step){.skip = by};
 }
 
@@ -45,10 +72,10 @@ static bool is_beyond(double error, sl_ns limit)
     return error < (double)-limit || error > (double)limit;
 }
 
-struct sl_audio_step sl_audio_sync_step(struct sl_audio_sync *sync, sl_ns late, sl_ns slack)
+struct sl_audio_step sl_audio_sync_step(struct sl_audio_sync *sync, sl_ns late)
 {
-    note_slack(sync, slack);
-    const sl_ns room = spare(sync);
+    const sl_ns room = spare(sync, late);
+    turn_window(sync);
     const sl_ns limit = late == SL_NEVER ? SL_AUDIO_CUT_BEYOND : SL_AUDIO_JUMP_BEYOND;
     if (late == SL_NEVER || late > room)
         late = room; /* as early as can be, and no more */

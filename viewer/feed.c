@@ -15,11 +15,9 @@
 
 #define DECODE_AHEAD (10 * SL_MS) /* a held frame goes to its worker this long before it is due */
 #define ASK_AGAIN (250 * SL_MS)   /* a key frame, or the wish for it, may be lost */
-#define SOUND_DELAY                                                                                \
-    (5 * SL_MS) /* at least: for packets that overtake, or are sent again nearby                   \
-                 */
 #define SOUND_AFTER                                                                                \
-    (25 * SL_MS)     /* picture: a packet's length and the card's buffer, less encoding */
+    (25 * SL_MS)     /* picture: a packet's length, the card's buffer, less encoding               \
+                      */
 #define HELD_MAX 128 /* a power of two; two seconds at 60/s: latency is 1 s at most */
 #define HELD_AUTO 64 /* one second at 60/s: twice SL_PLAYOUT_MAX */
 
@@ -111,14 +109,15 @@ static void hand_over(struct sl_feed *feed, const struct sl_jitter_frame *frame,
         feed->held[feed->held_end++ % HELD_MAX] = unit.offered;
 }
 
-/* Sound is held back as its pictures are, so that both are heard and seen together. */
+/* Sound is held back as its pictures are, so that both are heard and seen together. Its own jitter
+ * is taken up in front of the card, by as little as it takes (audio_sync.h). */
 static void follow_delay(struct sl_feed *feed)
 {
     const sl_ns delay = sl_jitter_delay(feed->jitter);
     atomic_store_explicit(&feed->config.gauges->delay, delay, memory_order_relaxed);
     const sl_ns sound = delay - SOUND_AFTER;
     if (feed->sound)
-        sl_audio_jitter_set_delay(feed->sound, sound > SOUND_DELAY ? sound : SOUND_DELAY);
+        sl_audio_jitter_set_delay(feed->sound, sound > 0 ? sound : 0);
 }
 
 static void pump(struct sl_feed *feed, sl_ns now)
@@ -187,7 +186,7 @@ void sl_feed_listen(struct sl_feed *feed, bool on)
 {
     sl_audio_jitter_destroy(feed->sound);
     feed->sound = NULL;
-    const struct sl_audio_jitter_config config = {.delay = SOUND_DELAY};
+    const struct sl_audio_jitter_config config = {0};
     if (on && sl_audio_jitter_create(&feed->sound, &config))
         feed->sound = NULL; /* no memory: no sound */
     follow_delay(feed);

@@ -3,10 +3,12 @@
  * Sound: the selected tile's Opus packets on their way from the net thread to the sound card.
  *
  *     net: offer ──▶ [ ring of packets ] ──▶ card's thread: fill ── decode, conceal, stretch ──▶
- * out main: picture's age ─────────────────────────▲
+ *     main: picture's age ────────────────────────────▲
  *
- * The sound card's thread asks for samples and gets them in step with the picture (audio_sync.h),
- * or silence. A full ring drops the new packet (counted): the card has stopped asking.
+ * The sound card's thread asks for samples and gets them in step with the picture (audio_sync.h).
+ * For a packet that is not there it does not wait: what was heard goes on and fades, for 200 ms at
+ * most; if the packet turns out to be lost, that was its concealment, so sound stays where it was.
+ * Then silence. A full ring drops the new packet (counted): the card has stopped asking.
  */
 #pragma once
 
@@ -53,7 +55,7 @@ void sl_sound_fill(struct sl_sound *sound, sl_ns now, sl_ns delay, int16_t *out,
 struct sl_sound_stats {
     uint64_t offered, played, full, switched, held;
     uint64_t concealed; /* of those played: lost, or not decodable */
-    uint64_t dry;       /* times there was not enough to fill */
+    uint64_t dry;       /* times there was not enough to fill: made up, or silence */
     sl_ns late;         /* gauge: sound behind its picture, SL_NEVER: not known */
 };
 void sl_sound_stats(const struct sl_sound *sound, struct sl_sound_stats *ret);

@@ -86,10 +86,9 @@ static void live_through(struct day *day)
     for (sl_ns now = 0; now < day->length; now += CALLBACK) {
         arrive(&line, now);
         while (queued < CALLBACK && there(&line, now)) {
-            const sl_ns slack = queued + waiting(&line, now) - PACKET;
             const sl_ns age = now + queued - line.captured[line.taken++ % WAITING_MAX];
             const sl_ns late = age - day->picture_age;
-            const struct sl_audio_step step = sl_audio_sync_step(&sync, late, slack);
+            const struct sl_audio_step step = sl_audio_sync_step(&sync, late);
             note(day, now, late, step.skip);
             queued += (sl_ns)((double)PACKET / (1 + step.ppm * 1e-6)) - step.skip;
             if (queued < 0)
@@ -98,6 +97,7 @@ static void live_through(struct day *day)
         if (queued < CALLBACK && now > 60 * SL_SEC)
             day->dry++;
         queued = queued > CALLBACK ? queued - CALLBACK : 0;
+        sl_audio_sync_left(&sync, queued + waiting(&line, now));
     }
 }
 
@@ -134,15 +134,17 @@ static void test_far_apart_jumps_at_once(void **state)
     (void)state;
     struct sl_audio_sync sync;
     sl_audio_sync_init(&sync);
-    struct sl_audio_step step = sl_audio_sync_step(&sync, -400 * SL_MS, 0);
+    struct sl_audio_step step = sl_audio_sync_step(&sync, -400 * SL_MS);
     assert_true(step.skip == -400 * SL_MS);
     assert_int_equal(step.ppm, 0);
     sl_audio_sync_init(&sync);
-    step = sl_audio_sync_step(&sync, 400 * SL_MS, 500 * SL_MS);
+    sl_audio_sync_left(&sync, 500 * SL_MS);
+    step = sl_audio_sync_step(&sync, 400 * SL_MS);
     assert_true(step.skip == 400 * SL_MS);
     /* but not beyond what there is */
     sl_audio_sync_init(&sync);
-    step = sl_audio_sync_step(&sync, 400 * SL_MS, 10 * SL_MS);
+    sl_audio_sync_left(&sync, 10 * SL_MS);
+    step = sl_audio_sync_step(&sync, 400 * SL_MS);
     assert_true(step.skip == 0);
 }
 
@@ -152,14 +154,24 @@ static void test_one_late_picture_is_no_reason_to_jump(void **state)
     struct sl_audio_sync sync;
     sl_audio_sync_init(&sync);
     for (int i = 0; i < 100; i++) {
-        const struct sl_audio_step step =
-            sl_audio_sync_step(&sync, i % 50 == 25 ? -90 * SL_MS : 0, 0);
+        const struct sl_audio_step step = sl_audio_sync_step(&sync, i % 50 == 25 ? -90 * SL_MS : 0);
         assert_true(step.skip == 0);
     }
     int packets = 0;
-    while (sl_audio_sync_step(&sync, -90 * SL_MS, 0).skip == 0)
+    while (sl_audio_sync_step(&sync, -90 * SL_MS).skip == 0)
         packets++;
     assert_in_range(packets, 5, 25); /* half a second at most */
+}
+
+/* Packets of which each time so much is left, and nothing says how late they are. */
+static struct sl_audio_step steps(struct sl_audio_sync *sync, int packets, sl_ns left, sl_ns late)
+{
+    struct sl_audio_step step = {0};
+    for (int i = 0; i < packets; i++) {
+        sl_audio_sync_left(sync, left);
+        step = sl_audio_sync_step(sync, late);
+    }
+    return step;
 }
 
 static void test_without_capture_times_the_queue_is_kept_short(void **state)
@@ -167,13 +179,49 @@ static void test_without_capture_times_the_queue_is_kept_short(void **state)
     (void)state;
     struct sl_audio_sync sync;
     sl_audio_sync_init(&sync);
-    struct sl_audio_step step = {0};
-    for (int i = 0; i < 200; i++)
-        step = sl_audio_sync_step(&sync, SL_NEVER, 60 * SL_MS);
-    assert_true(step.ppm == SL_AUDIO_SPEED_MAX_PPM);
-    for (int i = 0; i < 200; i++)
-        step = sl_audio_sync_step(&sync, SL_NEVER, SL_AUDIO_RESERVE);
-    assert_int_equal(step.ppm, 0);
+    assert_int_equal(steps(&sync, 200, 60 * SL_MS, SL_NEVER).ppm, SL_AUDIO_SPEED_MAX_PPM);
+    assert_int_equal(steps(&sync, 200, SL_AUDIO_RESERVE, SL_NEVER).ppm, 0);
+}
+
+static void test_with_less_than_the_reserve_left_it_slows_down(void **state)
+{
+    (void)state;
+    struct sl_audio_sync sync;
+    sl_audio_sync_init(&sync);
+    assert_true(steps(&sync, 200, SL_MS, 100 * SL_MS).ppm < 0);
+    assert_true(steps(&sync, 200, 20 * SL_MS, 100 * SL_MS).ppm > 0);
+}
+
+static void test_the_least_that_was_left_counts_for_a_while(void **state)
+{
+    (void)state;
+    struct sl_audio_sync sync;
+    sl_audio_sync_init(&sync);
+    steps(&sync, 200, 20 * SL_MS, 20 * SL_MS);
+    sl_audio_sync_left(&sync, SL_AUDIO_RESERVE);
+    assert_int_equal(steps(&sync, SL_AUDIO_LEFT_PACKETS - 1, 20 * SL_MS, 20 * SL_MS).skip, 0);
+    const double before = sync.error;
+    steps(&sync, 1, 20 * SL_MS, 20 * SL_MS);
+    assert_true(sync.error < before); /* still working towards the reserve */
+    assert_true(steps(&sync, 2 * SL_AUDIO_LEFT_PACKETS, 20 * SL_MS, 20 * SL_MS).ppm > 0);
+}
+
+static void test_a_packet_that_was_missed_adds_to_the_reserve(void **state)
+{
+    (void)state;
+    struct sl_audio_sync sync;
+    sl_audio_sync_init(&sync);
+    sl_audio_sync_missed(&sync, 10 * SL_MS);
+    /* 14 ms are kept, where nothing says how late sound is, or it is not late by that. */
+    assert_int_equal(steps(&sync, 100, 14 * SL_MS, SL_NEVER).ppm, 0);
+    assert_int_equal(steps(&sync, 100, 14 * SL_MS, 20 * SL_MS).ppm, 0);
+    /* It would be: only the plain reserve is kept. */
+    assert_true(steps(&sync, 100, 14 * SL_MS, 60 * SL_MS).ppm > 0);
+    /* In time it is forgotten. */
+    assert_true(steps(&sync, 100000, 14 * SL_MS, SL_NEVER).ppm > 0);
+    for (int i = 0; i < 100; i++)
+        sl_audio_sync_missed(&sync, SL_SEC);
+    assert_true(steps(&sync, 200, SL_AUDIO_RESERVE_MAX + 10 * SL_MS, SL_NEVER).ppm > 0);
 }
 
 static void test_stretching_keeps_the_tone(void **state)
@@ -215,6 +263,9 @@ int main(void)
         cmocka_unit_test(test_far_apart_jumps_at_once),
         cmocka_unit_test(test_one_late_picture_is_no_reason_to_jump),
         cmocka_unit_test(test_without_capture_times_the_queue_is_kept_short),
+        cmocka_unit_test(test_with_less_than_the_reserve_left_it_slows_down),
+        cmocka_unit_test(test_the_least_that_was_left_counts_for_a_while),
+        cmocka_unit_test(test_a_packet_that_was_missed_adds_to_the_reserve),
         cmocka_unit_test(test_stretching_keeps_the_tone),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

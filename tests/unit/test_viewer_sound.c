@@ -74,6 +74,18 @@ static bool offer(struct fixture *f, bool lost)
     return kept;
 }
 
+static void offer_lost(struct fixture *f)
+{
+    const struct sl_sound_packet packet = {.lost = true, .samples = FRAME};
+    assert_true(sl_sound_offer(f->sound, &packet));
+}
+
+/* The microphone goes on, and nothing comes. */
+static void go_on(struct fixture *f)
+{
+    f->captured += PACKET;
+}
+
 /* Mean level of the next 10 ms. */
 static double ask(struct fixture *f)
 {
@@ -116,6 +128,63 @@ static void test_a_lost_packet_is_concealed(void **state)
     assert_int_equal(balanced(f).played, 20);
 }
 
+/* 20 packets and a picture as old as their sound. */
+static void play_in_step(struct fixture *f)
+{
+    sl_sound_picture_age(f->sound, 4 * SL_MS);
+    for (int i = 0; i < 20; i++) {
+        assert_true(offer(f, false));
+        ask(f);
+        ask(f);
+    }
+    assert_int_equal(balanced(f).dry, 0);
+    assert_true(balanced(f).late > -SL_MS && balanced(f).late < SL_MS);
+}
+
+/* What follows a lost packet says that it is lost when its time has passed: the hole is filled by
+ * then, and sound is no later for it. */
+static void test_a_loss_that_is_told_late_shifts_nothing(void **state)
+{
+    struct fixture *f = *state;
+    play_in_step(f);
+    go_on(f);
+    assert_true(ask(f) + ask(f) > 3000); /* not a hole */
+    assert_true(balanced(f).dry > 0);
+    offer_lost(f);
+    for (int i = 0; i < 5; i++) {
+        assert_true(offer(f, false));
+        assert_true(ask(f) + ask(f) > 3000);
+        assert_true(balanced(f).late > -3 * SL_MS && balanced(f).late < 3 * SL_MS);
+    }
+    assert_int_equal(balanced(f).concealed, 1);
+}
+
+static void test_a_late_packet_is_played_all_the_same(void **state)
+{
+    struct fixture *f = *state;
+    play_in_step(f);
+    f->now += PACKET;
+    sl_sound_fill(f->sound, f->now - PACKET, 0, f->out, ASK);
+    sl_sound_fill(f->sound, f->now - PACKET / 2, 0, f->out, ASK);
+    for (int i = 0; i < 5; i++) {
+        assert_true(offer(f, false));
+        assert_true(ask(f) + ask(f) > 3000);
+        assert_true(balanced(f).late > 15 * SL_MS && balanced(f).late < 25 * SL_MS);
+    }
+    assert_int_equal(balanced(f).concealed, 0);
+    assert_int_equal(balanced(f).played, 25);
+}
+
+static void test_what_stops_fades_and_ends(void **state)
+{
+    struct fixture *f = *state;
+    play_in_step(f);
+    double level = 0;
+    for (int i = 0; i < 25; i++)
+        level = ask(f);
+    assert_true(level == 0);
+}
+
 static void test_garbage_is_concealed_too(void **state)
 {
     struct fixture *f = *state;
@@ -146,7 +215,8 @@ static void test_a_switch_plays_nothing_of_the_old_stream(void **state)
         assert_true(offer(f, false));
     ask(f);
     sl_sound_switch(f->sound);
-    ask(f); /* what is decoded already may still be heard: 10 ms */
+    ask(f); /* what is decoded already may still be heard: 14 ms */
+    ask(f);
     assert_true(ask(f) == 0);
     assert_int_equal(balanced(f).switched, 4);
     assert_true(offer(f, false));
@@ -183,6 +253,9 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(test_plays_what_it_gets),
         TEST(test_a_lost_packet_is_concealed),
+        TEST(test_a_loss_that_is_told_late_shifts_nothing),
+        TEST(test_a_late_packet_is_played_all_the_same),
+        TEST(test_what_stops_fades_and_ends),
         TEST(test_garbage_is_concealed_too),
         TEST(test_a_full_ring_drops_and_counts),
         TEST(test_a_switch_plays_nothing_of_the_old_stream),
