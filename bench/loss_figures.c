@@ -39,21 +39,21 @@ static int add_ages(struct sl_loss_figures *figures, const struct sl_tally_resul
     return 0;
 }
 
-/* Times without a new picture that reach into [from, to): between one and the next, and from the
- * last to the window's end. */
+/* Times without a new picture that reach into [from, to): from the window's begin, or from what
+ * appears in it of before, to the next, between one and the next, from the last to the end. */
 static uint32_t count_freezes(const struct sl_tally_result *tally, sl_ns window, sl_ns from,
                               sl_ns to)
 {
     uint32_t freezes = 0;
-    sl_ns last = SL_NEVER;
+    sl_ns last = tally->before;
     for (uint32_t i = 0; i < tally->handed; i++) {
         const sl_ns seen = tally->frames[i].seen;
         if (seen == SL_NEVER)
             continue;
-        freezes += last != SL_NEVER && seen - last > SL_LOSS_FREEZE && last < to && seen > from;
+        freezes += seen - last > SL_LOSS_FREEZE && last < to && seen > from;
         last = seen;
     }
-    return freezes + (last != SL_NEVER && window - last > SL_LOSS_FREEZE && last < to);
+    return freezes + (window - last > SL_LOSS_FREEZE && last < to);
 }
 
 static void add_calm(struct sl_loss_figures *figures, const struct sl_tally_result *tally,

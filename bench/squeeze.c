@@ -49,19 +49,18 @@ static sl_ns within(sl_ns begin, sl_ns end, sl_ns from, sl_ns to)
     return end > begin ? end - begin : 0;
 }
 
-/* The longest time in [from, to) without a new picture; what was on the screen before the first one
- * seen is not known. */
+/* The longest time in [from, to) without a new picture. */
 static sl_ns longest_freeze(const struct sl_tally_result *tally, sl_ns from, sl_ns to)
 {
-    sl_ns last = SL_NEVER, longest = 0;
+    sl_ns last = tally->before, longest = 0;
     for (uint32_t i = 0; i < tally->handed; i++) {
         const sl_ns seen = tally->frames[i].seen;
         if (seen == SL_NEVER)
             continue;
-        longest = later(longest, last == SL_NEVER ? 0 : within(last, seen, from, to));
+        longest = later(longest, within(last, seen, from, to));
         last = seen;
     }
-    return later(longest, last == SL_NEVER ? to - from : within(last, to, from, to));
+    return later(longest, within(last, to, from, to));
 }
 
 static int add_phase(struct sl_squeeze_seen *seen, const struct sl_round_result *round, sl_ns from,

@@ -111,6 +111,28 @@ static void frozen_at_the_end(void **state)
     sl_loss_figures_free(&f);
 }
 
+/* So is that which was there when the window began, unless one of before still comes in it. */
+static void frozen_at_the_begin(void **state)
+{
+    (void)state;
+    struct sl_round_result round;
+    struct sl_loss_figures f;
+    sl_ns age[30] = {0};
+    for (int i = 5; i < 30; i++)
+        age[i] = 10 * SL_MS; /* the first appears after 177 ms */
+    sl_loss_figures_init(&f);
+    make(&round, age);
+    assert_int_equal(sl_loss_figures_add(&f, &round), 0);
+    assert_int_equal(f.freezes, 1);
+    assert_int_equal(f.calm, 0);
+    round.camera[0].tally.before = 60 * SL_MS;
+    assert_int_equal(sl_loss_figures_add(&f, &round), 0);
+    assert_int_equal(f.freezes, 1);
+    assert_int_equal(f.calm, 1);
+    sl_round_free(&round);
+    sl_loss_figures_free(&f);
+}
+
 /* Of a window of so many seconds: pieces, and those without a freeze; freezes from .. to, in s. */
 static void calm(int seconds, const double freeze[][2], int freezes, uint32_t pieces, uint32_t calm,
                  int piece)
@@ -192,9 +214,8 @@ static void rounds_are_pooled(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(one_round),
-        cmocka_unit_test(frozen_at_the_end),
-        cmocka_unit_test(calm_pieces),
+        cmocka_unit_test(one_round),           cmocka_unit_test(frozen_at_the_end),
+        cmocka_unit_test(frozen_at_the_begin), cmocka_unit_test(calm_pieces),
         cmocka_unit_test(rounds_are_pooled),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
