@@ -21,6 +21,8 @@
 #define BATCH 64 /* datagrams read from a socket before others have their turn */
 #define SOCKET_BYTES (4 << 20)
 
+_Static_assert(SL_IMPAIRMENT_SPANS == 16, "as wanted_of() says");
+
 struct client {
     struct sl_impair *impair;
     struct sl_watch watch; /* of its socket towards the target */
@@ -399,6 +401,20 @@ static int refuse(FILE *err, const char *word, const char *wanted)
     return -EINVAL;
 }
 
+static const char *wanted_of(const char *word, int bad)
+{
+    if (bad == -E2BIG)
+        return "at most 16 outages and squeezes of a direction";
+    if (bad != -EINVAL)
+        return "loss= burst= delay= jitter= dup= rate= queue= outage= squeeze= seed= dir=, or one "
+               "of these after up. or down.";
+    if (strncmp(word, "outage=", 7) == 0)
+        return "START,LEN: two numbers of seconds";
+    if (strncmp(word, "squeeze=", 8) == 0)
+        return "START,LEN,KBIT: two numbers of seconds, and kbit/s from 1 on";
+    return "a number in range";
+}
+
 /* The words about one direction; what the other's are is looked at in its turn. */
 static int parse_direction(struct sl_impair_config *config, int direction, bool applies,
                            const char *const *words, int count, FILE *err)
@@ -417,12 +433,8 @@ static int parse_direction(struct sl_impair_config *config, int direction, bool 
             const bool seed = strncmp(word, "seed=", 5) == 0;
             const int bad =
                 sl_impairment_config_set(own || applies || seed ? link : &scratch, word);
-            if (bad == -EINVAL)
-                return refuse(err, words[i], "a number in range");
             if (bad != 0)
-                return refuse(err, words[i],
-                              "loss= burst= delay= jitter= dup= rate= queue= outage= seed= dir=, "
-                              "or one of these after up. or down.");
+                return refuse(err, words[i], wanted_of(word, bad));
         }
     }
     if (sl_impairment_config_check(link) != 0) {

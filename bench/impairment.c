@@ -7,6 +7,8 @@
 #include <string.h>
 
 #define HEADER_BYTES 28 /* IPv4 and UDP: they take time on a link, too */
+#define RATE_MIN 1      /* kbit/s */
+#define RATE_MAX 1e7
 
 struct sl_impairment_config sl_impairment_config_default(void)
 {
@@ -23,16 +25,27 @@ static int parse_number(const char *text, char **end, double min, double max, do
     return 0;
 }
 
-static int parse_outage(const char *text, struct sl_impairment_config *config)
+/* "START,LEN" or, of a squeeze, "START,LEN,KBIT". */
+static int parse_span(const char *text, bool squeeze, struct sl_impairment_config *config)
 {
     char *end;
-    double start, len;
+    double start, len, rate_kbit = 0;
     if (parse_number(text, &end, 0, 1e6, &start) != 0 || *end != ',' ||
-        parse_number(end + 1, &end, 0, 1e6, &len) != 0 || *end)
+        parse_number(end + 1, &end, 0, 1e6, &len) != 0 ||
+        (squeeze &&
+         (*end != ',' || parse_number(end + 1, &end, RATE_MIN, RATE_MAX, &rate_kbit) != 0)) ||
+        *end)
         return -EINVAL;
-    config->outage_start = (sl_ns)(start * SL_SEC);
-    config->outage_len = (sl_ns)(len * SL_SEC);
+    if (config->spans == SL_IMPAIRMENT_SPANS)
+        return -E2BIG;
+    config->span[config->spans++] = (struct sl_impairment_span){
+        (sl_ns)(start * SL_SEC), (sl_ns)(len * SL_SEC), (int64_t)(rate_kbit * 1000)};
     return 0;
+}
+
+static bool is_name(const char *text, size_t len, const char *name)
+{
+    return len == strlen(name) && memcmp(text, name, len) == 0;
 }
 
 int sl_impairment_config_set(struct sl_impairment_config *config, const char *text)
@@ -41,15 +54,16 @@ int sl_impairment_config_set(struct sl_impairment_config *config, const char *te
         const char *name;
         double min, max;
     } numbers[] = {
-        {"loss", 0, 100}, {"burst", 1, 1000}, {"delay", 0, 10000}, {"jitter", 0, 10000},
-        {"dup", 0, 100},  {"rate", 1, 1e7},   {"queue", 0, 10000}, {"seed", 0, 1e15},
+        {"loss", 0, 100}, {"burst", 1, 1000},           {"delay", 0, 10000}, {"jitter", 0, 10000},
+        {"dup", 0, 100},  {"rate", RATE_MIN, RATE_MAX}, {"queue", 0, 10000}, {"seed", 0, 1e15},
     };
     const char *equals = strchr(text, '=');
     const size_t name_len = equals ? (size_t)(equals - text) : 0;
-    if (name_len == strlen("outage") && memcmp(text, "outage", name_len) == 0)
-        return parse_outage(equals + 1, config);
+    const bool squeeze = is_name(text, name_len, "squeeze");
+    if (squeeze || is_name(text, name_len, "outage"))
+        return parse_span(equals + 1, squeeze, config);
     for (size_t i = 0; i < SL_COUNT(numbers); i++) {
-        if (name_len != strlen(numbers[i].name) || memcmp(text, numbers[i].name, name_len) != 0)
+        if (!is_name(text, name_len, numbers[i].name))
             continue;
         char *end;
         double value;
@@ -114,22 +128,64 @@ static bool is_lost(struct sl_impairment *impairment, double draw)
     return impairment->losing;
 }
 
+static bool is_within(const struct sl_impairment_span *span, sl_ns since)
+{
+    return since >= span->start && since - span->start < span->len;
+}
+
 static bool in_outage(const struct sl_impairment *impairment, sl_ns now)
 {
-    const sl_ns since = now - impairment->start - impairment->config.outage_start;
-    return since >= 0 && since < impairment->config.outage_len;
+    const struct sl_impairment_config *c = &impairment->config;
+    for (int i = 0; i < c->spans; i++)
+        if (!c->span[i].rate_bps && is_within(&c->span[i], now - impairment->start))
+            return true;
+    return false;
+}
+
+/* How wide the bottleneck is at `at` (0: there is none), and the next moment at which that may be
+ * otherwise. */
+static int64_t rate_at(const struct sl_impairment *impairment, sl_ns at, sl_ns *until)
+{
+    const struct sl_impairment_config *c = &impairment->config;
+    const sl_ns since = at - impairment->start;
+    int64_t rate = c->rate_bps;
+    sl_ns next = SL_NEVER;
+    for (int i = 0; i < c->spans; i++) {
+        const struct sl_impairment_span *span = &c->span[i];
+        if (!span->rate_bps)
+            continue;
+        const bool within = is_within(span, since);
+        const sl_ns edge = within ? span->start + span->len : span->start;
+        if (within && (!rate || span->rate_bps < rate))
+            rate = span->rate_bps;
+        if (edge > since && edge < next)
+            next = edge;
+    }
+    *until = next == SL_NEVER ? SL_NEVER : impairment->start + next;
+    return rate;
+}
+
+/* When `bits` are through the bottleneck whose sending begins at `at`. */
+static sl_ns sent_at(const struct sl_impairment *impairment, sl_ns at, int64_t bits)
+{
+    for (;;) {
+        sl_ns until;
+        const int64_t rate = rate_at(impairment, at, &until);
+        const sl_ns took = rate ? bits * SL_SEC / rate : 0;
+        if (took <= until - at)
+            return at + took;
+        bits -= (until - at) * rate / SL_SEC;
+        at = until;
+    }
 }
 
 /* When the bottleneck has sent the packet, or SL_NEVER if its queue is too long. */
 static sl_ns through_bottleneck(struct sl_impairment *impairment, sl_ns now, size_t bytes)
 {
-    const struct sl_impairment_config *c = &impairment->config;
-    if (!c->rate_bps)
-        return now;
     const sl_ns begin = impairment->free_at > now ? impairment->free_at : now;
-    if (begin - now > c->queue)
+    if (begin - now > impairment->config.queue)
         return SL_NEVER;
-    impairment->free_at = begin + (sl_ns)(bytes + HEADER_BYTES) * 8 * SL_SEC / c->rate_bps;
+    impairment->free_at = sent_at(impairment, begin, (int64_t)(bytes + HEADER_BYTES) * 8);
     return impairment->free_at;
 }
 

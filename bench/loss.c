@@ -28,28 +28,37 @@ static void add_cell(struct sl_loss *loss, double percent, int burst, int rtt)
     snprintf(cell->label, sizeof(cell->label), "%g %%%s", percent, burst ? " bursts" : "");
 }
 
+static void add_words(struct sl_loss *loss, const char *words, const char *label)
+{
+    struct sl_loss_cell *cell = &loss->cells[loss->cell_count++];
+    *cell = (struct sl_loss_cell){.words = words};
+    snprintf(cell->label, sizeof(cell->label), "%s", label);
+    cell->squeeze = sl_squeeze_find(&cell->plan, words);
+}
+
 static void choose_cells(struct sl_loss *loss)
 {
     static const double percents[] = {0, 1, 2, 5, 10, 20};
     static const int rtts[] = {2, 20, 40, 100};
     if (loss->options->impair) {
-        loss->cells[loss->cell_count++] =
-            (struct sl_loss_cell){.words = loss->options->impair, .label = "as given"};
+        add_words(loss, loss->options->impair, "as given");
         return;
     }
     if (!loss->options->full) {
         add_cell(loss, 0, 0, SL_LOSS_USUAL_RTT);
         add_cell(loss, 5, 0, SL_LOSS_USUAL_RTT);
         add_cell(loss, 5, SL_LOSS_BURST, SL_LOSS_USUAL_RTT);
+        add_cell(loss, 10, 0, SL_LOSS_USUAL_RTT);
         add_cell(loss, 20, 0, SL_LOSS_USUAL_RTT);
-        return;
     }
-    for (size_t r = 0; r < SL_COUNT(rtts); r++)
+    for (size_t r = 0; loss->options->full && r < SL_COUNT(rtts); r++)
         for (size_t p = 0; p < SL_COUNT(percents); p++) {
             add_cell(loss, percents[p], 0, rtts[r]);
             if (percents[p] > 0)
                 add_cell(loss, percents[p], SL_LOSS_BURST, rtts[r]);
         }
+    if (!loss->bench->brief)
+        add_words(loss, SL_LOSS_SQUEEZE, "squeeze");
 }
 
 /* Sightline shows a picture at once, unless told to hold all back for smoothness. */
@@ -91,9 +100,12 @@ static int choose_paths(struct sl_loss *loss, char *why, size_t why_len)
 
 bool sl_loss_left_out(const struct sl_loss *loss, const struct sl_loss_cell *cell, int path)
 {
-    if (!loss->bench->brief || cell->words || loss->paths[path] == &sl_rig_sightline)
+    const bool held = loss->paths[path] == &loss->held;
+    if (cell->words)
+        return held && cell->squeeze;
+    if (!loss->bench->brief || loss->paths[path] == &sl_rig_sightline)
         return false;
-    return cell->loss == 0 || (cell->burst && loss->paths[path] == &loss->held);
+    return cell->loss == 0 || cell->loss == 10 || (cell->burst && held);
 }
 
 static void choose_picture(struct sl_loss *loss)
@@ -130,9 +142,11 @@ static void link_words(const struct sl_loss *loss, const struct sl_loss_cell *ce
 
 /* ---- Measuring ---- */
 
-/* The ages over time, as they are plotted. */
-static int keep_points(struct sl_loss_entry *entry, const struct sl_tally_result *tally)
+/* What is plotted over time. */
+static int keep_points(struct sl_loss_entry *entry, const struct sl_loss_cell *cell,
+                       const struct sl_round_result *round)
 {
+    const struct sl_tally_result *tally = &round->camera[0].tally;
     if (entry->at)
         return 0;
     entry->at = malloc((tally->handed + 1) * sizeof(double));
@@ -146,7 +160,17 @@ static int keep_points(struct sl_loss_entry *entry, const struct sl_tally_result
         entry->at[entry->points] = (double)frame->handed / SL_SEC;
         entry->age[entry->points++] = (double)(frame->seen - frame->handed) / SL_MS;
     }
-    return 0;
+    entry->drop = round->link_began + cell->plan.start;
+    return sl_series_append(&entry->kbps, &round->told[SL_RIG_KBPS], 0, round->window);
+}
+
+static int take(struct sl_loss *loss, const struct sl_loss_cell *cell, struct sl_loss_entry *entry,
+                const struct sl_round_result *round)
+{
+    int err = sl_loss_figures_add(&entry->figures, round);
+    if (err == 0 && cell->squeeze)
+        err = sl_squeeze_add(&entry->squeeze, &cell->plan, round, loss->rig.bitrate_bps);
+    return err ? err : keep_points(entry, cell, round);
 }
 
 /* One path over one link. A path that fails says so in its row: only -EINTR and -ENOMEM end all. */
@@ -162,6 +186,8 @@ static int measure(struct sl_loss *loss, const struct sl_loss_cell *cell, int pa
         .warm_up = WARM_UP,
         .seconds = loss->options->seconds,
     };
+    if (cell->squeeze)
+        config.seconds = config.link_until = cell->plan.start + cell->plan.len + SL_SQUEEZE_WATCHED;
     config.rig.impair = words;
     if (config.path == &loss->held)
         config.rig.viewer_words = &loss->held_words;
@@ -170,9 +196,7 @@ static int measure(struct sl_loss *loss, const struct sl_loss_cell *cell, int pa
         return -ENOMEM;
     int err = sl_round_run(result, loss->bench->stage, &config, why, sizeof(why));
     if (err == 0) {
-        err = sl_loss_figures_add(&entry->figures, result);
-        if (err == 0)
-            err = keep_points(entry, &result->camera[0].tally);
+        err = take(loss, cell, entry, result);
         sl_round_free(result);
     } else {
         snprintf(entry->why, sizeof(entry->why), "%s", why[0] ? why : strerror(-err));
@@ -221,6 +245,8 @@ static void loss_free(struct sl_loss *loss)
         for (int path = 0; path < SL_LOSS_PATHS; path++) {
             struct sl_loss_entry *entry = &loss->entries[i][path];
             sl_loss_figures_free(&entry->figures);
+            sl_squeeze_free(&entry->squeeze);
+            sl_series_free(&entry->kbps);
             free(entry->at);
             free(entry->age);
         }

@@ -12,7 +12,9 @@
 #include "bench/round.h"
 
 #define SL_LOSS_ON_TIME (250 * SL_MS) /* from handing over; beyond, one watches the past */
-#define SL_LOSS_FREEZE (100 * SL_MS)
+#define SL_LOSS_FREEZE (130 * SL_MS)
+#define SL_LOSS_PIECE (60 * SL_SEC)       /* of which those without a freeze are counted; */
+#define SL_LOSS_SHORT_PIECE (10 * SL_SEC) /* of shorter windows; of still shorter ones, all */
 
 struct sl_loss_figures {
     int rounds;
@@ -22,9 +24,12 @@ struct sl_loss_figures {
     sl_ns freeze;                    /* the longest */
     sl_ns *ages;                     /* of all rounds, ascending after finish() */
     size_t room;
-    /* Sums over the rounds, as in sl_round_result; NAN: the path does not tell. */
-    double sent_bytes, sent_packets, lost_packets, media_bytes;
-    double decoded, decoded_seconds, resent;
+    sl_ns piece;           /* as above */
+    uint32_t pieces, calm; /* of these, without a freeze */
+    /* Sums over the rounds; NAN: the path does not tell. */
+    struct sl_counters counted;
+    struct sl_told_repairs repairs;    /* packets, from the programs' start to their end */
+    struct sl_series delay_ms, rtt_ms; /* within windows */
 };
 
 void sl_loss_figures_init(struct sl_loss_figures *figures);
@@ -40,9 +45,15 @@ double sl_loss_decoded_per_s(const struct sl_loss_figures *figures);
 double sl_loss_not_shown_percent(const struct sl_loss_figures *figures);
 /* Frames that never came out of a decoder. */
 double sl_loss_residual_percent(const struct sl_loss_figures *figures);
-/* Bytes sent beyond the encoder's. */
+/* Parity and resends, of the media's datagrams. */
+double sl_loss_repair_percent(const struct sl_loss_figures *figures);
+/* All bytes sent beyond the encoder's. */
 double sl_loss_overhead_percent(const struct sl_loss_figures *figures);
 /* Of the packets sent, what the link lost. */
 double sl_loss_link_percent(const struct sl_loss_figures *figures);
+/* H.264 that was sent. */
+double sl_loss_kbps(const struct sl_loss_figures *figures);
+/* Of the pieces. */
+double sl_loss_calm_percent(const struct sl_loss_figures *figures);
 /* Of the ages; `ages` ascend. 0: no frame was shown. */
 sl_ns sl_loss_age(const struct sl_loss_figures *figures, double quantile);

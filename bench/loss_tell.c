@@ -6,13 +6,18 @@
 #include "bench/result.h"
 #include "bench/round.h"
 
-/* ---- Table ---- */
+/* ---- Tables ---- */
 
-static const struct sl_column columns[] = {
-    {.key = "loss", .title = "loss", .unit = "%", .id = true},
-    {.key = "pattern", .title = "pattern", .unit = "", .id = true},
-    {.key = "rtt", .title = "RTT", .unit = "ms", .id = true},
-    {.key = "path", .title = "path", .unit = "", .id = true},
+#define ID_COLUMNS                                                                                 \
+    {.key = "loss", .title = "loss", .unit = "%", .id = true},                                     \
+        {.key = "pattern", .title = "pattern", .unit = "", .id = true},                            \
+        {.key = "rtt", .title = "RTT", .unit = "ms", .id = true},                                  \
+    {                                                                                              \
+        .key = "path", .title = "path", .unit = "", .id = true                                     \
+    }
+
+static const struct sl_column seen_columns[] = {
+    ID_COLUMNS,
     {"shown", "shown", "1/s", SL_BETTER_HIGHER, false, 1},
     {"on_time", "on time", "1/s", SL_BETTER_HIGHER, false, 1},
     {"decoded", "decoded", "1/s", SL_BETTER_HIGHER, false, 1},
@@ -22,18 +27,41 @@ static const struct sl_column columns[] = {
     {"p99", "age p99", "ms", SL_BETTER_LOWER, false, 1},
     {"freeze", "longest freeze", "ms", SL_BETTER_LOWER, false, 0},
     {"freezes", "freezes", "", SL_BETTER_LOWER, false, 0},
-    {"overhead", "overhead", "%", SL_BETTER_LOWER, false, 1},
-    {"resent", "resent", "packets", SL_BETTER_NEITHER, false, 0},
-    {"link", "link lost", "%", SL_BETTER_NEITHER, false, 1},
+    {"calm", "calm", "%", SL_BETTER_HIGHER, false, 0},
     {.key = "note", .title = "", .unit = ""},
     {.key = NULL},
 };
 
-static void tell_row(cJSON *table, const struct sl_loss *loss, const struct sl_loss_cell *cell,
-                     int path)
+static const struct sl_column cost_columns[] = {
+    ID_COLUMNS,
+    {"link", "link lost", "%", SL_BETTER_NEITHER, false, 1},
+    {"repair", "repair", "%", SL_BETTER_LOWER, false, 1},
+    {"overhead", "overhead", "%", SL_BETTER_LOWER, false, 1},
+    {"resent", "sent again", "packets", SL_BETTER_NEITHER, false, 0},
+    {"kbps", "H.264", "kb/s", SL_BETTER_NEITHER, false, 0},
+    {"rtt_measured", "RTT, told", "ms", SL_BETTER_NEITHER, false, 1},
+    {"delay", "delay p50", "ms", SL_BETTER_LOWER, false, 0},
+    {"delay_max", "delay max", "ms", SL_BETTER_LOWER, false, 0},
+    {.key = NULL},
+};
+
+static const struct sl_column mended_columns[] = {
+    ID_COLUMNS,
+    {"frames_by_fec", "by parity", "frames", SL_BETTER_NEITHER, false, 0},
+    {"frames_by_resend", "by resend", "frames", SL_BETTER_NEITHER, false, 0},
+    {"frames_late", "late", "frames", SL_BETTER_LOWER, false, 0},
+    {"frames_lost", "lost", "frames", SL_BETTER_LOWER, false, 0},
+    {"lost", "missed", "packets", SL_BETTER_NEITHER, false, 0},
+    {"by_fec", "by parity", "packets", SL_BETTER_NEITHER, false, 0},
+    {"by_resend", "by resend", "packets", SL_BETTER_NEITHER, false, 0},
+    {"late", "late", "packets", SL_BETTER_LOWER, false, 0},
+    {"given_up", "given up", "packets", SL_BETTER_LOWER, false, 0},
+    {.key = NULL},
+};
+
+static cJSON *name_row(cJSON *table, const struct sl_loss *loss, const struct sl_loss_cell *cell,
+                       int path)
 {
-    const struct sl_loss_entry *entry = &loss->entries[cell - loss->cells][path];
-    const struct sl_loss_figures *f = &entry->figures;
     cJSON *row = sl_table_row(table);
     if (cell->words) {
         sl_row_text(row, "pattern", cell->words);
@@ -43,6 +71,12 @@ static void tell_row(cJSON *table, const struct sl_loss *loss, const struct sl_l
         sl_row_number(row, "rtt", cell->rtt);
     }
     sl_row_text(row, "path", loss->paths[path]->name);
+    return row;
+}
+
+static void tell_seen(cJSON *row, const struct sl_loss_entry *entry)
+{
+    const struct sl_loss_figures *f = &entry->figures;
     if (entry->why[0])
         sl_row_text(row, "note", entry->why);
     if (!f->rounds)
@@ -56,9 +90,64 @@ static void tell_row(cJSON *table, const struct sl_loss *loss, const struct sl_l
     sl_row_ms(row, "p99", sl_loss_age(f, 0.99));
     sl_row_ms(row, "freeze", f->freeze);
     sl_row_number(row, "freezes", f->freezes);
-    sl_row_number(row, "overhead", sl_loss_overhead_percent(f));
-    sl_row_number(row, "resent", f->resent);
+    sl_row_number(row, "calm", sl_loss_calm_percent(f));
+}
+
+static void tell_cost(cJSON *row, const struct sl_loss_figures *f)
+{
     sl_row_number(row, "link", sl_loss_link_percent(f));
+    sl_row_number(row, "repair", sl_loss_repair_percent(f));
+    sl_row_number(row, "overhead", sl_loss_overhead_percent(f));
+    sl_row_number(row, "resent", f->counted.resent);
+    sl_row_number(row, "kbps", sl_loss_kbps(f));
+    sl_row_number(row, "rtt_measured", sl_series_quantile(&f->rtt_ms, 0.5));
+    sl_row_number(row, "delay", sl_series_quantile(&f->delay_ms, 0.5));
+    sl_row_number(row, "delay_max", sl_series_quantile(&f->delay_ms, 1));
+}
+
+static void tell_mended(cJSON *row, const struct sl_loss_figures *f)
+{
+    sl_row_number(row, "frames_by_fec", f->counted.frames_by_fec);
+    sl_row_number(row, "frames_by_resend", f->counted.frames_by_resend);
+    sl_row_number(row, "frames_late", f->counted.frames_late);
+    sl_row_number(row, "frames_lost", f->counted.frames_lost);
+    sl_row_number(row, "lost", f->repairs.lost);
+    sl_row_number(row, "by_fec", f->repairs.by_fec);
+    sl_row_number(row, "by_resend", f->repairs.by_resend);
+    sl_row_number(row, "late", f->repairs.late);
+    sl_row_number(row, "given_up", f->repairs.given_up);
+}
+
+/* One that was chosen for its squeeze has tables of its own. */
+static bool is_elsewhere(const struct sl_loss *loss, const struct sl_loss_cell *cell)
+{
+    return cell->squeeze && !loss->options->impair;
+}
+
+static void tell_tables(const struct sl_loss *loss)
+{
+    cJSON *seen = sl_result_table(loss->result, "loss", "Pictures over a link that loses packets",
+                                  seen_columns);
+    cJSON *cost = sl_result_table(loss->result, "repair", "What the link lost, what repair took",
+                                  cost_columns);
+    cJSON *mended =
+        loss->options->peers_only
+            ? NULL
+            : sl_result_table(loss->result, "mended",
+                              "What became of what Sightline's receiver missed", mended_columns);
+    for (int i = 0; i < loss->cell_count; i++) {
+        const struct sl_loss_cell *cell = &loss->cells[i];
+        for (int path = 0; path < loss->path_count && !is_elsewhere(loss, cell); path++) {
+            const struct sl_loss_entry *entry = &loss->entries[i][path];
+            const bool own = loss->paths[path]->start == sl_rig_sightline.start;
+            if (entry->figures.rounds || entry->why[0])
+                tell_seen(name_row(seen, loss, cell, path), entry);
+            if (entry->figures.rounds)
+                tell_cost(name_row(cost, loss, cell, path), &entry->figures);
+            if (entry->figures.rounds && own && mended)
+                tell_mended(name_row(mended, loss, cell, path), &entry->figures);
+        }
+    }
 }
 
 /* ---- Plots ---- */
@@ -110,7 +199,7 @@ static void plot_by_loss(const struct sl_loss *loss, const struct plotted *what)
         int bar = 0;
         for (int i = 0; i < loss->measured; i++) {
             const struct sl_loss_cell *cell = &loss->cells[i];
-            if (!cell->words && cell->rtt != SL_LOSS_USUAL_RTT)
+            if (is_elsewhere(loss, cell) || (!cell->words && cell->rtt != SL_LOSS_USUAL_RTT))
                 continue;
             if (path == 0)
                 sl_plot_label(plot, cell->label);
@@ -137,7 +226,7 @@ static void plot_by_rtt(const struct sl_loss *loss, const struct plotted *what)
         for (int i = 0; i < loss->measured; i++) {
             const struct sl_loss_cell *cell = &loss->cells[i];
             const struct sl_loss_figures *figures = &loss->entries[i][path].figures;
-            if (cell->loss != 5 || cell->burst || !figures->rounds)
+            if (cell->words || cell->loss != 5 || cell->burst || !figures->rounds)
                 continue;
             at[count] = cell->rtt;
             value[count] = what->value(figures);
@@ -152,6 +241,8 @@ static int main_cell(const struct sl_loss *loss)
 {
     for (int i = 0; i < loss->measured; i++) {
         const struct sl_loss_cell *cell = &loss->cells[i];
+        if (is_elsewhere(loss, cell))
+            continue;
         if (cell->words || (cell->loss == 5 && !cell->burst && cell->rtt == SL_LOSS_USUAL_RTT))
             return i;
     }
@@ -211,6 +302,52 @@ static void tell_headlines(const struct sl_loss *loss, int cell)
     sl_result_headline(loss->result, title, own->rounds ? p99_ms(own) : NAN, 0, "ms", note);
 }
 
+/* Of the first that was measured: all have one length, but for a squeeze. */
+static sl_ns piece_of(const struct sl_loss *loss)
+{
+    for (int i = 0; i < loss->cell_count; i++)
+        for (int path = 0; path < loss->path_count; path++)
+            if (loss->entries[i][path].figures.rounds)
+                return loss->entries[i][path].figures.piece;
+    return 0;
+}
+
+static void tell_times(const struct sl_loss *loss)
+{
+    const int piece = (int)(piece_of(loss) / SL_SEC);
+    char pieces[120] = "minutes";
+    if (piece < 60)
+        snprintf(pieces, sizeof(pieces), "pieces of %d s, for no minute was measured at a stretch,",
+                 piece);
+    sl_result_note(loss->result,
+                   "On time: on the screen within %d ms. Frames lost: never came out of a decoder, "
+                   "which only Sightline tells. Not shown: never seen on the screen, lost or "
+                   "overtaken by a newer one. Freezes: over %d ms without a new frame. Calm: the "
+                   "share of %s without a freeze.",
+                   (int)(SL_LOSS_ON_TIME / SL_MS), (int)(SL_LOSS_FREEZE / SL_MS), pieces);
+}
+
+static void tell_counting(const struct sl_loss *loss)
+{
+    sl_result_note(loss->result,
+                   "Frames count from some 2 s after the first picture on, bytes, packets and what "
+                   "the programs tell from 1.5 s after it: the start, when nobody knows the link "
+                   "yet, is left out.");
+    if (!loss->options->peers_only)
+        sl_result_note(
+            loss->result,
+            "Repair: datagrams of parity and packets sent again for 100 bytes of datagrams of "
+            "video, as the sender tells; meant to stay under 30 at 5 %% of loss, 45 at 10 %%, 65 "
+            "at 20 %%. Delay: how long the viewer held pictures back. Of what the receiver missed, "
+            "frames are of the time measured, packets of the whole session, the start included; "
+            "late ones were mended, but not in time. -: not told.");
+    sl_result_note(
+        loss->result,
+        "Overhead: UDP payload that came from the sender (packet headers, parity, "
+        "packets sent again, session control) beyond the encoder's H.264. A path that takes "
+        "packets which overtake each other for lost sends them again for nothing.");
+}
+
 static void tell_conditions(const struct sl_loss *loss)
 {
     cJSON *result = loss->result;
@@ -230,21 +367,13 @@ static void tell_conditions(const struct sl_loss *loss)
                        "uplink only, each packet on its own or in bursts of %d on average. The "
                        "n-th packet's fate depends on the seed alone.",
                        SL_LOSS_JITTER_FROM, SL_LOSS_JITTER, SL_LOSS_BURST);
-    sl_result_note(result,
-                   "On time: on the screen within %d ms. Frames lost: never came out of a decoder, "
-                   "which only Sightline tells. Not shown: never seen on the screen, lost or "
-                   "overtaken by a newer one. Freezes: over %d ms without a new frame.",
-                   (int)(SL_LOSS_ON_TIME / SL_MS), (int)(SL_LOSS_FREEZE / SL_MS));
+    tell_times(loss);
     if (!loss->options->peers_only)
         sl_result_note(result,
                        "sightline shows the newest picture at once, so that of those which "
                        "waited for one packet only the last is seen; sightline-" SL_LOSS_HELD
                        " is the same with the viewer's --latency " SL_LOSS_HELD ".");
-    sl_result_note(
-        result,
-        "Overhead: UDP payload that came from the sender (packet headers, parity, "
-        "packets sent again, session control) beyond the encoder's H.264. A path that takes "
-        "packets which overtake each other for lost sends them again for nothing.");
+    tell_counting(loss);
     if (loss->options->peer)
         sl_result_note(result,
                        "A peer's frame counts as shown once its stamp can be read, even if "
@@ -253,12 +382,8 @@ static void tell_conditions(const struct sl_loss *loss)
 
 void sl_loss_tell(const struct sl_loss *loss)
 {
-    cJSON *table =
-        sl_result_table(loss->result, "loss", "Pictures over a link that loses packets", columns);
-    for (int i = 0; i < loss->cell_count; i++)
-        for (int path = 0; path < loss->path_count; path++)
-            if (loss->entries[i][path].figures.rounds || loss->entries[i][path].why[0])
-                tell_row(table, loss, &loss->cells[i], path);
+    tell_tables(loss);
+    sl_loss_tell_squeeze(loss);
     for (size_t i = 0; i < SL_COUNT(plotted); i++)
         plot_by_loss(loss, &plotted[i]);
     for (size_t i = 0; loss->options->full && !loss->options->impair && i < SL_COUNT(plotted); i++)

@@ -156,10 +156,14 @@ static const struct sl_option options[] = {
 
 const struct sl_option_table sl_bench_option_table = {
     .program = "sightline-bench",
-    .synopsis = "sightline-bench COMMAND [OPTION]...\n"
-                "       sightline-bench compare A.json B.json\n"
-                "       sightline-bench report RESULTS.json PAGE.html\n"
-                "       sightline-bench impair LISTEN_PORT TARGET_PORT [NAME=VALUE]...",
+    .synopsis =
+        "sightline-bench COMMAND [OPTION]...\n"
+        "       sightline-bench compare A.json B.json\n"
+        "       sightline-bench report RESULTS.json PAGE.html\n"
+        "       sightline-bench impair LISTEN_PORT TARGET_PORT [NAME=VALUE]...\n"
+        "           loss=PERCENT burst=N delay=MS jitter=MS dup=PERCENT rate=KBIT queue=MS\n"
+        "           outage=START,LEN squeeze=START,LEN,KBIT seed=N dir=both|up|down\n"
+        "           up.NAME=VALUE down.NAME=VALUE",
     .summary = "Measures Sightline, and makes bad networks to measure it in.",
     .options = options,
     .positional_max = 16,

@@ -14,6 +14,7 @@
 #include "bench/rig_child.h"
 
 #define LINE_MAX_BYTES 1024
+#define LOG_END_BYTES 8192 /* what programs say when they end has room in it */
 
 /* ---- Sightline ---- */
 
@@ -183,8 +184,9 @@ int sl_rig_start(struct sl_rig *rig, const struct sl_rig_path *path,
                  const struct sl_rig_config *config, char *why, size_t why_len)
 {
     char log[PATH_MAX + 8];
-    *rig = (struct sl_rig){.log_fd = -1};
-    rig->resent = NAN;
+    *rig = (struct sl_rig){.log_fd = -1, .counted = sl_counters_unknown()};
+    rig->counted.repair_bytes = rig->counted.decoded = rig->counted.decoded_seconds = 0;
+    rig->repairs = sl_told_repairs("");
     for (int i = 0; i < SL_RIG_CHILDREN; i++) {
         rig->children[i] = (struct sl_child){.pid = 0, .in = -1, .out = -1};
         rig->media_bytes[i] = NAN;
@@ -212,14 +214,21 @@ const char *sl_rig_dead(struct sl_rig *rig)
     return NULL;
 }
 
+/* The last `size` - 1 bytes of what the programs wrote to stderr. */
+static void read_log(const struct sl_rig *rig, char *text, size_t size)
+{
+    const off_t all = rig->log_fd >= 0 ? lseek(rig->log_fd, 0, SEEK_END) : 0;
+    const off_t room = (off_t)size - 1;
+    const off_t from = all > room ? all - room : 0;
+    const ssize_t len = rig->log_fd >= 0 ? pread(rig->log_fd, text, size - 1, from) : 0;
+    text[len > 0 ? len : 0] = '\0';
+}
+
 void sl_rig_print_log(const struct sl_rig *rig)
 {
     char text[2001];
-    const off_t size = rig->log_fd >= 0 ? lseek(rig->log_fd, 0, SEEK_END) : 0;
-    const off_t from = size > 2000 ? size - 2000 : 0;
-    const ssize_t len = rig->log_fd >= 0 ? pread(rig->log_fd, text, sizeof(text) - 1, from) : 0;
-    if (len > 0)
-        fprintf(stderr, "%.*s", (int)len, text);
+    read_log(rig, text, sizeof(text));
+    fputs(text, stderr);
 }
 
 static int remove_entry(const char *path, const struct stat *st, int type, struct FTW *ftw)
@@ -240,6 +249,11 @@ void sl_rig_stop(struct sl_rig *rig)
     for (int i = 0; i < rig->count; i++)
         sl_child_stop(&rig->children[i], 3 * SL_SEC);
     rig->count = 0;
+    char log[LOG_END_BYTES];
+    read_log(rig, log, sizeof(log));
+    rig->repairs = sl_told_repairs(log);
+    for (int i = 0; i < SL_RIG_TOLD; i++)
+        sl_series_free(&rig->told[i]);
     if (rig->log_fd >= 0)
         close(rig->log_fd);
     rig->log_fd = -1;

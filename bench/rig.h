@@ -16,6 +16,9 @@
 #include "base/option.h"
 #include "base/types.h"
 #include "bench/child.h"
+#include "bench/counters.h"
+#include "bench/series.h"
+#include "bench/told.h"
 
 struct sl_rig_config {
     const char *display;
@@ -35,18 +38,19 @@ struct sl_rig_config {
 #define SL_RIG_CHILDREN (SL_RIG_CAMERAS_MAX + 3)
 #define SL_RIG_IMPAIR (SL_RIG_CHILDREN - 1) /* its place, if there is one */
 
-/* Since the programs' start; NAN: the path does not tell. */
-struct sl_rig_counters {
-    double sent_bytes, sent_packets; /* UDP payload that came to `impair` from the sender */
-    double lost_packets;             /* of these, what it lost                            */
-    double media_bytes;              /* H.264 that was sent                               */
-    double decoded, decoded_seconds; /* frames, in so many seconds; one camera only       */
-    double resent;                   /* packets sent again; one camera only               */
+/* What Sightline's programs say again and again, at the moments at which they were heard; one
+ * camera only. */
+enum sl_rig_told {
+    SL_RIG_TARGET_KBPS, /* the encoder's, each 200 ms; 0 (not known) is left out */
+    SL_RIG_KBPS,        /* H.264 sent, each 200 ms                               */
+    SL_RIG_RTT_MS,      /* sender to receiver, each 200 ms                       */
+    SL_RIG_DELAY_MS,    /* how long the viewer holds pictures back, each second  */
+    SL_RIG_TOLD,
 };
 
 /* What a program has printed lately. */
 struct sl_rig_heard {
-    char text[512]; /* a line that is not whole yet */
+    char text[1024]; /* a line that is not whole yet */
     size_t len;
 };
 
@@ -58,9 +62,11 @@ struct sl_rig {
     char folder[PATH_MAX]; /* temporary: data and logs; gone with the rig */
     int log_fd;
     struct sl_rig_heard heard[SL_RIG_CHILDREN];
-    double media_bytes[SL_RIG_CHILDREN]; /* as each last told; decoded is summed up */
-    double decoded, decoded_seconds, resent;
-    struct sl_rig_counters link; /* as impair last told */
+    double media_bytes[SL_RIG_CHILDREN]; /* as each sender last told */
+    struct sl_counters counted; /* the rest, as last told; what is told of a while is summed up */
+    struct sl_series told[SL_RIG_TOLD];
+    sl_ns link_ready;               /* when impair began, if there is one */
+    struct sl_told_repairs repairs; /* of all of the session, known once the rig has stopped */
 };
 
 struct sl_rig_path {
@@ -83,9 +89,9 @@ void sl_rig_trace(const struct sl_rig *rig, int index, char path[PATH_MAX + 32])
 
 /* Takes in what the programs have printed; each few seconds, or their pipes fill. */
 void sl_rig_listen(struct sl_rig *rig);
-/* Those of a rig with `count`. Waits for a sender's next line, up to 300 ms, so that what was sent
- * and what impair has had are of the same moment. */
-void sl_rig_counters(struct sl_rig *rig, struct sl_rig_counters *ret);
+/* Those of a rig with `count`, since the programs' start. Waits for a sender's next line, up to 300
+ * ms, so that what was sent and what impair has had are of the same moment. */
+void sl_rig_counters(struct sl_rig *rig, struct sl_counters *ret);
 /* Where a path's sender may leave a copy of its H.264, which is then counted. */
 void sl_rig_media_file(const struct sl_rig *rig, char path[PATH_MAX + 32]);
 

@@ -9,6 +9,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "base/time.h"
+
 void sl_words_add(struct sl_words *words, const char *word)
 {
     if (words->count < SL_WORDS_MAX)
@@ -94,5 +96,6 @@ int sl_rig_impair(struct sl_rig *rig, const char *words, int target_port, int *l
         err = -EPROTO;
     if (err != 0)
         snprintf(why, why_len, "impair %s: does not get ready: %s", words, strerror(-err));
+    rig->link_ready = sl_time_now();
     return err;
 }

@@ -14,40 +14,52 @@
 #define SENDER_PATIENCE_MS 300
 #define STATS_SECONDS 1.0 /* Sightline's programs print a line so often */
 
-/* The number that follows `name` in `line`, or NAN. */
-static double number_after(const char *line, const char *name)
+/* Without memory there is one figure less. */
+static void keep(struct sl_rig *rig, enum sl_rig_told what, double value)
 {
-    const char *at = strstr(line, name);
-    double value;
-    return at && sscanf(at + strlen(name), "%lf", &value) == 1 ? value : NAN;
+    const int err = isnan(value) ? 0 : sl_series_add(&rig->told[what], sl_time_now(), value);
+    (void)err;
 }
 
 static void take_sender(struct sl_rig *rig, int index, const char *line)
 {
-    const double bytes = number_after(line, " bytes=");
-    const double resent = number_after(line, " resent=");
-    if (isnan(bytes) || isnan(resent))
+    struct sl_counters *counted = &rig->counted;
+    const double bytes = sl_told_number(line, "bytes");
+    const double before = isnan(rig->media_bytes[index]) ? 0 : rig->media_bytes[index];
+    const double target = sl_told_number(line, "target_kbps");
+    if (isnan(bytes))
         return;
     rig->media_bytes[index] = bytes;
-    rig->resent = resent;
+    counted->repair_bytes += sl_told_number(line, "overhead_pct") / 100 * (bytes - before);
+    counted->resent = sl_told_number(line, "resent");
+    counted->frames_by_fec = sl_told_number(line, "frames_by_fec");
+    counted->frames_by_resend = sl_told_number(line, "frames_by_resend");
+    counted->frames_late = sl_told_number(line, "frames_late");
+    counted->frames_lost = sl_told_number(line, "frames_lost");
+    keep(rig, SL_RIG_TARGET_KBPS, target > 0 ? target : NAN);
+    keep(rig, SL_RIG_KBPS, sl_told_number(line, "kbps"));
+    keep(rig, SL_RIG_RTT_MS, sl_told_number(line, "rtt_ms"));
 }
 
 static void take_viewer(struct sl_rig *rig, const char *line)
 {
-    const double decoded = number_after(line, " decoded ");
+    const double decoded = sl_told_number(line, "decoded");
     if (isnan(decoded))
         return;
-    rig->decoded += decoded * STATS_SECONDS;
-    rig->decoded_seconds += STATS_SECONDS;
+    rig->counted.decoded += decoded * STATS_SECONDS;
+    rig->counted.decoded_seconds += STATS_SECONDS;
+    keep(rig, SL_RIG_DELAY_MS, sl_told_number(line, "delay_ms"));
 }
 
 static void take_impair(struct sl_rig *rig, const char *line)
 {
     if (strncmp(line, "up ", 3) != 0)
         return;
-    rig->link.sent_packets = number_after(line, " received ");
-    rig->link.sent_bytes = number_after(line, " received-bytes ");
-    rig->link.lost_packets = number_after(line, " lost ");
+    rig->counted.sent_packets = sl_told_number(line, "received");
+    rig->counted.sent_bytes = sl_told_number(line, "received-bytes");
+    rig->counted.lost_packets = sl_told_number(line, "lost") +
+                                sl_told_number(line, "queue-dropped") +
+                                sl_told_number(line, "outage-dropped");
 }
 
 static void take_line(struct sl_rig *rig, int index, const char *line)
@@ -103,12 +115,11 @@ void sl_rig_listen(struct sl_rig *rig)
 static void ask_impair(struct sl_rig *rig)
 {
     const struct sl_child *child = &rig->children[SL_RIG_IMPAIR];
-    rig->link =
-        (struct sl_rig_counters){.sent_bytes = NAN, .sent_packets = NAN, .lost_packets = NAN};
+    rig->counted.sent_bytes = rig->counted.sent_packets = rig->counted.lost_packets = NAN;
     if (!child->pid || child->in < 0 || write(child->in, "\n", 1) != 1)
         return;
     const sl_ns until = sl_time_now() + ANSWER_PATIENCE;
-    while (isnan(rig->link.sent_packets) && sl_time_now() < until)
+    while (isnan(rig->counted.sent_packets) && sl_time_now() < until)
         hear(rig, SL_RIG_IMPAIR, 50);
 }
 
@@ -121,17 +132,19 @@ static void await_sender(struct sl_rig *rig)
         }
 }
 
-void sl_rig_counters(struct sl_rig *rig, struct sl_rig_counters *ret)
+void sl_rig_counters(struct sl_rig *rig, struct sl_counters *ret)
 {
     char file[PATH_MAX + 32];
     struct stat st;
     sl_rig_listen(rig);
     await_sender(rig);
     ask_impair(rig);
-    *ret = rig->link;
-    ret->decoded = rig->decoded_seconds > 0 ? rig->decoded : NAN;
-    ret->decoded_seconds = rig->decoded_seconds;
-    ret->resent = rig->resent;
+    *ret = rig->counted;
+    ret->seconds = (double)sl_time_now() / SL_SEC;
+    if (!rig->counted.decoded_seconds)
+        ret->decoded = NAN;
+    if (isnan(rig->media_bytes[0])) /* no sender of ours */
+        ret->repair_bytes = NAN;
     ret->media_bytes = NAN;
     for (int i = 0; i < rig->count; i++)
         if (!isnan(rig->media_bytes[i]))

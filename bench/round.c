@@ -2,7 +2,6 @@
 #include "bench/round.h"
 
 #include <errno.h>
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -247,32 +246,40 @@ static int fill_tallies(struct round *round, sl_ns from, sl_ns to)
 }
 
 /* Nobody watches meanwhile. */
-static void read_counters(struct round *round, struct sl_rig_counters *ret)
+static void read_counters(struct round *round, struct sl_counters *ret)
 {
     if (round->config->rig.count)
         sl_rig_counters(&round->rig, ret);
 }
 
-static void fill_counters(struct round *round, const struct sl_rig_counters *before)
+static void fill_counters(struct round *round, const struct sl_counters *before, sl_ns from)
 {
-    struct sl_rig_counters after;
+    struct sl_counters after;
     if (!round->config->rig.count)
         return;
     read_counters(round, &after);
     struct sl_round_result *result = &round->result;
-    result->sent_bytes = after.sent_bytes - before->sent_bytes;
-    result->sent_packets = after.sent_packets - before->sent_packets;
-    result->lost_packets = after.lost_packets - before->lost_packets;
-    result->media_bytes = after.media_bytes - before->media_bytes;
-    result->decoded = after.decoded - before->decoded;
-    result->decoded_seconds = after.decoded_seconds - before->decoded_seconds;
-    result->resent = after.resent - before->resent;
+    result->counted = sl_counters_since(&after, before);
+    for (int i = 0; i < SL_RIG_TOLD; i++) {
+        result->told[i] = round->rig.told[i];
+        round->rig.told[i] = (struct sl_series){.count = 0};
+        sl_series_since(&result->told[i], from);
+    }
+}
+
+/* When the window that begins at `from` ends. */
+static sl_ns end_of_window(const struct round *round, sl_ns from)
+{
+    const struct sl_round_config *config = round->config;
+    const sl_ns longest = from + config->seconds;
+    const sl_ns until = round->rig.link_ready + config->link_until;
+    return config->link_until && until < longest ? until : longest;
 }
 
 static int measure(struct round *round)
 {
     struct sl_round_result *result = &round->result;
-    struct sl_rig_counters counters = {.sent_bytes = 0};
+    struct sl_counters counters = sl_counters_unknown();
     sl_ns busy, all;
     int err = watch_for_pictures(round);
     if (err == 0)
@@ -285,7 +292,11 @@ static int measure(struct round *round)
         return err;
     sl_usage_machine(&busy, &all);
     begin_usage(round);
-    const sl_ns from = sl_time_now(), to = from + round->config->seconds;
+    const sl_ns from = sl_time_now(), to = end_of_window(round, from);
+    if (to <= from) {
+        snprintf(round->why, round->why_len, "what was to happen to the link is over");
+        return -ETIMEDOUT;
+    }
     err = watch(round, to, false);
     if (err == 0)
         err = end_usage(round);
@@ -293,10 +304,11 @@ static int measure(struct round *round)
     if (err == 0)
         err = watch(round, to + STRAGGLERS, false);
     if (err == 0)
-        fill_counters(round, &counters);
+        fill_counters(round, &counters, from);
     if (err == 0)
         err = fill_tallies(round, from, to);
     result->window = to - from;
+    result->link_began = round->rig.link_ready - from;
     if (err == 0 && round->config->trace && round->config->path == &sl_rig_sightline)
         err = fill_moments(round, from);
     return err;
@@ -329,9 +341,7 @@ int sl_round_run(struct sl_round_result *ret, struct sl_stage *stage,
     round->why_len = why_len;
     round->rig.log_fd = -1;
     round->result.cameras = round->cameras;
-    round->result.sent_bytes = round->result.sent_packets = round->result.lost_packets = NAN;
-    round->result.media_bytes = round->result.resent = NAN;
-    round->result.decoded = round->result.decoded_seconds = NAN;
+    round->result.counted = sl_counters_unknown();
     prctl(PR_SET_TIMERSLACK, 1);
     int err = set_up(round);
     if (err == 0)
@@ -339,6 +349,7 @@ int sl_round_run(struct sl_round_result *ret, struct sl_stage *stage,
     if (err != 0 && err != -EINTR)
         sl_rig_print_log(&round->rig);
     take_down(round);
+    round->result.repairs = round->rig.repairs;
     if (err == 0)
         *ret = round->result;
     else
@@ -355,4 +366,6 @@ void sl_round_free(struct sl_round_result *result)
     free(result->total);
     for (int s = 0; s < SL_STAGES; s++)
         free(result->stage[s]);
+    for (int i = 0; i < SL_RIG_TOLD; i++)
+        sl_series_free(&result->told[i]);
 }

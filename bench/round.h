@@ -20,9 +20,11 @@ struct sl_round_config {
     struct sl_rig_config rig; /* size, bitrate, preset, cameras, impairment, peers' options;
                                  `display` is the stage's */
     int fps;
-    sl_ns warm_up; /* after the first picture */
-    sl_ns seconds; /* measured */
-    bool trace;    /* Sightline's programs note stages */
+    sl_ns warm_up;    /* after the first picture */
+    sl_ns seconds;    /* measured */
+    sl_ns link_until; /* if set: measured until so long after rig.impair began, at most for
+                         `seconds` */
+    bool trace;       /* Sightline's programs note stages */
 };
 
 /* Where the time of a frame went. SEEN is the watcher's own: the display had the picture, the
@@ -61,10 +63,13 @@ struct sl_round_result {
     sl_ns window;
     double busy; /* of all cores over the window, 0 to 1: the machine, not only these programs */
 
-    /* Of the path's own making, with rig.count, as rig.h says; from some 0.5 s before the window to
-     * some 0.5 s after it. NAN: it does not tell. */
-    double sent_bytes, sent_packets, lost_packets, media_bytes;
-    double decoded, decoded_seconds, resent;
+    sl_ns link_began; /* rig.impair, since the window began: less than 0 */
+
+    /* What the path tells of itself, with rig.count: in a span that begins some 0.5 s before the
+     * window and ends some 0.5 s after it; moments are since the window began. */
+    struct sl_counters counted;
+    struct sl_series told[SL_RIG_TOLD];
+    struct sl_told_repairs repairs; /* of all of the session */
 };
 
 /* 0; -EINTR (told to stop) or -errno with `why`: what failed, and the end of what the programs

@@ -115,6 +115,8 @@ static void collect(const struct sl_tally *tally, uint32_t count, sl_ns from, sl
 {
     for (uint32_t i = 0; i < count; i++) {
         const sl_ns handed = tally->handed[i], seen = tally->seen[i];
+        if (handed < from && seen - from > result->before)
+            result->before = seen - from;
         if (handed < from || handed >= to)
             continue;
         result->frames[result->handed++] =

@@ -44,9 +44,10 @@ struct sl_tally_result {
     uint32_t out_of_order; /* an older frame came after a newer one */
     uint32_t misread;
     double shown_per_s;
-    sl_ns p50, p95, p99, max;      /* of the ages: handed over -> first seen */
-    sl_ns freeze;                  /* longest time without a new frame, in the window */
-    sl_ns *ages;                   /* `shown` of them, ascending */
+    sl_ns p50, p95, p99, max; /* of the ages: handed over -> first seen */
+    sl_ns freeze;             /* longest time without a new frame, in the window */
+    sl_ns before; /* when the last frame from before the window appeared in it; 0: earlier */
+    sl_ns *ages;  /* `shown` of them, ascending */
     struct sl_tally_frame *frames; /* `handed` of them, in order */
 };
 

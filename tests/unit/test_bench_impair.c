@@ -289,6 +289,13 @@ static void words_and_directions(void **state)
     assert_int_equal(c.direction[SL_IMPAIR_DOWN].jitter, 0);
     assert_int_equal(c.direction[SL_IMPAIR_UP].seed, 5);
     assert_int_not_equal(c.direction[SL_IMPAIR_DOWN].seed, 5);
+    c = parsed("outage=1,2 up.squeeze=3,4,800 down.outage=5,6"); /* both, and its own */
+    assert_int_equal(c.direction[SL_IMPAIR_UP].spans, 2);
+    assert_int_equal(c.direction[SL_IMPAIR_UP].span[1].start, 3 * SL_SEC);
+    assert_int_equal(c.direction[SL_IMPAIR_UP].span[1].len, 4 * SL_SEC);
+    assert_int_equal(c.direction[SL_IMPAIR_UP].span[1].rate_bps, 800000);
+    assert_int_equal(c.direction[SL_IMPAIR_DOWN].spans, 2);
+    assert_int_equal(c.direction[SL_IMPAIR_DOWN].span[1].rate_bps, 0);
 }
 
 static void bad_words(void **state)
@@ -298,7 +305,7 @@ static void bad_words(void **state)
         {"x", "5", NULL},         {"1", NULL, NULL},         {"1", "0", NULL},
         {"1", "70000", NULL},     {"1", "2", "dir=left"},    {"1", "2", "loss=200"},
         {"1", "2", "wobble=200"}, {"1", "2", "up.dir=up"},   {"1", "2", "down.loss=x"},
-        {"1", "2", "up.los=1"},   {"1", "2", "side.loss=1"},
+        {"1", "2", "up.los=1"},   {"1", "2", "side.loss=1"}, {"1", "2", "up.squeeze=1,2"},
     };
     for (size_t i = 0; i < SL_COUNT(bad); i++) {
         struct sl_impair_config config;
@@ -313,6 +320,23 @@ static void bad_words(void **state)
         assert_ptr_equal(strchr(text, '\n'), text + len - 1); /* one line */
         free(text);
     }
+}
+
+static void too_many_spans(void **state)
+{
+    (void)state;
+    const char *words[2 + SL_IMPAIRMENT_SPANS + 1] = {"1", "2"};
+    struct sl_impair_config config;
+    char *text;
+    size_t len;
+    for (int i = 0; i <= SL_IMPAIRMENT_SPANS; i++)
+        words[2 + i] = "outage=1,2";
+    FILE *err = open_memstream(&text, &len);
+    assert_int_equal(sl_impair_parse(&config, words, 2 + SL_IMPAIRMENT_SPANS, err), 0);
+    assert_int_equal(sl_impair_parse(&config, words, 2 + SL_IMPAIRMENT_SPANS + 1, err), -EINVAL);
+    fclose(err);
+    assert_non_null(strstr(text, "at most 16"));
+    free(text);
 }
 
 /* 90 % in bursts of 3 cannot be: between any two there is a packet that passes. */
@@ -343,6 +367,7 @@ int main(void)
         cmocka_unit_test(overflow_is_counted),
         cmocka_unit_test(words_and_directions),
         cmocka_unit_test(bad_words),
+        cmocka_unit_test(too_many_spans),
         cmocka_unit_test(loss_beyond_bursts),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

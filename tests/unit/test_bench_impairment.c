@@ -199,13 +199,86 @@ static void outage(void **state)
     assert_int_equal(impairment.stats.outage_dropped, 200);
 }
 
+static void outages_add_up(void **state)
+{
+    (void)state;
+    const struct sl_impairment_config config = config_of("outage=1,1 outage=4,0.5 outage=1.5,1");
+    struct sl_impairment impairment;
+    sl_impairment_init(&impairment, &config, 7 * SL_SEC);
+    for (int ms = 0; ms < 6000; ms += 10)
+        assert_int_equal(sl_impairment_decide(&impairment, 7 * SL_SEC + ms * SL_MS, 100).copies,
+                         !((ms >= 1000 && ms < 2500) || (ms >= 4000 && ms < 4500)));
+    assert_balanced(&impairment);
+}
+
+/* What passes each second of a link that is 4 Mb/s wide, for a while 800 kb/s, and is always full.
+ */
+static void squeeze(void **state)
+{
+    (void)state;
+    const struct sl_impairment_config config = config_of("rate=4000 squeeze=2,3,800 queue=50");
+    struct sl_impairment impairment;
+    const sl_ns start = 100 * SL_SEC;
+    double bits[8] = {0};
+    sl_ns last = start;
+    sl_impairment_init(&impairment, &config, start);
+    for (int i = 0; i < 8000; i++) { /* 8 Mb/s */
+        const sl_ns now = start + i * SL_MS;
+        const struct sl_impairment_verdict v = sl_impairment_decide(&impairment, now, 972);
+        assert_balanced(&impairment);
+        if (!v.copies)
+            continue;
+        /* In order, and what waits at the edge waits as long as the narrow link takes for it. */
+        assert_true(v.due[0] > last && v.due[0] - now <= 50 * SL_MS + 10 * SL_MS);
+        last = v.due[0];
+        if (v.due[0] < start + 8 * SL_SEC)
+            bits[(v.due[0] - start) / SL_SEC] += 8000;
+    }
+    for (int i = 0; i < 8; i++)
+        if (fabs(bits[i] - (i < 2 || i > 4 ? 4e6 : 8e5)) > 16000)
+            fail_msg("second %d: %.0f bits", i, bits[i]);
+}
+
+/* A packet that is on its way at an edge takes its time of both sides. */
+static void squeeze_in_a_packet(void **state)
+{
+    (void)state;
+    struct sl_impairment_config config = config_of("rate=1000 squeeze=1,1,500 queue=9000");
+    struct sl_impairment impairment;
+    sl_impairment_init(&impairment, &config, 0);
+    /* 8000 bits: 4 ms at 1000 kbit/s, and the other half in 8 ms. */
+    assert_int_equal(sl_impairment_decide(&impairment, 996 * SL_MS, 972).due[0], 1008 * SL_MS);
+    /* 4 ms of 500 kbit/s and 6 of 1000. */
+    assert_int_equal(sl_impairment_decide(&impairment, 1996 * SL_MS, 972).due[0], 2006 * SL_MS);
+    /* 1.6 Mbit from 0 on: 1 in the first second, 0.5 in the next, 0.1 in what follows. */
+    sl_ns due = 0;
+    sl_impairment_init(&impairment, &config, 0);
+    for (int i = 0; i < 200; i++)
+        due = sl_impairment_decide(&impairment, 0, 972).due[0];
+    assert_int_equal(due, 2100 * SL_MS);
+    /* Without `rate` there is no bottleneck before and after, but what waits is not overtaken. */
+    config = config_of("squeeze=1,1,500 squeeze=1.5,0.1,80 queue=9000");
+    sl_impairment_init(&impairment, &config, 0);
+    assert_int_equal(sl_impairment_decide(&impairment, 500 * SL_MS, 972).due[0], 500 * SL_MS);
+    assert_int_equal(sl_impairment_decide(&impairment, SL_SEC, 972).due[0], 1016 * SL_MS);
+    /* The narrowest: 8000 bits in the 100 ms of 80 kbit/s. */
+    assert_int_equal(sl_impairment_decide(&impairment, 1500 * SL_MS, 972).due[0], 1600 * SL_MS);
+    for (int i = 0; i < 100; i++)
+        due = sl_impairment_decide(&impairment, 1900 * SL_MS, 972).due[0];
+    assert_int_equal(due, 2 * SL_SEC);
+    assert_int_equal(sl_impairment_decide(&impairment, 1950 * SL_MS, 972).due[0], 2 * SL_SEC);
+    assert_int_equal(sl_impairment_decide(&impairment, 3 * SL_SEC, 972).due[0], 3 * SL_SEC);
+}
+
 static void words(void **state)
 {
     (void)state;
     struct sl_impairment_config config = sl_impairment_config_default();
-    static const char *const bad[] = {"loss=",     "loss=x",     "loss=-1",   "loss=101",
-                                      "loss=5x",   "burst=0",    "rate=0",    "outage=5",
-                                      "outage=5,", "outage=a,1", "delay=nan", "outage=1,2,3"};
+    static const char *const bad[] = {
+        "loss=",          "loss=x",        "loss=-1",         "loss=101",     "loss=5x",
+        "burst=0",        "rate=0",        "outage=5",        "outage=5,",    "outage=a,1",
+        "delay=nan",      "outage=1,2,3",  "squeeze=1,2",     "squeeze=1,2,", "squeeze=1,2,0",
+        "squeeze=-1,2,3", "squeeze=1,2,x", "squeeze=1,2,3,4", "squeeze="};
     for (size_t i = 0; i < SL_COUNT(bad); i++)
         if (sl_impairment_config_set(&config, bad[i]) != -EINVAL)
             fail_msg("'%s' was taken", bad[i]);
@@ -216,6 +289,12 @@ static void words(void **state)
     assert_memory_equal(&config, &clean, sizeof(config));
     assert_int_equal(sl_impairment_config_set(&config, "delay=0.5"), 0);
     assert_int_equal(config.delay, 500 * SL_US);
+    for (int i = 0; i < SL_IMPAIRMENT_SPANS; i++)
+        assert_int_equal(
+            sl_impairment_config_set(&config, i % 2 ? "outage=1,2" : "squeeze=1,2,300"), 0);
+    const struct sl_impairment_config full = config;
+    assert_int_equal(sl_impairment_config_set(&config, "outage=1,2"), -E2BIG);
+    assert_memory_equal(&config, &full, sizeof(config));
 }
 
 int main(void)
@@ -228,6 +307,9 @@ int main(void)
         cmocka_unit_test(bottleneck_rate),
         cmocka_unit_test(fate_is_the_seeds),
         cmocka_unit_test(outage),
+        cmocka_unit_test(outages_add_up),
+        cmocka_unit_test(squeeze),
+        cmocka_unit_test(squeeze_in_a_packet),
         cmocka_unit_test(words),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -61,6 +61,10 @@ static void ages_and_freezes(void **state)
     assert_int_equal(r.frames[0].seen, 3 * SL_MS);
     assert_int_equal(r.frames[40 - 19].seen, SL_NEVER);
     assert_int_equal(r.frames[39].handed, 390 * SL_MS);
+    assert_int_equal(r.before, 0); /* at 193 ms */
+    sl_tally_result_free(&r);
+    assert_int_equal(sl_tally_result(tally, 201 * SL_MS, 600 * SL_MS, &r), 0);
+    assert_int_equal(r.before, 2 * SL_MS);
     sl_tally_result_free(&r);
     /* Nothing new at the end of the window is a freeze, too. */
     assert_int_equal(sl_tally_result(tally, 900 * SL_MS, 1500 * SL_MS, &r), 0);
