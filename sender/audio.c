@@ -2,12 +2,42 @@
 #include "sender/audio.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/ring.h"
 #include "base/wake.h"
 
 #define QUEUE_BLOCKS 64
+
+static const struct sl_audio_kind *const kinds[] = {&sl_audio_test, &sl_audio_alsa, NULL};
+
+const struct sl_audio_kind *sl_audio_find(const char *source, const char **rest)
+{
+    for (int i = 0; kinds[i]; i++) {
+        const size_t len = strlen(kinds[i]->prefix);
+        if (strncmp(source, kinds[i]->prefix, len) != 0)
+            continue;
+        if (kinds[i]->prefix[len - 1] == ':' ? !source[len] : source[len] != 0)
+            continue;
+        *rest = source + len;
+        return kinds[i];
+    }
+    return NULL;
+}
+
+int sl_audio_open(struct sl_audio **ret, const char *source, const struct sl_audio_config *config,
+                  char *why, size_t why_len)
+{
+    const char *rest;
+    const struct sl_audio_kind *kind = sl_audio_find(source, &rest);
+    if (!kind) {
+        snprintf(why, why_len, "no such kind of source; wanted test or alsa:DEVICE");
+        return -ENOTSUP;
+    }
+    return kind->open(ret, rest, config, why, why_len);
+}
 
 int sl_audio_next(struct sl_audio *audio, struct sl_audio_block *block)
 {
@@ -18,6 +48,13 @@ void sl_audio_close(struct sl_audio *audio)
 {
     if (audio)
         audio->kind->close(audio);
+}
+
+void sl_audio_stats(const struct sl_audio *audio, struct sl_audio_stats *ret)
+{
+    *ret = (struct sl_audio_stats){0};
+    if (audio->kind->stats)
+        audio->kind->stats(audio, ret);
 }
 
 struct queue {

@@ -2,6 +2,7 @@
 /* The synthetic microphone. */
 #include <errno.h>
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "base/time.h"
@@ -61,14 +62,23 @@ static void test_close(struct sl_audio *audio)
     free(audio);
 }
 
-static const struct sl_audio_kind test_kind = {.next = test_next, .close = test_close};
-
-int sl_audio_test_open(struct sl_audio **ret, const struct sl_halt *halt, sl_ns epoch)
+static int test_open(struct sl_audio **ret, const char *rest, const struct sl_audio_config *config,
+                     char *why, size_t why_len)
 {
+    (void)rest;
+    snprintf(why, why_len, "out of memory");
     struct test *test = calloc(1, sizeof(*test));
     if (!test)
         return -ENOMEM;
-    *test = (struct test){.base.kind = &test_kind, .halt = halt, .epoch = epoch};
+    *test =
+        (struct test){.base.kind = &sl_audio_test, .halt = config->halt, .epoch = config->epoch};
     *ret = &test->base;
     return 0;
 }
+
+const struct sl_audio_kind sl_audio_test = {
+    .prefix = "test",
+    .open = test_open,
+    .next = test_next,
+    .close = test_close,
+};

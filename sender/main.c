@@ -26,7 +26,7 @@ struct sender {
     struct sl_random random;
     struct sl_trace *trace; /* NULL: not wanted */
     struct sl_capture *capture;
-    struct sl_audio *test_audio;
+    struct sl_audio *audio; /* NULL: none, or the capture's own */
     struct sl_loop *loop;
     struct sl_video_encoder *video_encoder;
     struct sl_audio_encoder *audio_encoder;
@@ -70,6 +70,17 @@ static int open_trace(struct sender *sender)
     return error ? 1 : -1;
 }
 
+static int open_audio(struct sender *sender)
+{
+    const char *source = sender->options.audio;
+    const struct sl_audio_config config = {.halt = &halt, .epoch = sender->epoch};
+    char why[256];
+    const int error = source ? sl_audio_open(&sender->audio, source, &config, why, sizeof(why)) : 0;
+    if (error)
+        sl_error("--audio %s: %s", source, why);
+    return error ? 1 : -1;
+}
+
 static int open_sources(struct sender *sender)
 {
     const struct sl_sender_options *options = &sender->options;
@@ -90,10 +101,7 @@ static int open_sources(struct sender *sender)
         sl_error("--video %s: %s", options->video, why);
         return 1;
     }
-    error = options->test_audio ? sl_audio_test_open(&sender->test_audio, &halt, sender->epoch) : 0;
-    if (error)
-        sl_error("--audio test: %s", strerror(-error));
-    return error ? 1 : -1;
+    return open_audio(sender);
 }
 
 static int open_encoders(struct sender *sender)
@@ -117,7 +125,7 @@ static int open_encoders(struct sender *sender)
     }
     char why[256];
     int error = sl_video_encoder_create(&sender->video_encoder, &config, why, sizeof(why));
-    if (!error && (sender->test_audio || capture->sound))
+    if (!error && (sender->audio || capture->sound))
         error =
             sl_audio_encoder_create(&sender->audio_encoder, AUDIO_BITRATE_BPS, why, sizeof(why));
     if (!error)
@@ -193,7 +201,7 @@ static int make_pipeline(struct sender *sender)
     const struct sl_pipeline_config config = {
         .capture = sender->capture,
         .video = sender->video_encoder,
-        .audio = sender->test_audio ? sender->test_audio : sender->capture->sound,
+        .audio = sender->audio ? sender->audio : sender->capture->sound,
         .audio_encoder = sender->audio_encoder,
         .overlay = &sender->options.overlay,
         .halt = &halt,
@@ -276,7 +284,7 @@ static void unmake(struct sender *sender)
     sl_audio_encoder_destroy(sender->audio_encoder);
     sl_video_encoder_destroy(sender->video_encoder);
     sl_loop_destroy(sender->loop);
-    sl_audio_close(sender->test_audio);
+    sl_audio_close(sender->audio);
     sl_capture_close(sender->capture);
     sl_trace_close(sender->trace);
     sl_halt_fini(&halt);

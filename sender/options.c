@@ -9,6 +9,7 @@
 
 #include "net/resolve.h"
 #include "rate/redundancy.h"
+#include "sender/audio.h"
 #include "sender/capture.h"
 
 #define RETRIES_MAX 1000000
@@ -62,11 +63,13 @@ static int parse_video(void *options, const char *text, char *wanted, size_t wan
 static int parse_audio(void *options, const char *text, char *wanted, size_t wanted_len)
 {
     struct sl_sender_options *sender = options;
-    sender->test_audio = strcmp(text, "test") == 0;
+    const char *rest;
+    const bool found = sl_audio_find(text, &rest) != NULL;
+    sender->audio = found ? text : NULL;
     sender->source_audio = false;
-    if (sender->test_audio || strcmp(text, "none") == 0)
+    if (found || strcmp(text, "none") == 0)
         return 0;
-    snprintf(wanted, wanted_len, "test or none");
+    snprintf(wanted, wanted_len, "test, alsa:DEVICE or none");
     return -EINVAL;
 }
 
@@ -87,7 +90,8 @@ static const struct sl_option options[] = {
      .type = SL_OPTION_CUSTOM,
      .parse = parse_audio,
      .value = "SOURCE",
-     .help = "test or none; without it a file's own sound"},
+     .help = "test, alsa:DEVICE (alsa:auto: the first microphone) or none; without it a "
+             "file's own sound"},
     {.name = "loop",
      .type = SL_OPTION_FLAG,
      .offset = FIELD(loop),

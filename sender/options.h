@@ -28,7 +28,7 @@ struct sl_sender_options {
     struct sl_link link;
     struct sl_addr via;
     int retries;       /* -1: forever */
-    bool test_audio;   /* --audio test */
+    const char *audio; /* SOURCE of its own; NULL: none */
     bool source_audio; /* the video source's own sound, if it has one */
     struct sl_overlay overlay;
 };

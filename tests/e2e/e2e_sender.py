@@ -47,7 +47,7 @@ def wrong_command_lines():
     expect(2, r"--video is missing", "--to", LINK)
     expect(2, r"--to: .*wanted sightline://", "--to", "http://receiver/", "--video", "test")
     expect(2, r"got 'v4l2:/dev/video0', wanted test, y4m:PATH", "--to", LINK, "--video", "v4l2:/dev/video0")
-    expect(2, r"got 'alsa:default', wanted test or none", *test, "--audio", "alsa:default")
+    expect(2, r"got 'jack', wanted test, alsa:DEVICE or none", *test, "--audio", "jack")
     expect(2, r"--size: got '1280', wanted WIDTHxHEIGHT", *test, "--size", "1280")
     expect(2, r"--fps: got 'fast', wanted a whole number", *test, "--fps", "fast")
     expect(2, r"--retries: got 'many', wanted forever", *test, "--retries", "many")

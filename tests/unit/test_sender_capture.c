@@ -517,8 +517,10 @@ static void test_sound_ticks_on_the_second(void **state)
     (void)state;
     /* The epoch that makes a second begin 90 ms from now. */
     const sl_ns epoch = 1000 * SL_SEC - (sl_time_now() + 90 * SL_MS) % SL_SEC;
+    const struct sl_audio_config config = {.halt = &halt, .epoch = epoch};
     struct sl_audio *audio = NULL;
-    assert_int_equal(sl_audio_test_open(&audio, &halt, epoch), 0);
+    char why[256];
+    assert_int_equal(sl_audio_open(&audio, "test", &config, why, sizeof(why)), 0);
     struct sl_audio_block block;
     sl_ns tick = 0, expected_next = 0;
     for (int i = 0; i < 10; i++) {

@@ -58,7 +58,7 @@ static void defaults(void **state)
     assert_int_equal(options.fps, 0);
     assert_int_equal(options.size.width, 0);
     assert_true(options.source_audio);
-    assert_false(options.test_audio);
+    assert_null(options.audio);
     assert_false(sl_addr_is_set(&options.via));
     assert_false(sl_overlay_wanted(&options.overlay));
 }
@@ -77,6 +77,7 @@ static void all_of_them(void **state)
                    "--min-bitrate", "700k", "--fec", "20")),
         -1);
     assert_true(options.loop);
+    assert_null(options.audio);
     assert_false(options.source_audio);
     assert_int_equal(options.size.width, 640);
     assert_int_equal(options.size.height, 360);
@@ -90,6 +91,22 @@ static void all_of_them(void **state)
     assert_true(options.overlay.time && options.overlay.fps);
     assert_false(options.overlay.name || options.overlay.location);
     assert_string_equal(options.overlay.location_text, "North");
+}
+
+static void kinds_of_sound(void **state)
+{
+    (void)state;
+    const char *const sources[] = {"test", "alsa:auto", "alsa:hw:1,0"};
+    for (size_t i = 0; i < SL_COUNT(sources); i++) {
+        struct sl_sender_options options;
+        char said[1024];
+        assert_int_equal(
+            parse(&options, said,
+                  ARGS("--to", CAMERA, "--video", "file:a.mp4", "--audio", sources[i])),
+            -1);
+        assert_string_equal(options.audio, sources[i]);
+        assert_false(options.source_audio);
+    }
 }
 
 static void a_low_bitrate_lowers_the_least(void **state)
@@ -121,7 +138,8 @@ static void wrong_command_lines(void **state)
         {{"--to", CAMERA, "--video", "v4l2:/dev/video0"}, 2, "got 'v4l2:/dev/video0', wanted test"},
         {{"--to", CAMERA, "--video", "testing"}, 2, "got 'testing', wanted test"},
         {{"--to", CAMERA, "--video", "file:"}, 2, "got 'file:', wanted test"},
-        {{"--to", CAMERA, "--video", "test", "--audio", "alsa:x"}, 2, "wanted test or none"},
+        {{"--to", CAMERA, "--video", "test", "--audio", "alsa:"}, 2, "wanted test, alsa:DEVICE"},
+        {{"--to", CAMERA, "--video", "test", "--audio", "jack"}, 2, "got 'jack', wanted test, "},
         {{"--to", CAMERA, "--video", "test", "--fps", "0"}, 2, "--fps: got '0'"},
         {{"--to", CAMERA, "--video", "test", "--fps", "241"}, 2, "--fps: got '241'"},
         {{"--to", CAMERA, "--video", "test", "--bitrate", "1k"}, 2, "--bitrate: got '1k'"},
@@ -177,6 +195,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(defaults),
         cmocka_unit_test(all_of_them),
+        cmocka_unit_test(kinds_of_sound),
         cmocka_unit_test(a_low_bitrate_lowers_the_least),
         cmocka_unit_test(wrong_command_lines),
         cmocka_unit_test(link_from_a_file),

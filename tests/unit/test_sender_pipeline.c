@@ -87,7 +87,8 @@ static void make_encoders(struct bench *bench, bool sound)
     if (!sound)
         return;
     assert_int_equal(sl_audio_encoder_create(&bench->audio_encoder, 64000, why, sizeof(why)), 0);
-    assert_int_equal(sl_audio_test_open(&bench->audio, &bench->halt, 0), 0);
+    const struct sl_audio_config audio = {.halt = &bench->halt};
+    assert_int_equal(sl_audio_open(&bench->audio, "test", &audio, why, sizeof(why)), 0);
 }
 
 static void make_pipeline(struct bench *bench, struct sl_capture *capture, int fps)

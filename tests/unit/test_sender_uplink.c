@@ -178,7 +178,8 @@ static void make(struct bench *bench, const char *source)
                                                   .gop = 60 * SL_SEC};
     assert_int_equal(sl_video_encoder_create(&bench->video, &video, why, sizeof(why)), 0);
     assert_int_equal(sl_audio_encoder_create(&bench->audio_encoder, 64000, why, sizeof(why)), 0);
-    assert_int_equal(sl_audio_test_open(&bench->audio, &bench->halt, EPOCH), 0);
+    const struct sl_audio_config audio = {.halt = &bench->halt, .epoch = EPOCH};
+    assert_int_equal(sl_audio_open(&bench->audio, "test", &audio, why, sizeof(why)), 0);
     const struct sl_pipeline_config pipeline = {
         .capture = bench->capture,
         .video = bench->video,
