@@ -308,7 +308,7 @@ static void sound_is_close_to_a_picture_not_held_back(void **state)
             clear(&rig);
             run(&rig, 1200 * SL_SEC);
             print(&rig, links[i].name);
-            assert_int_equal(rig.delay_most, 0);
+            assert_true(rig.delay_most <= (links[i].path.loss > 0 ? 20 * SL_MS : 0));
             assert_true(apart_ms(&rig, .999) <= 40);
             assert_int_equal(rig.missed, 0);
             assert_true(links[i].path.loss > 0 || rig.dry == 0);
@@ -351,7 +351,7 @@ static void sound_follows_a_delay_that_changes(void **state)
         run(&rig, 40 * SL_SEC);
         print(&rig, "bad");
         assert_true(apart_ms(&rig, .999) <= 40);
-        assert_true(rig.delay_most >= 40 * SL_MS);
+        assert_true(rig.delay_most >= 25 * SL_MS);
         sim_stream_path(rig.video)->loss = 0;
         clear(&rig);
         run(&rig, 6 * SL_SEC);
