@@ -323,15 +323,16 @@ static void trace_flushed(struct sl_hub *hub)
 }
 
 static void peer_packet(void *ctx, enum sl_media_kind kind, const struct sl_rtp_packet *packet,
-                        bool repaired, sl_ns now)
+                        bool repaired, sl_ns arrival)
 {
     struct sl_peer *peer = ctx;
     struct sl_camera *camera = peer->camera;
+    (void)arrival; /* the relay goes by when it sends */
     if (peer->doomed || camera->publisher != peer)
         return;
     const bool traced = peer->hub->config.trace && kind == SL_VIDEO && packet->marker;
     const sl_ns in = traced ? sl_time_now() : 0;
-    sl_relay_packet(camera->relay, kind, packet, repaired, now);
+    sl_relay_packet(camera->relay, kind, packet, repaired, sl_loop_now(peer->hub->config.loop));
     if (!camera->fed) {
         camera->fed = true;
         camera->next_fed = peer->hub->fed;
@@ -641,7 +642,8 @@ static struct sl_peer *owner_of(struct sl_hub *hub, const struct sl_path *path, 
     return peer;
 }
 
-static void datagram(void *ctx, const struct sl_path *path, uint8_t *data, size_t len)
+static void datagram(void *ctx, const struct sl_path *path, sl_ns arrival, uint8_t *data,
+                     size_t len)
 {
     struct sl_hub *hub = ctx;
     hub->stats.datagrams++;
@@ -650,7 +652,7 @@ static void datagram(void *ctx, const struct sl_path *path, uint8_t *data, size_
         return;
     hub->stats.to_sessions++;
     const sl_ns now = sl_loop_now(hub->config.loop);
-    sl_session_receive(peer->session, now, path, data, len);
+    sl_session_receive(peer->session, now, arrival, path, data, len);
     touch(peer);
     struct sl_camera *camera = peer->camera;
     if (!camera->live && camera->publisher == peer && peer->connected &&

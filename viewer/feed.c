@@ -169,7 +169,8 @@ static void pump_sound(struct sl_feed *feed, sl_ns now)
     }
 }
 
-static void take_sound(struct sl_feed *feed, const struct sl_rtp_packet *packet, sl_ns now)
+static void take_sound(struct sl_feed *feed, const struct sl_rtp_packet *packet, sl_ns arrival,
+                       sl_ns now)
 {
     if (!feed->sound)
         return;
@@ -177,7 +178,7 @@ static void take_sound(struct sl_feed *feed, const struct sl_rtp_packet *packet,
         feed->sound_ssrc = packet->ssrc;
         sl_audio_jitter_reset(feed->sound);
     }
-    (void)sl_audio_jitter_put(feed->sound, packet, now);
+    (void)sl_audio_jitter_put(feed->sound, packet, arrival);
     pump_sound(feed, now);
     set_timer(feed);
 }
@@ -200,16 +201,19 @@ static void on_timer(void *ctx, sl_ns now)
     pump(feed, now);
 }
 
+/* How long pictures are held back follows from when packets came. That this thread read them later
+ * is no jitter of the network: on a loaded machine no delay makes up for it. */
 static void on_packet(void *ctx, enum sl_media_kind kind, const struct sl_rtp_packet *packet,
-                      bool repaired, sl_ns now)
+                      bool repaired, sl_ns arrival)
 {
     struct sl_feed *feed = ctx;
+    const sl_ns now = sl_loop_now(feed->config.loop);
     (void)repaired;
     if (kind == SL_AUDIO) {
-        take_sound(feed, packet, now);
+        take_sound(feed, packet, arrival, now);
         return;
     }
-    (void)sl_jitter_put(feed->jitter, packet, now);
+    (void)sl_jitter_put(feed->jitter, packet, arrival);
     pump(feed, now);
 }
 

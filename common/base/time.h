@@ -16,7 +16,8 @@
 /* CLOCK_MONOTONIC now. */
 sl_ns sl_time_now(void);
 
-/* CLOCK_REALTIME minus CLOCK_MONOTONIC now, in ns since 1970: call once at start. */
+/* CLOCK_REALTIME minus CLOCK_MONOTONIC now, in ns since 1970, as exact as the moment allows: call
+ * once at start. What wants to know the kernel's stamps of wall-clock time asks each time. */
 sl_ns sl_time_epoch(void);
 
 /* 64-bit NTP time (Q32.32 seconds since 1900) of `now` under `epoch`. RFC 5905. */

@@ -26,7 +26,7 @@ enum sl_trace_stage {
                               value: RTP timestamp */
     SL_TRACE_RELAY_IN,     /* receiver: its last packet has been read     frame: RTP timestamp */
     SL_TRACE_RELAY_OUT,    /* receiver: the kernel has it for all viewers frame: RTP timestamp */
-    SL_TRACE_ARRIVED,      /* viewer: its last packet has been read       frame: RTP timestamp */
+    SL_TRACE_ARRIVED,      /* viewer: the kernel has its last packet      frame: RTP timestamp */
     SL_TRACE_RELEASED,     /* viewer: out of the jitter buffer            frame: RTP timestamp */
     SL_TRACE_DECODE_BEGUN, /* viewer: a worker takes it                   frame: RTP timestamp */
     SL_TRACE_DECODED,      /* viewer: decoded and scaled                  frame: RTP timestamp */

@@ -7,7 +7,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/uio.h>
+#include <time.h>
 #include <unistd.h>
+
+#include "base/time.h"
 
 #ifndef UDP_SEGMENT
 #define UDP_SEGMENT 103
@@ -24,6 +27,10 @@
 #define RUN_BYTES 65000     /* below 65535 minus IP and UDP headers */
 #define TABLE_SIZE 512      /* of runs by path; a power of two above SEND_BATCH */
 #define CONTROL_BYTES 256
+#define STAMP_NEW                                                                                  \
+    SL_MS                /* after it was read: the clocks are not compared more exactly than that  \
+                          */
+#define STAMP_OLD SL_SEC /* before the socket was empty: nothing that is read now is that old */
 #define NONE UINT16_MAX
 
 /* A datagram that waits, in a chain with the rest of its run. */
@@ -48,6 +55,10 @@ struct sl_udp {
     bool gso;
     uint32_t drops_seen;
     struct sl_udp_stats stats;
+
+    sl_ns read_at, epoch; /* of this read: monotonic, and what the wall clock is ahead of that */
+    sl_ns empty_at;       /* when the socket was, of late */
+    sl_ns arrival;        /* of the message before */
 
     struct mmsghdr in[RECEIVE_BATCH];
     struct iovec in_iov[RECEIVE_BATCH];
@@ -97,6 +108,7 @@ static int set_options(int fd, int family, const struct sl_udp_config *config)
     set_int(fd, IPPROTO_IP, IP_MTU_DISCOVER, IP_PMTUDISC_PROBE);
     set_int(fd, IPPROTO_UDP, UDP_GRO, 1);
     set_int(fd, SOL_SOCKET, SO_RXQ_OVFL, 1);
+    set_int(fd, SOL_SOCKET, SO_TIMESTAMPNS, 1);
     set_buffer(fd, SO_RCVBUFFORCE, SO_RCVBUF,
                config->receive_bytes ? config->receive_bytes : BUFFER_DEFAULT);
     set_buffer(fd, SO_SNDBUFFORCE, SO_SNDBUF,
@@ -151,6 +163,7 @@ int sl_udp_open(struct sl_udp **ret, const struct sl_udp_config *config)
         return err;
     }
     prepare_receive(udp);
+    udp->empty_at = sl_time_now();
     memset(udp->table, 0xff, sizeof(udp->table));
     *ret = udp;
     return 0;
@@ -198,18 +211,27 @@ static void read_local(struct sl_addr *local, struct cmsghdr *cmsg)
     (void)!sl_addr_from_sockaddr(local, (const struct sockaddr *)&in6, sizeof(in6));
 }
 
-/* Returns the size of the segments that the kernel has put together, or 0. */
-static size_t read_control(struct sl_udp *udp, struct msghdr *msg, struct sl_addr *local)
+/* What the kernel says besides. */
+struct control {
+    struct sl_addr local;
+    size_t segment; /* of what it has put together; 0: one datagram */
+    sl_ns stamp;    /* wall clock; 0: none */
+};
+
+static void read_control(struct sl_udp *udp, struct msghdr *msg, struct control *ret)
 {
-    size_t segment = 0;
     for (struct cmsghdr *c = CMSG_FIRSTHDR(msg); c; c = CMSG_NXTHDR(msg, c)) {
         if ((c->cmsg_level == IPPROTO_IP && c->cmsg_type == IP_PKTINFO) ||
             (c->cmsg_level == IPPROTO_IPV6 && c->cmsg_type == IPV6_PKTINFO)) {
-            read_local(local, c);
+            read_local(&ret->local, c);
         } else if (c->cmsg_level == IPPROTO_UDP && c->cmsg_type == UDP_GRO) {
             int value;
             memcpy(&value, CMSG_DATA(c), sizeof(value));
-            segment = value > 0 ? (size_t)value : 0;
+            ret->segment = value > 0 ? (size_t)value : 0;
+        } else if (c->cmsg_level == SOL_SOCKET && c->cmsg_type == SCM_TIMESTAMPNS) {
+            struct timespec ts;
+            memcpy(&ts, CMSG_DATA(c), sizeof(ts));
+            ret->stamp = (sl_ns)ts.tv_sec * SL_SEC + ts.tv_nsec;
         } else if (c->cmsg_level == SOL_SOCKET && c->cmsg_type == SO_RXQ_OVFL) {
             uint32_t total;
             memcpy(&total, CMSG_DATA(c), sizeof(total));
@@ -218,33 +240,46 @@ static size_t read_control(struct sl_udp *udp, struct msghdr *msg, struct sl_add
             udp->drops_seen = total;
         }
     }
-    return segment;
+}
+
+static sl_ns arrival_of(struct sl_udp *udp, sl_ns stamp)
+{
+    sl_ns arrival = stamp - udp->epoch;
+    if (!stamp || arrival > udp->read_at + STAMP_NEW || arrival < udp->empty_at - STAMP_OLD) {
+        udp->stats.unstamped++;
+        arrival = udp->read_at;
+    }
+    arrival = arrival < udp->read_at ? arrival : udp->read_at;
+    udp->arrival = arrival > udp->arrival ? arrival : udp->arrival;
+    return udp->arrival;
 }
 
 /* Splits one message into its datagrams. Returns how many were given. */
 static int give_message(struct sl_udp *udp, int index, sl_udp_receive_fn *receive, void *ctx)
 {
     struct msghdr *msg = &udp->in[index].msg_hdr;
-    struct sl_path path = {.local.sa.sa_family = AF_UNSPEC};
-    const size_t segment = read_control(udp, msg, &path.local);
+    struct control control = {.local.sa.sa_family = AF_UNSPEC};
+    read_control(udp, msg, &control);
     if (msg->msg_flags & (MSG_TRUNC | MSG_CTRUNC)) {
         udp->stats.truncated++;
         return 0;
     }
+    struct sl_path path = {.local = control.local};
     if (sl_addr_from_sockaddr(&path.remote, msg->msg_name, msg->msg_namelen) != 0)
         return 0;
+    const sl_ns arrival = arrival_of(udp, control.stamp);
     uint8_t *at = udp->in_iov[index].iov_base;
     size_t left = udp->in[index].msg_len;
     int given = 0;
     do { /* an empty datagram is one, too */
-        const size_t len = segment && segment < left ? segment : left;
+        const size_t len = control.segment && control.segment < left ? control.segment : left;
         if (len > SL_UDP_DATAGRAM_MAX) {
             udp->stats.oversized++;
         } else {
             udp->stats.received++;
             udp->stats.received_bytes += len;
             given++;
-            receive(ctx, &path, at, len);
+            receive(ctx, &path, arrival, at, len);
         }
         at += len;
         left -= len;
@@ -257,6 +292,12 @@ static bool is_echo_of_icmp(int err)
 {
     return err == ECONNREFUSED || err == EHOSTUNREACH || err == ENETUNREACH || err == EPROTO ||
            err == ENOPROTOOPT || err == EHOSTDOWN;
+}
+
+static void note_read(struct sl_udp *udp)
+{
+    udp->epoch = sl_time_epoch();
+    udp->read_at = sl_time_now();
 }
 
 int sl_udp_receive(struct sl_udp *udp, int max, sl_udp_receive_fn *receive, void *ctx)
@@ -276,10 +317,13 @@ int sl_udp_receive(struct sl_udp *udp, int max, sl_udp_receive_fn *receive, void
                 continue;
             return errno == EAGAIN || is_echo_of_icmp(errno) ? given : -errno;
         }
+        note_read(udp);
         for (int i = 0; i < got; i++)
             given += give_message(udp, i, receive, ctx);
-        if ((unsigned)got < want)
+        if ((unsigned)got < want) {
+            udp->empty_at = udp->read_at;
             break;
+        }
     }
     return given;
 }

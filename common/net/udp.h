@@ -6,10 +6,12 @@
  *     send(), send(), ... ──▶ flush() ──▶ sendmmsg + UDP_SEGMENT
  *
  * Learns the local address of each datagram (IP_PKTINFO) and sends from the one
- * asked for. Runs of equal-size datagrams to one path leave as one GSO message;
- * where the kernel refuses GSO (EIO, EINVAL) the socket falls back for good.
- * Never makes an IP fragment (DF set). Owned by one thread; no allocation after
- * open. What cannot be sent is dropped and counted.
+ * asked for. Tells when the kernel had each datagram (SO_TIMESTAMPNS), which is
+ * earlier than now by as much as this thread is late; those that the kernel put
+ * together (GRO) have one arrival. Runs of equal-size datagrams to one path leave as one GSO
+ * message; where the kernel refuses GSO (EIO, EINVAL) the socket falls back for good. Never makes
+ * an IP fragment (DF set). Owned by one thread; no allocation after open. What cannot be sent is
+ * dropped and counted.
  */
 #pragma once
 
@@ -37,8 +39,14 @@ int sl_udp_fd(const struct sl_udp *udp);
 /* The bound address with the port the kernel picked. */
 struct sl_addr sl_udp_local(const struct sl_udp *udp);
 
-/* `data` may be changed in place during the call (SRTP) and not used after it. */
-typedef void sl_udp_receive_fn(void *ctx, const struct sl_path *path, uint8_t *data, size_t len);
+/*
+ * `data` may be changed in place during the call (SRTP) and not used after it. `arrival`, in time
+ * of sl_time_now(), never goes back and is at most the moment of reading. Where the kernel tells
+ * none, or one that a step of the wall clock made absurd (later than that, or a second before the
+ * socket was last empty), it is the moment of reading.
+ */
+typedef void sl_udp_receive_fn(void *ctx, const struct sl_path *path, sl_ns arrival, uint8_t *data,
+                               size_t len);
 
 /* Reads until the socket is empty or `max` datagrams were given (and the rest of what the kernel
  * had put together with the last of them). Returns how many, or -errno. */
@@ -57,6 +65,7 @@ struct sl_udp_stats {
         send_failed; /* queued == sent + send_failed + waiting */
     uint64_t waiting;
     uint64_t kernel_drops; /* SO_RXQ_OVFL */
+    uint64_t unstamped;    /* messages whose arrival is the moment of reading */
     int gso;               /* 1 while segmentation offload is in use */
 };
 

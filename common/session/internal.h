@@ -66,7 +66,8 @@ struct sl_session {
 
     struct sl_ccfb_recorder *recorder; /* receiving, if feedback was agreed */
     sl_ns feedback_due;
-    sl_ns now; /* of the call under way: for what the decoder restores */
+    sl_ns now;     /* of the call under way: for what the decoder restores */
+    sl_ns arrival; /* of the datagram under way */
 
     struct sl_peer_clock clock;
     int64_t clock_span; /* remote minus ours, Q32.32: what a capture time is corrected by; or 0 */

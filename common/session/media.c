@@ -88,7 +88,7 @@ static const struct sl_source *learn(struct sl_session *session, const uint8_t *
 }
 
 static void hand_on(struct sl_session *session, enum sl_media_kind kind,
-                    struct sl_rtp_packet *packet, bool repaired, sl_ns now)
+                    struct sl_rtp_packet *packet, bool repaired)
 {
     if (packet->has_capture) {
         /* Always there, so that a relayed packet's size does not change when the clock is known. */
@@ -96,7 +96,8 @@ static void hand_on(struct sl_session *session, enum sl_media_kind kind,
         packet->capture_offset += session->clock_span;
     }
     if (session->config.handler->packet)
-        session->config.handler->packet(session->config.ctx, kind, packet, repaired, now);
+        session->config.handler->packet(session->config.ctx, kind, packet, repaired,
+                                        session->arrival);
 }
 
 /* Video that lacks a packet for good needs a key frame. */
@@ -110,7 +111,7 @@ static void record(struct sl_session *session, const uint8_t *data, sl_ns now)
 {
     if (!session->recorder)
         return;
-    sl_ccfb_record(session->recorder, sl_get32(data + 8), sl_get16(data + 2), 0, now);
+    sl_ccfb_record(session->recorder, sl_get32(data + 8), sl_get16(data + 2), 0, session->arrival);
     if (session->feedback_due == SL_NEVER)
         session->feedback_due = now + SL_SESSION_FEEDBACK;
 }
@@ -125,7 +126,7 @@ static void on_restored(void *user, int64_t seq, const uint8_t *data, size_t len
     if (sl_rtp_read(&packet, data, len, &receive->media->ids) < 0)
         return;
     if (sl_media_receive_restored(receive, &packet, session->now) == SL_RECEIVED_REPAIRED)
-        hand_on(session, SL_VIDEO, &packet, true, session->now);
+        hand_on(session, SL_VIDEO, &packet, true);
 }
 
 static void count_datagram(struct sl_session *session, enum sl_media_kind kind, bool rtx,
@@ -150,13 +151,14 @@ static bool take_packet(struct sl_session *session, const struct sl_source *sour
     }
     const bool rtx = source->role == SL_SOURCE_RTX;
     count_datagram(session, source->kind, rtx, sealed);
-    const enum sl_received received = sl_media_receive_packet(receive, &packet, rtx, now);
+    const enum sl_received received =
+        sl_media_receive_packet(receive, &packet, rtx, session->arrival, now);
     if (received == SL_RECEIVED_BAD)
         return false;
     if (received == SL_RECEIVED_NOTHING)
         return true;
     const int64_t seq = packet.seq;
-    hand_on(session, source->kind, &packet, received == SL_RECEIVED_REPAIRED, now);
+    hand_on(session, source->kind, &packet, received == SL_RECEIVED_REPAIRED);
     if (!rtx) /* after it is on its way: its bytes are for what is lost */
         sl_media_receive_protected(receive, seq, data, len);
     return true;

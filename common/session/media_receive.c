@@ -93,7 +93,8 @@ static enum sl_received take(struct sl_media_receive *receive, const struct sl_r
 }
 
 enum sl_received sl_media_receive_packet(struct sl_media_receive *receive,
-                                         struct sl_rtp_packet *packet, bool rtx, sl_ns now)
+                                         struct sl_rtp_packet *packet, bool rtx, sl_ns arrival,
+                                         sl_ns now)
 {
     if (rtx) {
         const enum sl_received undone = undo_rtx(receive, packet);
@@ -102,7 +103,7 @@ enum sl_received sl_media_receive_packet(struct sl_media_receive *receive,
     }
     packet->seq = sl_unwrap_next(&receive->unwrap, (uint16_t)packet->seq);
     if (!rtx) /* what the RR says is the network's loss, not what is left of it after repair */
-        sl_reception_update(&receive->reception, packet->seq, packet->timestamp, now);
+        sl_reception_update(&receive->reception, packet->seq, packet->timestamp, arrival);
     /* Without RTX a resend looks like any packet: nack then tells by whether it had asked. */
     const bool resend = rtx || receive->media->rtx_pt == 0;
     const enum sl_received received =
@@ -136,10 +137,10 @@ enum sl_received sl_media_receive_restored(struct sl_media_receive *receive,
     return take(receive, packet, SL_NACK_BY_PARITY, now);
 }
 
-void sl_media_receive_sr(struct sl_media_receive *receive, uint64_t ntp, sl_ns now)
+void sl_media_receive_sr(struct sl_media_receive *receive, uint64_t ntp, sl_ns arrival)
 {
     receive->last_sr = (uint32_t)(ntp >> 16);
-    receive->last_sr_at = now;
+    receive->last_sr_at = arrival;
 }
 
 bool sl_media_receive_report(struct sl_media_receive *receive, sl_ns now,

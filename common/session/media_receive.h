@@ -63,7 +63,8 @@ enum sl_received {
 
 /* `packet` as read from the wire; its numbers become those of the media stream, extended. */
 enum sl_received sl_media_receive_packet(struct sl_media_receive *receive,
-                                         struct sl_rtp_packet *packet, bool rtx, sl_ns now);
+                                         struct sl_rtp_packet *packet, bool rtx, sl_ns arrival,
+                                         sl_ns now);
 
 /* The bytes of what sl_media_receive_packet() took as it was first sent: for the decoder, which may
  * call `restored` at once. */
@@ -78,7 +79,7 @@ void sl_media_receive_row(struct sl_media_receive *receive, const uint8_t *paylo
 enum sl_received sl_media_receive_restored(struct sl_media_receive *receive,
                                            struct sl_rtp_packet *packet, sl_ns now);
 
-void sl_media_receive_sr(struct sl_media_receive *receive, uint64_t ntp, sl_ns now);
+void sl_media_receive_sr(struct sl_media_receive *receive, uint64_t ntp, sl_ns arrival);
 
 /* A report block; false if nothing was received. */
 bool sl_media_receive_report(struct sl_media_receive *receive, sl_ns now,

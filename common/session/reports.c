@@ -177,7 +177,7 @@ static struct sl_media_receive *receiver_of(struct sl_session *session, uint32_t
  */
 static sl_ns round_trip(const struct reading *reading, uint32_t sent, uint32_t held)
 {
-    const uint64_t ntp = sl_ntp_from_ns(reading->now, reading->session->config.epoch);
+    const uint64_t ntp = sl_ntp_from_ns(reading->session->arrival, reading->session->config.epoch);
     const int32_t ticks = (int32_t)((uint32_t)(ntp >> 16) - sent - held);
     const sl_ns rtt = ticks < 0 ? 0 : (sl_ns)(((int64_t)ticks * SL_SEC) >> 16);
     return sent == 0 || rtt > RTT_MAX ? -1 : rtt;
@@ -188,7 +188,7 @@ static void read_sr(struct reading *reading, const struct sl_rtcp_item *item)
     struct sl_media_receive *receive = receiver_of(reading->session, item->sender_ssrc);
     if (!receive)
         return;
-    sl_media_receive_sr(receive, item->ntp, reading->now);
+    sl_media_receive_sr(receive, item->ntp, reading->session->arrival);
     reading->has_sr = true;
     reading->sr_ntp = item->ntp;
 }
@@ -227,7 +227,7 @@ static void read_rrtr(struct reading *reading, const struct sl_rtcp_item *item)
         return;
     session->rrtr.ssrc = item->sender_ssrc;
     session->rrtr.ntp = (uint32_t)(item->ntp >> 16);
-    session->rrtr.at = reading->now;
+    session->rrtr.at = session->arrival;
 }
 
 static void read_nack(struct reading *reading, const struct sl_rtcp_item *item)
@@ -314,7 +314,7 @@ static void learn_clock(struct sl_session *session, const struct reading *readin
     const sl_ns rtt = reading->rtt ? reading->rtt : session->clock.rtt;
     if (!reading->has_sr || rtt == 0)
         return;
-    sl_peer_clock_sr(&session->clock, reading->now,
+    sl_peer_clock_sr(&session->clock, session->arrival,
                      sl_ntp_to_ns(reading->sr_ntp, session->config.epoch), rtt);
     sl_ns offset;
     if (sl_peer_clock_offset(&session->clock, &offset))

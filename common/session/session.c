@@ -92,10 +92,11 @@ void sl_session_start(struct sl_session *session, sl_ns now)
 }
 
 /* RFC 7983: the first byte tells the protocols apart. */
-void sl_session_receive(struct sl_session *session, sl_ns now, const struct sl_path *path,
-                        uint8_t *data, size_t len)
+void sl_session_receive(struct sl_session *session, sl_ns now, sl_ns arrival,
+                        const struct sl_path *path, uint8_t *data, size_t len)
 {
     session->stats.datagrams_in++;
+    session->arrival = sl_min_ns(arrival, now);
     if (is_over(session)) {
         session->stats.late++;
     } else if (len == 0 || len > SL_SESSION_DATAGRAM) {

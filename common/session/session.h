@@ -50,9 +50,10 @@ struct sl_session_handler {
      * inside. */
     void (*state)(void *ctx, enum sl_session_state state, const char *reason);
     /* Receiving: a packet, authenticated, seq extended, capture_ntp/offset relative to OUR clock:
-     * captured at (our NTP) = capture_ntp - capture_offset. `repaired`: came as a resend. */
+     * captured at (our NTP) = capture_ntp - capture_offset. `repaired`: came as a resend. `arrival`
+     * of the datagram that brought it. */
     void (*packet)(void *ctx, enum sl_media_kind kind, const struct sl_rtp_packet *packet,
-                   bool repaired, sl_ns now);
+                   bool repaired, sl_ns arrival);
     /* Sending: the peer asked for a key frame (PLI or FIR). */
     void (*keyframe_wanted)(void *ctx, sl_ns now);
     /* ICE-lite: `path` passed an authenticated check for the first time. Optional. */
@@ -92,9 +93,14 @@ void sl_session_destroy(struct sl_session *session);
 /* Client: starts ICE checks. ICE-lite: waits for them. */
 void sl_session_start(struct sl_session *session, sl_ns now);
 
-/* One datagram; decrypted in place. Anything wrong is counted and dropped, never an error. */
-void sl_session_receive(struct sl_session *session, sl_ns now, const struct sl_path *path,
-                        uint8_t *data, size_t len);
+/*
+ * One datagram; decrypted in place. Anything wrong is counted and dropped, never an error.
+ * `arrival`: when it came, which is before `now` by as much as the caller is late (later is taken
+ * for `now`). What measures the network goes by it: feedback, jitter, round trips, the peer's
+ * clock.
+ */
+void sl_session_receive(struct sl_session *session, sl_ns now, sl_ns arrival,
+                        const struct sl_path *path, uint8_t *data, size_t len);
 
 sl_ns sl_session_due(const struct sl_session *session);
 void sl_session_tick(struct sl_session *session, sl_ns now);

@@ -318,11 +318,11 @@ static void session_state(void *ctx, enum sl_session_state state, const char *re
 }
 
 static void session_packet(void *ctx, enum sl_media_kind kind, const struct sl_rtp_packet *packet,
-                           bool repaired, sl_ns now)
+                           bool repaired, sl_ns arrival)
 {
     struct sl_endpoint *endpoint = ctx;
     if (endpoint->config.handler->packet)
-        endpoint->config.handler->packet(endpoint->config.ctx, kind, packet, repaired, now);
+        endpoint->config.handler->packet(endpoint->config.ctx, kind, packet, repaired, arrival);
 }
 
 static void session_keyframe_wanted(void *ctx, sl_ns now)
@@ -348,10 +348,12 @@ static const struct sl_session_handler session_handler = {
     .resend = session_resend,
 };
 
-static void datagram(void *ctx, const struct sl_path *path, uint8_t *data, size_t len)
+static void datagram(void *ctx, const struct sl_path *path, sl_ns arrival, uint8_t *data,
+                     size_t len)
 {
     struct sl_endpoint *endpoint = ctx;
-    sl_session_receive(endpoint->session, sl_loop_now(endpoint->config.loop), path, data, len);
+    sl_session_receive(endpoint->session, sl_loop_now(endpoint->config.loop), arrival, path, data,
+                       len);
 }
 
 static void socket_ready(void *ctx, uint32_t events)
@@ -359,6 +361,7 @@ static void socket_ready(void *ctx, uint32_t events)
     (void)events;
     struct sl_endpoint *endpoint = ctx;
     endpoint->inside = true;
+    sl_loop_refresh(endpoint->config.loop); /* many sockets are read in one turn */
     (void)!sl_udp_receive(endpoint->udp, DATAGRAMS_A_TURN, datagram, endpoint);
     settle(endpoint);
 }

@@ -35,8 +35,9 @@ struct sl_endpoint_handler {
     /* When the state or the reason changes. reason: one sentence; for retries, why the last try
      * failed ("camera is not live"). The endpoint may be destroyed in here once it is STOPPED. */
     void (*state)(void *ctx, enum sl_endpoint_state state, const char *reason);
+    /* As in session/session.h. */
     void (*packet)(void *ctx, enum sl_media_kind kind, const struct sl_rtp_packet *packet,
-                   bool repaired, sl_ns now);
+                   bool repaired, sl_ns arrival);
     void (*keyframe_wanted)(void *ctx, sl_ns now);
     const struct sl_rtp_packet *(*resend)(void *ctx, enum sl_media_kind kind, int64_t seq);
 };

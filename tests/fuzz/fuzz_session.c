@@ -150,7 +150,7 @@ static void deliver(struct bench *bench, uint8_t what, const uint8_t *data, size
     if (!exact)
         abort();
     memcpy(exact, datagram, (size_t)n);
-    sl_session_receive(bench->session, bench->now, &bench->path, exact, (size_t)n);
+    sl_session_receive(bench->session, bench->now, bench->now, &bench->path, exact, (size_t)n);
     free(exact);
     for (int i = 0; sl_session_due(bench->session) <= bench->now; i++) {
         if (i > 100)

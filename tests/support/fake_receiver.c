@@ -68,12 +68,13 @@ static struct fake_session *find(struct fake_receiver *fake, const struct sl_pat
     return NULL;
 }
 
-static void datagram(void *ctx, const struct sl_path *path, uint8_t *data, size_t len)
+static void datagram(void *ctx, const struct sl_path *path, sl_ns arrival, uint8_t *data,
+                     size_t len)
 {
     struct fake_receiver *fake = ctx;
     struct fake_session *session = fake->mute ? NULL : find(fake, path, data, len);
     if (session)
-        sl_session_receive(session->session, sl_loop_now(fake->loop), path, data, len);
+        sl_session_receive(session->session, sl_loop_now(fake->loop), arrival, path, data, len);
 }
 
 static void socket_ready(void *ctx, uint32_t events)

@@ -59,7 +59,8 @@ static void on_arrival(void *ctx, uint8_t *data, size_t len)
 {
     struct sim_end *end = ctx;
     const uint64_t entered = enter(end);
-    sl_session_receive(end->session, sim_clock_now(&end->clock), &end->from, data, len);
+    const sl_ns now = sim_clock_now(&end->clock);
+    sl_session_receive(end->session, now, now, &end->from, data, len);
     leave(end, entered);
     sim_end_settle(end);
 }

@@ -42,7 +42,7 @@ static enum sl_received take(struct sl_media_receive *receive, uint16_t seq, boo
                              struct sl_rtp_packet *ret)
 {
     *ret = packet_of(seq, rtx);
-    return sl_media_receive_packet(receive, ret, rtx, now);
+    return sl_media_receive_packet(receive, ret, rtx, now, now);
 }
 
 static void test_numbers_are_extended(void **state)
@@ -90,15 +90,18 @@ static void test_rtx_that_makes_no_sense(void **state)
     struct sl_media_receive receive = make();
     struct sl_rtp_packet packet = packet_of(1, true);
     /* Of a stream not seen yet. */
-    assert_int_equal(sl_media_receive_packet(&receive, &packet, true, START), SL_RECEIVED_NOTHING);
+    assert_int_equal(sl_media_receive_packet(&receive, &packet, true, START, START),
+                     SL_RECEIVED_NOTHING);
     assert_false(receive.unwrap.started);
     take(&receive, 5, false, START, &packet);
     packet = packet_of(2, true);
     packet.payload_len = 0; /* a probe */
-    assert_int_equal(sl_media_receive_packet(&receive, &packet, true, START), SL_RECEIVED_NOTHING);
+    assert_int_equal(sl_media_receive_packet(&receive, &packet, true, START, START),
+                     SL_RECEIVED_NOTHING);
     packet = packet_of(3, true);
     packet.payload_len = 1;
-    assert_int_equal(sl_media_receive_packet(&receive, &packet, true, START), SL_RECEIVED_BAD);
+    assert_int_equal(sl_media_receive_packet(&receive, &packet, true, START, START),
+                     SL_RECEIVED_BAD);
     assert_int_equal(receive.packets, 1);
     sl_media_receive_fini(&receive);
 }

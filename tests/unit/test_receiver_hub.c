@@ -270,10 +270,11 @@ static void on_timer(void *ctx, sl_ns now)
     settle(client);
 }
 
-static void on_datagram(void *ctx, const struct sl_path *path, uint8_t *data, size_t len)
+static void on_datagram(void *ctx, const struct sl_path *path, sl_ns arrival, uint8_t *data,
+                        size_t len)
 {
     struct client *client = ctx;
-    sl_session_receive(client->session, sl_loop_now(client->site->loop), path, data, len);
+    sl_session_receive(client->session, sl_loop_now(client->site->loop), arrival, path, data, len);
 }
 
 static void on_readable(void *ctx, uint32_t events)

@@ -19,9 +19,11 @@ struct tap {
     struct {
         uint8_t data[1500];
         size_t len;
+        sl_ns at; /* handed to the link, in the sim's time */
     } list[256];
     size_t count;
     bool swallow; /* they do not arrive */
+    const struct sim *sim;
 };
 
 static struct tap tap;
@@ -31,6 +33,7 @@ static bool see(void *ctx, const uint8_t *data, size_t len)
     struct tap *taken = ctx;
     if (taken->count < SL_COUNT(taken->list)) {
         memcpy(taken->list[taken->count].data, data, len);
+        taken->list[taken->count].at = sim_now(taken->sim);
         taken->list[taken->count++].len = len;
     }
     return taken->swallow;
@@ -40,6 +43,7 @@ static void tap_link(struct sim_link *link, bool swallow)
 {
     tap.count = 0;
     tap.swallow = swallow;
+    tap.sim = link->sim;
     link->filter = see;
     link->filter_ctx = &tap;
 }
@@ -98,8 +102,8 @@ static void inject(struct sim_end *end, const struct sl_path *from, const uint8_
     uint8_t *copy = malloc(len ? len : 1);
     assert_non_null(copy);
     memcpy(copy, data, len);
-    sl_session_receive(end->session, sim_clock_now(&end->clock), from ? from : &end->from, copy,
-                       len);
+    const sl_ns now = sim_clock_now(&end->clock);
+    sl_session_receive(end->session, now, now, from ? from : &end->from, copy, len);
     sim_end_settle(end);
     free(copy);
 }
@@ -444,6 +448,66 @@ static void test_nothing_more_after_the_end(void **state)
     destroy(&world);
 }
 
+struct arrivals {
+    sl_ns expected;
+    int count;
+};
+
+static void check_arrival(void *ctx, struct sim_end *end, enum sl_media_kind kind,
+                          const struct sl_rtp_packet *packet, bool repaired, sl_ns arrival)
+{
+    struct arrivals *arrivals = ctx;
+    (void)end;
+    (void)kind;
+    (void)packet;
+    (void)repaired;
+    assert_true(arrival == arrivals->expected);
+    arrivals->count++;
+}
+
+/* Reads what was swallowed since the last time: as it came, or as if it came only now. */
+static void read_tapped(struct world *world, struct arrivals *arrivals, bool stamped)
+{
+    struct sl_session *session = world->hop.lite.session;
+    const sl_ns now = sim_clock_now(&world->hop.lite.clock);
+    for (size_t i = 0; i < tap.count; i++) {
+        arrivals->expected = stamped ? tap.list[i].at : now;
+        /* Later than now it cannot have come. */
+        const sl_ns told = stamped ? tap.list[i].at : now + SL_SEC;
+        sl_session_receive(session, now, told, &world->hop.lite.from, tap.list[i].data,
+                           tap.list[i].len);
+    }
+    sim_end_settle(&world->hop.lite);
+    tap.count = 0;
+}
+
+/* A thread that reads every 50 ms what came every 33 sees no jitter in that. */
+static void test_what_measures_the_network_goes_by_arrival(void **state)
+{
+    (void)state;
+    static const struct sim_end_handler handler = {.packet = check_arrival};
+    for (int stamped = 0; stamped <= 1; stamped++) {
+        struct world world;
+        struct arrivals arrivals = {0};
+        const struct sim_hop_config config = {
+            .client_sends = true, .lite_handler = &handler, .lite_ctx = &arrivals};
+        const struct sim_flow_config media = {.packets = 120, .frame_packets = 1};
+        build_connected(&world, &config);
+        tap_link(&world.hop.up, true);
+        sim_flow_init(&world.flow, &media, sim_hop_sender(&world.hop),
+                      sim_hop_receiver(&world.hop));
+        sim_flow_start(&world.flow);
+        for (int i = 0; i < 81; i++) {
+            sim_run_for(world.sim, 50 * SL_MS);
+            read_tapped(&world, &arrivals, stamped);
+        }
+        assert_int_equal(arrivals.count, 120);
+        const sl_ns jitter = sim_end_stats(&world.hop.lite).media[SL_VIDEO].jitter;
+        assert_true(stamped ? jitter < SL_MS : jitter > 5 * SL_MS);
+        destroy(&world);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -460,6 +524,7 @@ int main(void)
         cmocka_unit_test(test_key_frame_requests_are_limited),
         cmocka_unit_test(test_rrtr_flood_is_answered_at_a_limited_rate),
         cmocka_unit_test(test_fir_counts_once_per_number),
+        cmocka_unit_test(test_what_measures_the_network_goes_by_arrival),
         cmocka_unit_test(test_nothing_more_after_the_end),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

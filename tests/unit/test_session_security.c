@@ -127,7 +127,8 @@ static void inject(struct sim_end *end, const struct sl_path *from, const uint8_
     uint8_t copy[2 * ROOM];
     assert_true(len <= sizeof(copy));
     memcpy(copy, data, len);
-    sl_session_receive(end->session, sim_clock_now(&end->clock), from, copy, len);
+    const sl_ns now = sim_clock_now(&end->clock);
+    sl_session_receive(end->session, now, now, from, copy, len);
     sim_end_settle(end);
 }
 

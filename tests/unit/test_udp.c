@@ -13,10 +13,12 @@
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <cmocka.h>
 
+#include "base/time.h"
 #include "net/interfaces.h"
 #include "net/resolve.h"
 #include "net/udp.h"
@@ -28,10 +30,11 @@ struct got {
     size_t len[KEPT];
     uint8_t first[KEPT]; /* byte */
     struct sl_path path[KEPT];
+    sl_ns arrival[KEPT];
 };
 static struct got got;
 
-static void keep(void *ctx, const struct sl_path *path, uint8_t *data, size_t len)
+static void keep(void *ctx, const struct sl_path *path, sl_ns arrival, uint8_t *data, size_t len)
 {
     struct got *g = ctx;
     assert_in_range(g->count, 0, KEPT - 1);
@@ -40,14 +43,16 @@ static void keep(void *ctx, const struct sl_path *path, uint8_t *data, size_t le
     memset(data, 0, len); /* allowed: changed in place */
     g->len[g->count] = len;
     g->path[g->count] = *path;
+    g->arrival[g->count] = arrival;
     g->first[g->count++] = len ? data[0] : 0;
 }
 
-static void keep_first(void *ctx, const struct sl_path *path, uint8_t *data, size_t len)
+static void keep_first(void *ctx, const struct sl_path *path, sl_ns arrival, uint8_t *data,
+                       size_t len)
 {
     struct got *g = ctx;
     const uint8_t first = len ? data[0] : 0;
-    keep(ctx, path, data, len);
+    keep(ctx, path, arrival, data, len);
     g->first[g->count - 1] = first;
 }
 
@@ -342,6 +347,109 @@ static void receive_respects_max(void **state)
     sl_udp_close(b);
 }
 
+static sl_ns wall_step; /* what the wall clock is set forward by, after the kernel's stamps */
+
+int clock_gettime(clockid_t clock, struct timespec *ts)
+{
+    const int r = (int)syscall(SYS_clock_gettime, clock, ts);
+    if (clock == CLOCK_REALTIME)
+        ts->tv_sec += wall_step / SL_SEC;
+    return r;
+}
+
+/* Two clocks are compared, and neither is read at the moment of the other. */
+#define ABOUT SL_MS
+
+struct stamped {
+    struct sl_udp *a, *b;
+    struct sl_path path;
+    sl_ns before, sent, read; /* all of it was sent in between; and was read after this */
+};
+
+/* Sends, and reads it 3 ms later. */
+static void send_and_read_late(struct stamped *s, int count)
+{
+    s->before = sl_time_now();
+    for (int i = 0; i < count; i++)
+        send_one(s->a, &s->path, (uint8_t)i, 1000);
+    sl_udp_flush(s->a);
+    s->sent = sl_time_now();
+    while (sl_time_now() < s->sent + 3 * SL_MS)
+        ;
+    s->read = sl_time_now();
+    receive_all(s->b, count);
+}
+
+static uint64_t unstamped(const struct sl_udp *udp)
+{
+    struct sl_udp_stats stats;
+    sl_udp_stats(udp, &stats);
+    return stats.unstamped;
+}
+
+static void open_stamped(struct stamped *s)
+{
+    s->a = open_at("127.0.0.1:0");
+    s->b = open_at("127.0.0.1:0");
+    s->path = (struct sl_path){.remote = sl_udp_local(s->b)};
+}
+
+static void close_stamped(struct stamped *s)
+{
+    sl_udp_close(s->a);
+    sl_udp_close(s->b);
+}
+
+static void arrival_is_when_the_kernel_had_it(void **state)
+{
+    (void)state;
+    struct stamped s;
+    sl_ns last = 0;
+    open_stamped(&s);
+    for (int round = 0; round < 20; round++) {
+        send_and_read_late(&s, 40); /* more than are read with one call; put together, or not */
+        for (int i = 0; i < 40; i++) {
+            assert_true(got.arrival[i] >= s.before - ABOUT && got.arrival[i] <= s.sent + ABOUT);
+            assert_true(got.arrival[i] >= last);
+            last = got.arrival[i];
+        }
+    }
+    assert_int_equal(unstamped(s.b), 0);
+    close_stamped(&s);
+}
+
+static void without_a_stamp_arrival_is_when_it_was_read(void **state)
+{
+    (void)state;
+    struct stamped s;
+    const int off = 0;
+    open_stamped(&s);
+    assert_int_equal(setsockopt(sl_udp_fd(s.b), SOL_SOCKET, SO_TIMESTAMPNS, &off, sizeof(off)), 0);
+    send_and_read_late(&s, 3);
+    for (int i = 0; i < 3; i++)
+        assert_true(got.arrival[i] >= s.read && got.arrival[i] <= sl_time_now());
+    assert_true(unstamped(s.b) > 0);
+    close_stamped(&s);
+}
+
+static void a_step_of_the_wall_clock_is_no_arrival(void **state)
+{
+    (void)state;
+    struct stamped s;
+    open_stamped(&s);
+    for (int way = -1; way <= 1; way += 2) {
+        const uint64_t before = unstamped(s.b);
+        wall_step = way * 5 * SL_SEC;
+        send_and_read_late(&s, 1);
+        assert_true(got.arrival[0] >= s.read && got.arrival[0] <= sl_time_now());
+        assert_true(unstamped(s.b) > before);
+    }
+    wall_step = 0;
+    send_and_read_late(&s, 1);
+    assert_true(got.arrival[0] >= s.before - ABOUT && got.arrival[0] <= s.sent + ABOUT);
+    close_stamped(&s);
+}
+
 /* As on a kernel before 4.18, which has no UDP_SEGMENT: in a child, since seccomp stays. */
 static int without_gso(void)
 {
@@ -482,6 +590,9 @@ int main(void)
         cmocka_unit_test(dead_peers),
         cmocka_unit_test(kernel_drops_are_counted),
         cmocka_unit_test(receive_respects_max),
+        cmocka_unit_test(arrival_is_when_the_kernel_had_it),
+        cmocka_unit_test(without_a_stamp_arrival_is_when_it_was_read),
+        cmocka_unit_test(a_step_of_the_wall_clock_is_no_arrival),
         cmocka_unit_test(older_kernel),
         cmocka_unit_test(falls_back_when_refused),
         cmocka_unit_test(resolving),
