@@ -109,13 +109,14 @@ static uint8_t reckon_rows(const struct sl_redundancy *r, size_t run)
     return (uint8_t)most;
 }
 
-/* What all may cost at a loss: a little under the ceilings in the header, because the loss reckoned
- * with swings about the true one; joined by lines. */
+/* What all may cost at a loss, in packets: a little under the ceilings in the header, which are of
+ * bytes, because the loss reckoned with swings about the true one, and a row is some 3 % longer
+ * than the packets it protects; joined by lines. */
 static double ceiling(double loss)
 {
     static const struct {
         double loss, share;
-    } points[] = {{0, 0.05}, {0.05, 0.28}, {0.10, 0.43}, {0.20, 0.62}};
+    } points[] = {{0, 0.05}, {0.05, 0.27}, {0.10, 0.415}, {0.20, 0.59}};
     for (size_t i = 1; i < SL_COUNT(points); i++)
         if (loss < points[i].loss)
             return points[i - 1].share + (points[i].share - points[i - 1].share) *
