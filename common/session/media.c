@@ -244,6 +244,13 @@ void sl_session_request_keyframe(struct sl_session *session, sl_ns now)
         send_keyframe_request(session, now);
 }
 
+void sl_session_skip(struct sl_session *session)
+{
+    for (int kind = 0; kind < SL_MEDIA_KINDS; kind++)
+        if (session->receive[kind])
+            sl_nack_reset(session->receive[kind]->nack);
+}
+
 sl_ns sl_media_due(const struct sl_session *session)
 {
     sl_ns due = SL_NEVER;

@@ -128,6 +128,10 @@ int64_t sl_session_bitrate(const struct sl_session *session);
 /* Receiving: asks the peer for a key frame, at most once per `max(200 ms, RTT)`. */
 void sl_session_request_keyframe(struct sl_session *session, sl_ns now);
 
+/* Receiving, when nothing came for long: what is missing is given up, and the next packet begins
+ * anew, so that what was lost before it is not asked for. */
+void sl_session_skip(struct sl_session *session);
+
 /* Says BYE and close_notify, then CLOSED. */
 void sl_session_close(struct sl_session *session, sl_ns now);
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "whip/endpoint.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -11,20 +12,24 @@
 #include "net/udp.h"
 #include "whip/attempt.h"
 
-#define SILENCE_MAX SL_SEC /* without an authenticated packet */
+#define SILENCE_MAX SL_SEC     /* without an authenticated packet */
+#define KEPT_MAX (15 * SL_SEC) /* a silent session: a receiver of ours forgets it then */
 #define SETUP_TIMEOUT (5 * SL_SEC)
 #define POST_TIMEOUT (3 * SL_SEC)
+#define POST_QUICK (2 * SL_SEC)
+#define REACH_QUICK (500 * SL_MS) /* TLS takes as long again, and both have a second */
 #define DELETE_TIMEOUT SL_SEC
 #define BACKOFF_MIN (100 * SL_MS)
 #define BACKOFF_MAX SL_SEC
+#define SOON_TRIES 10
 #define DATAGRAMS_A_TURN 64
 #define OFFER_MAX 8192
 
 enum phase {
     PHASE_IDLE,
-    PHASE_POSTING,
+    PHASE_POSTING, /* maybe beside a silent session */
     PHASE_SESSION, /* connecting or live */
-    PHASE_WAITING, /* for retry_at */
+    PHASE_WAITING, /* for retry_at, maybe beside a silent session */
     PHASE_OVER,    /* refused */
     PHASE_STOPPING,
     PHASE_STOPPED,
@@ -36,7 +41,8 @@ struct sl_endpoint {
     enum sl_endpoint_state state;
     char reason[200];
     bool was_live;
-    int failures; /* tries in a row */
+    int failures;     /* tries in a row */
+    int not_live_yet; /* answers of that kind since it was live */
     sl_ns posted, retry_at, live_since;
 
     struct sl_http_request *request; /* POST, or the last DELETE */
@@ -45,9 +51,11 @@ struct sl_endpoint {
     struct sl_udp *udp;
     struct sl_watch watch;
     struct sl_session *session;
-    bool inside;  /* a call into the session is under way: what it reports waits for its end */
-    bool closing; /* by us: what it reports is of no interest */
-    bool became_connected, became_over, stop_wanted;
+    bool inside;      /* a call into the session is under way: what it reports waits for its end */
+    bool closing;     /* by us: what it reports is of no interest */
+    bool silent;      /* it was live and nothing is heard of it: another is asked for meanwhile */
+    sl_ns kept_until; /* while it is silent */
+    bool became_connected, became_silent, became_over, stop_wanted;
     char over_reason[160];
 
     struct sl_timer timer, flush_timer;
@@ -91,14 +99,19 @@ static sl_ns min_ns(sl_ns a, sl_ns b)
     return a < b ? a : b;
 }
 
+static sl_ns max_ns(sl_ns a, sl_ns b)
+{
+    return a > b ? a : b;
+}
+
 static void arm(struct sl_endpoint *endpoint)
 {
-    sl_ns due = SL_NEVER;
-    if (endpoint->phase == PHASE_WAITING)
-        due = endpoint->retry_at;
-    else if (endpoint->phase == PHASE_SESSION)
-        due = min_ns(sl_session_due(endpoint->session),
-                     sl_session_heard(endpoint->session) + SILENCE_MAX);
+    sl_ns due = endpoint->phase == PHASE_WAITING ? endpoint->retry_at : SL_NEVER;
+    if (endpoint->session) {
+        due = min_ns(due, sl_session_due(endpoint->session));
+        due = min_ns(due, endpoint->silent ? endpoint->kept_until
+                                           : sl_session_heard(endpoint->session) + SILENCE_MAX);
+    }
     if (due != endpoint->timer.due)
         sl_timer_set(&endpoint->timer, due);
 }
@@ -174,7 +187,8 @@ static void end_session(struct sl_endpoint *endpoint)
         sl_session_destroy(endpoint->session);
         endpoint->session = NULL;
     }
-    endpoint->became_connected = endpoint->became_over = false;
+    endpoint->silent = false;
+    endpoint->became_connected = endpoint->became_silent = endpoint->became_over = false;
     close_socket(endpoint);
 }
 
@@ -194,10 +208,12 @@ static void count_try(struct sl_endpoint *endpoint, uint64_t *counter)
     }
 }
 
+/* Counted from the start of the try: one that got no answer has waited already. */
 static void wait_for(struct sl_endpoint *endpoint, sl_ns delay)
 {
+    const sl_ns soonest = sl_loop_now(endpoint->config.loop) + BACKOFF_MIN / 2;
     endpoint->phase = PHASE_WAITING;
-    endpoint->retry_at = sl_loop_now(endpoint->config.loop) + delay;
+    endpoint->retry_at = max_ns(endpoint->posted + delay, soonest);
     arm(endpoint);
 }
 
@@ -210,13 +226,14 @@ static void refuse(struct sl_endpoint *endpoint, const char *reason)
     report(endpoint, SL_ENDPOINT_REFUSED, "%s", reason);
 }
 
-/* 100 ms at first, doubling to 1 s; somewhere in the upper half of it. */
+/* 100 ms at first, doubling to 1 s, or half of it where pictures are missed; somewhere in the upper
+ * half of it. */
 static sl_ns backoff(const struct sl_endpoint *endpoint)
 {
     sl_ns most = 2 * BACKOFF_MIN;
     for (int i = 1; i < endpoint->failures && most < BACKOFF_MAX; i++)
         most *= 2;
-    most = min_ns(most, BACKOFF_MAX);
+    most = min_ns(most, endpoint->was_live ? BACKOFF_MAX / 2 : BACKOFF_MAX);
     return most / 2 + (sl_ns)((double)(most / 2) * sl_random_unit(endpoint->config.random));
 }
 
@@ -228,16 +245,19 @@ static void fail_try(struct sl_endpoint *endpoint, const char *reason)
         return;
     }
     count_try(endpoint, &endpoint->stats.failed);
-    drop_session(endpoint);
+    if (!endpoint->silent)
+        drop_session(endpoint);
     wait_for(endpoint, backoff(endpoint));
     report(endpoint, trying(endpoint), "%s", reason);
 }
 
 /* Retry-After counts in whole seconds, and a picture may not be that late: half a second is the
- * most that is waited, and a caller who knows better nudges. */
+ * most that is waited, and a caller who knows better nudges. A receiver that has just been reached
+ * again may wait for its camera, which looks for it as we did: that takes little. */
 static void wait_until_live(struct sl_endpoint *endpoint, int retry_after_s, const char *reason)
 {
-    const sl_ns most = retry_after_s == 0 ? BACKOFF_MIN : BACKOFF_MAX / 2;
+    const bool soon = endpoint->was_live && endpoint->not_live_yet++ < SOON_TRIES;
+    const sl_ns most = retry_after_s == 0 ? BACKOFF_MIN : soon ? 2 * BACKOFF_MIN : BACKOFF_MAX / 2;
     count_try(endpoint, &endpoint->stats.not_live);
     endpoint->failures = 0;
     wait_for(endpoint,
@@ -253,8 +273,21 @@ static void go_live(struct sl_endpoint *endpoint)
     count_try(endpoint, &endpoint->stats.lives);
     endpoint->stats.last_post_to_connected = now - endpoint->posted;
     endpoint->was_live = true;
+    endpoint->not_live_yet = 0;
     endpoint->live_since = now;
     report(endpoint, SL_ENDPOINT_LIVE, "live");
+}
+
+/* Once it has been live: by what is on its way already, if the last silence asked for one. */
+static void ask_for_another(struct sl_endpoint *endpoint)
+{
+    endpoint->failures = 0;
+    if (endpoint->request) {
+        endpoint->phase = PHASE_POSTING;
+        arm(endpoint);
+    } else {
+        post(endpoint, true);
+    }
 }
 
 /* A session that lasted is replaced at once; one that did not is a failed try. */
@@ -266,14 +299,54 @@ static void lose_session(struct sl_endpoint *endpoint, const char *reason)
         return;
     }
     endpoint->stats.losses++;
-    if (now - endpoint->live_since < SL_SEC) {
+    if (!endpoint->request && now - endpoint->live_since < SL_SEC) {
         fail_try(endpoint, reason);
         return;
     }
-    endpoint->failures = 0;
     drop_session(endpoint);
-    post(endpoint, true);
+    ask_for_another(endpoint);
     report(endpoint, SL_ENDPOINT_RECONNECTING, "%s", reason);
+}
+
+/* ---- Silence: the session is kept, and checks on, while another is asked for. If the link comes
+ * back, the next check finds it at once, from whatever address that we have by then. ---- */
+
+/* Numbers have 16 bits and the peer may send on: a quarter of a round is let pass, for rates vary.
+ */
+static sl_ns worth_keeping(const struct sl_endpoint *endpoint)
+{
+    struct sl_session_stats stats;
+    sl_session_stats(endpoint->session, &stats);
+    const uint64_t packets = stats.media[SL_VIDEO].packets;
+    if (endpoint->config.publish || packets == 0)
+        return KEPT_MAX;
+    const sl_ns lasted = sl_session_heard(endpoint->session) - endpoint->live_since;
+    return min_ns(KEPT_MAX, (sl_ns)((double)lasted * 16384.0 / (double)packets));
+}
+
+static void fall_silent(struct sl_endpoint *endpoint)
+{
+    endpoint->became_silent = false;
+    endpoint->stats.losses++;
+    endpoint->silent = true;
+    endpoint->kept_until = sl_session_heard(endpoint->session) + worth_keeping(endpoint);
+    sl_session_skip(endpoint->session);
+    ask_for_another(endpoint);
+    report(endpoint, SL_ENDPOINT_RECONNECTING, "nothing heard for 1 s");
+}
+
+/* What was asked for meanwhile may have reached the receiver: its answer is waited for. */
+static void be_heard_again(struct sl_endpoint *endpoint)
+{
+    endpoint->silent = false;
+    endpoint->phase = PHASE_SESSION;
+    arm(endpoint);
+    report(endpoint, SL_ENDPOINT_LIVE, "live");
+}
+
+static bool is_heard(const struct sl_endpoint *endpoint)
+{
+    return sl_loop_now(endpoint->config.loop) - sl_session_heard(endpoint->session) < SILENCE_MAX;
 }
 
 /* The end of every call into the session, and the last thing its caller does. */
@@ -285,10 +358,23 @@ static void settle(struct sl_endpoint *endpoint)
         begin_stop(endpoint);
         return;
     }
+    if (endpoint->became_over && endpoint->silent) {
+        drop_session(endpoint);
+        arm(endpoint);
+        return;
+    }
     if (endpoint->became_over) {
         char reason[sizeof(endpoint->over_reason)];
         memcpy(reason, endpoint->over_reason, sizeof(reason));
         lose_session(endpoint, reason);
+        return;
+    }
+    if (endpoint->became_silent) {
+        fall_silent(endpoint);
+        return;
+    }
+    if (endpoint->silent && is_heard(endpoint)) {
+        be_heard_again(endpoint);
         return;
     }
     arm(endpoint);
@@ -377,12 +463,13 @@ static void tick_session(struct sl_endpoint *endpoint, sl_ns now)
 {
     endpoint->inside = true;
     sl_session_tick(endpoint->session, now);
-    const bool silent = now - sl_session_heard(endpoint->session) >= SILENCE_MAX;
-    if (silent && !endpoint->became_over) {
-        endpoint->became_over = true;
-        snprintf(endpoint->over_reason, sizeof(endpoint->over_reason), "%s",
-                 endpoint->state == SL_ENDPOINT_LIVE ? "nothing heard for 1 s"
-                                                     : "no answer on the media port (UDP)");
+    if (endpoint->silent) {
+        endpoint->became_over |= now >= endpoint->kept_until;
+    } else if (!endpoint->became_over && !is_heard(endpoint)) {
+        endpoint->became_silent = endpoint->state == SL_ENDPOINT_LIVE;
+        endpoint->became_over = !endpoint->became_silent;
+        snprintf(endpoint->over_reason, sizeof(endpoint->over_reason),
+                 "no answer on the media port (UDP)");
     }
     settle(endpoint);
 }
@@ -396,12 +483,12 @@ static void finish_stop(struct sl_endpoint *endpoint)
 static void timer_fired(void *ctx, sl_ns now)
 {
     struct sl_endpoint *endpoint = ctx;
-    if (endpoint->phase == PHASE_WAITING)
-        post(endpoint, endpoint->failures > 0);
-    else if (endpoint->phase == PHASE_SESSION)
-        tick_session(endpoint, now);
-    else if (endpoint->phase == PHASE_STOPPING)
+    if (endpoint->phase == PHASE_STOPPING)
         finish_stop(endpoint);
+    else if (endpoint->phase == PHASE_WAITING && endpoint->retry_at <= now)
+        post(endpoint, endpoint->failures > 0);
+    else if (endpoint->session)
+        tick_session(endpoint, now);
 }
 
 /* ---- From the answer to a session ---- */
@@ -464,6 +551,7 @@ static void take_answer(struct sl_endpoint *endpoint, const struct sl_http_respo
 {
     struct sl_sdp_agreed agreed;
     const char *why = "";
+    drop_session(endpoint); /* a silent one */
     keep_location(endpoint, response->location);
     int error = sl_sdp_accept(response->body, response->body_len, &endpoint->local, &agreed, &why);
     if (error < 0) {
@@ -486,10 +574,27 @@ static void take_answer(struct sl_endpoint *endpoint, const struct sl_http_respo
 
 /* ---- POST ---- */
 
+/* The session came back while another was asked for. If there is one it is used: it has ended the
+ * one before, if that was a publisher's. */
+static void posted_late(struct sl_endpoint *endpoint, const struct sl_http_response *response)
+{
+    if (response->error != 0 || response->status != 201) {
+        count_try(endpoint, &endpoint->stats.failed);
+        return;
+    }
+    take_answer(endpoint, response);
+    if (endpoint->state == SL_ENDPOINT_LIVE)
+        report(endpoint, SL_ENDPOINT_RECONNECTING, "a new session takes over");
+}
+
 static void posted(void *ctx, const struct sl_http_response *response)
 {
     struct sl_endpoint *endpoint = ctx;
     endpoint->request = NULL;
+    if (endpoint->phase == PHASE_SESSION) {
+        posted_late(endpoint, response);
+        return;
+    }
     char reason[160];
     if (response->error != 0) {
         const struct sl_link *link = &endpoint->config.link;
@@ -518,6 +623,18 @@ static void posted(void *ctx, const struct sl_http_response *response)
     }
 }
 
+/* Whether the link is back is found out by trying, and TCP sends again what it sent too early only
+ * after a second (RFC 6298): so a try that reaches nobody is short. But libcurl tries the addresses
+ * of a name one after another, and one of 16 tries has the time for two. */
+static bool is_quick(const struct sl_endpoint *endpoint)
+{
+    struct in6_addr address;
+    const char *host = endpoint->config.link.host;
+    return endpoint->was_live &&
+           (endpoint->failures % 16 != 15 || inet_pton(AF_INET, host, &address) == 1 ||
+            inet_pton(AF_INET6, host, &address) == 1);
+}
+
 static void post(struct sl_endpoint *endpoint, bool fresh)
 {
     const struct sl_endpoint_config *config = &endpoint->config;
@@ -531,7 +648,10 @@ static void post(struct sl_endpoint *endpoint, bool fresh)
     endpoint->stats.pending = 1;
     arm(endpoint);
     snprintf(path, sizeof(path), "/%s/%s", config->publish ? "whip" : "whep", config->link.camera);
-    struct sl_http_call call = call_of(endpoint, "POST", path, POST_TIMEOUT, posted);
+    const bool quick = is_quick(endpoint);
+    struct sl_http_call call =
+        call_of(endpoint, "POST", path, quick ? POST_QUICK : POST_TIMEOUT, posted);
+    call.reach = quick ? REACH_QUICK : 0;
     call.content_type = "application/sdp";
     call.body = offer;
     call.fresh = fresh;

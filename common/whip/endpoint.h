@@ -6,9 +6,15 @@
  *   start ─▶ CONNECTING ─▶ LIVE ─▶ RECONNECTING ─▶ LIVE ...        ─▶ REFUSED (will not get better)
  *
  * Owns a UDP socket, a session, and the HTTP requests for them, all in one loop. After 1 s without
- * an authenticated packet (checks each 100 ms from 500 ms on) it recovers by a new POST and a
- * DELETE of the old session; back-off 100 ms to 1 s with jitter. Each try has a socket of its own:
- * at the receiver an address belongs to one session.
+ * an authenticated packet (checks each 100 ms from 500 ms on) it is RECONNECTING in two ways at
+ * once, and what succeeds first makes it LIVE:
+ *
+ *   the silent session ── checks go on, up to 15 s ─▶ answered: the same session, at whatever
+ *                                                     address we have by then
+ *   POST, again and again ─▶ 201: a new session, and DELETE of the silent one
+ *
+ * Tries begin 100 ms to 1 s after one another (half a second at most, once it was live), with
+ * jitter. Each has a socket of its own: at the receiver an address belongs to one session.
  *
  * What will not get better (401, 403, 404, 406, another 4xx, a wrong pin) refuses a first try at
  * once. Once it has been live only 401, 403 and 404 do (the camera was removed). A camera that is
@@ -92,7 +98,7 @@ struct sl_endpoint_stats {
     uint64_t failed;                 /* no answer, refused, or a session that did not connect */
     uint64_t not_live;               /* 409 to a viewer */
     uint64_t pending;                /* gauge: 1 while a try is under way */
-    uint64_t losses;                 /* sessions that were live and ended, not by us */
+    uint64_t losses;                 /* sessions that were live and ended or fell silent */
     sl_ns last_post_to_connected;    /* how long the last successful set-up took */
     struct sl_session_stats session; /* zero when there is none */
 };

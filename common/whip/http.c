@@ -4,16 +4,23 @@
 #include <arpa/inet.h>
 #include <curl/curl.h>
 #include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 #include <sys/epoll.h>
+#include <sys/socket.h>
 
 #define BODY_MAX (256 * 1024)
 #define HEADER_MAX 512 /* of a value that is kept */
 #define CONNECT_TIMEOUT_MS 1000L
 #define CONNECTIONS_MAX 8L
+/* A connection dies silently with its network, and TCP alone would notice after minutes. */
+#define KEPT_S 1L           /* an idle one is used again within this */
+#define PROBE_AFTER_S 2L    /* of silence while an answer is awaited; then each second ... */
+#define DEAD_AFTER_MS 4000u /* ... until nothing was acknowledged for this long */
 
 struct http_socket {
     struct sl_watch watch;
@@ -29,6 +36,8 @@ struct sl_http_request {
     /* Of the whole request. Ours: libcurl 7.88 forgets a timeout that is less than 1 ms after
      * another one of its own when that fires, and the request then never ends. */
     struct sl_timer deadline;
+    struct sl_timer reach_timer;
+    sl_ns begun, reach;
     sl_http_done_fn *done;
     void *ctx;
     char *body;
@@ -125,6 +134,7 @@ static void unlink_request(struct sl_http_request *request)
 static void free_request(struct sl_http_request *request)
 {
     sl_timer_clear(&request->deadline);
+    sl_timer_clear(&request->reach_timer);
     if (request->easy)
         curl_easy_cleanup(request->easy);
     curl_slist_free_all(request->headers);
@@ -167,6 +177,24 @@ static void deadline_passed(void *ctx, sl_ns now)
 {
     (void)now;
     complete(ctx, CURLE_OPERATION_TIMEDOUT);
+}
+
+/* Counted from when the name is known, so that neither a name server nor the queue for one of the
+ * connections is taken for a receiver that is not there. */
+static void reach_passed(void *ctx, sl_ns now)
+{
+    struct sl_http_request *request = ctx;
+    curl_off_t named = 0, connected = 0, sent = 0; /* microseconds; 0: not yet */
+    curl_easy_getinfo(request->easy, CURLINFO_NAMELOOKUP_TIME_T, &named);
+    curl_easy_getinfo(request->easy, CURLINFO_CONNECT_TIME_T, &connected);
+    curl_easy_getinfo(request->easy, CURLINFO_PRETRANSFER_TIME_T, &sent);
+    if (connected || sent)
+        return;
+    const sl_ns due = (named ? request->begun + named * SL_US : now) + request->reach;
+    if (due > now)
+        sl_timer_set(&request->reach_timer, due);
+    else
+        complete(request, CURLE_OPERATION_TIMEDOUT);
 }
 
 static void complete_all(struct sl_http *http)
@@ -356,6 +384,29 @@ static bool set_security(CURL *easy, const struct sl_http_call *call)
            curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L) == CURLE_OK;
 }
 
+static int limit_silence(void *ctx, curl_socket_t fd, curlsocktype purpose)
+{
+    (void)ctx;
+    (void)purpose;
+    const unsigned dead_after = DEAD_AFTER_MS;
+    (void)setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &dead_after, sizeof(dead_after));
+    return CURL_SOCKOPT_OK;
+}
+
+static bool set_connection(CURL *easy, const struct sl_http_call *call)
+{
+    /* Quick: libcurl asks for names in a thread, which a name server that is out of reach holds for
+     * many seconds; to give up must not wait for it. */
+    return curl_easy_setopt(easy, CURLOPT_QUICK_EXIT, 1L) == CURLE_OK &&
+           curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, CONNECT_TIMEOUT_MS) == CURLE_OK &&
+           curl_easy_setopt(easy, CURLOPT_FRESH_CONNECT, call->fresh ? 1L : 0L) == CURLE_OK &&
+           curl_easy_setopt(easy, CURLOPT_MAXAGE_CONN, KEPT_S) == CURLE_OK &&
+           curl_easy_setopt(easy, CURLOPT_TCP_KEEPALIVE, 1L) == CURLE_OK &&
+           curl_easy_setopt(easy, CURLOPT_TCP_KEEPIDLE, PROBE_AFTER_S) == CURLE_OK &&
+           curl_easy_setopt(easy, CURLOPT_TCP_KEEPINTVL, 1L) == CURLE_OK &&
+           curl_easy_setopt(easy, CURLOPT_SOCKOPTFUNCTION, limit_silence) == CURLE_OK;
+}
+
 static bool set_request(CURL *easy, const struct sl_http_call *call)
 {
     const char *body = call->body ? call->body : strcmp(call->method, "POST") == 0 ? "" : NULL;
@@ -363,11 +414,8 @@ static bool set_request(CURL *easy, const struct sl_http_call *call)
                  curl_easy_setopt(easy, CURLOPT_COPYPOSTFIELDS, body) != CURLE_OK))
         return false;
     return curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, call->method) == CURLE_OK &&
-           curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, CONNECT_TIMEOUT_MS) == CURLE_OK &&
-           curl_easy_setopt(easy, CURLOPT_FRESH_CONNECT, call->fresh ? 1L : 0L) == CURLE_OK &&
            curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1) == CURLE_OK &&
            curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L) == CURLE_OK &&
-           curl_easy_setopt(easy, CURLOPT_TCP_KEEPALIVE, 1L) == CURLE_OK &&
            curl_easy_setopt(easy, CURLOPT_USERAGENT, "sightline/" SL_VERSION) == CURLE_OK;
 }
 
@@ -394,18 +442,23 @@ int sl_http_start(struct sl_http *http, const struct sl_http_call *call,
     request->ctx = call->ctx;
     request->retry_after_s = -1;
     sl_timer_init(&request->deadline, http->loop, deadline_passed, request);
+    sl_timer_init(&request->reach_timer, http->loop, reach_passed, request);
     request->easy = curl_easy_init();
     if (!request->easy || !set_url(request, call) || !set_security(request->easy, call) ||
-        !set_request(request->easy, call) || !set_callbacks(request) ||
-        !set_headers(request, call) ||
+        !set_connection(request->easy, call) || !set_request(request->easy, call) ||
+        !set_callbacks(request) || !set_headers(request, call) ||
         curl_multi_add_handle(http->multi, request->easy) != CURLM_OK) {
         free_request(request);
         return -ENOMEM;
     }
     request->next = http->requests;
     http->requests = request;
+    request->begun = sl_loop_refresh(http->loop);
+    request->reach = call->reach;
     if (call->timeout > 0)
-        sl_timer_set(&request->deadline, sl_loop_refresh(http->loop) + call->timeout);
+        sl_timer_set(&request->deadline, request->begun + call->timeout);
+    if (call->reach > 0)
+        sl_timer_set(&request->reach_timer, request->begun + call->reach);
     if (ret)
         *ret = request;
     return 0;

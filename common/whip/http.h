@@ -2,7 +2,9 @@
 /*
  * HTTPS requests from a loop: libcurl's multi interface driven by net/loop.
  * The server is known by its public key (CURLOPT_PINNEDPUBLICKEY), not by a CA.
- * Connections are kept and shared, at most 8 at a time; what is beyond waits.
+ * Connections are shared, at most 8 at a time; what is beyond waits. They are kept for a second
+ * or two. One whose peer acknowledges nothing for 4 s is given up, also while an answer is awaited:
+ * a network that went away without a word is noticed by that.
  */
 #pragma once
 
@@ -43,7 +45,8 @@ struct sl_http_call {
     const char *content_type, *body; /* NULL: none */
     const char *if_none_match;
     bool fresh;    /* on a new connection: those kept may have died with the network */
-    sl_ns timeout; /* of the whole; connecting has 1 s of its own */
+    sl_ns reach;   /* for TCP to connect; 0: 1 s, within which TLS must be done as well */
+    sl_ns timeout; /* of the whole */
     sl_http_done_fn *done;
     void *ctx;
 };
