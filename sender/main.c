@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "base/time.h"
 #include "base/trace.h"
+#include "sender/devices.h"
 #include "sender/options.h"
 #include "sender/pipeline.h"
 #include "sender/report.h"
@@ -77,6 +78,8 @@ static int open_sources(struct sender *sender)
         .size = options->size,
         .fps = options->fps,
         .loop = options->loop,
+        .format = options->format,
+        .retries = options->retries,
         .sound = options->source_audio,
         .name = options->name,
         .epoch = sender->epoch,
@@ -94,6 +97,14 @@ static int open_sources(struct sender *sender)
     if (error)
         sl_error("--audio test: %s", strerror(-error));
     return error ? 1 : -1;
+}
+
+static int list_devices(const struct sl_sender_options *options)
+{
+    const int error = sl_devices_print(stdout, options->json, &sl_v4l2_libv4l2, NULL, 0);
+    if (error)
+        sl_error("--list-devices: %s", strerror(-error));
+    return error ? 1 : 0;
 }
 
 static int open_encoders(struct sender *sender)
@@ -290,6 +301,8 @@ int main(int argc, char **argv)
         return status;
     sl_log_init("sightline-sender", sender.options.verbose ? SL_LOG_DEBUG : SL_LOG_WARN);
     av_log_set_level(AV_LOG_QUIET);
+    if (sender.options.list_devices)
+        return list_devices(&sender.options);
     sl_random_init_system(&sender.random);
     sender.epoch = sender.options.overlay.epoch = sl_time_epoch();
     sender.report.camera = sender.options.link.camera;
