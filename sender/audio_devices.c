@@ -74,26 +74,27 @@ size_t sl_audio_devices(struct sl_audio_device *ret, size_t max)
     return count;
 }
 
-static void add_range(char *text, size_t len, unsigned low, unsigned high, const char *unit)
+/* Returns what is used of `text` then, or would be. */
+static size_t add_range(char *text, size_t len, size_t used, unsigned low, unsigned high,
+                        const char *unit)
 {
-    const size_t used = strlen(text);
-    if (low == high)
-        snprintf(text + used, len - used, " %u %s", low, unit);
-    else
-        snprintf(text + used, len - used, " %u-%u %s", low, high, unit);
+    char *const to = used < len ? text + used : NULL;
+    const size_t room = used < len ? len - used : 0;
+    const int added = low == high ? snprintf(to, room, "%u %s ", low, unit)
+                                  : snprintf(to, room, "%u-%u %s ", low, high, unit);
+    return used + (size_t)added;
 }
 
-void sl_audio_device_text(const struct sl_audio_device *device, char *text, size_t len)
+void sl_audio_device_offers(const struct sl_audio_device *device, char *text, size_t len)
 {
-    snprintf(text, len, "alsa:%s '%s'", device->name, device->description);
-    if (!device->error) {
-        add_range(text, len, device->rate_min_hz, device->rate_max_hz, "Hz");
-        add_range(text, len, device->channels_min, device->channels_max,
-                  device->channels_max == 1 ? "channel" : "channels");
+    size_t used = 0;
+    if (device->error) {
+        snprintf(text, len, "%s", device->error == -EBUSY ? "in use" : snd_strerror(device->error));
+        return;
     }
-    const size_t used = strlen(text);
-    snprintf(text + used, len - used, " %s",
-             device->error == -EBUSY ? "in use"
-             : device->error         ? snd_strerror(device->error)
-                                     : device->formats);
+    used = add_range(text, len, used, device->rate_min_hz, device->rate_max_hz, "Hz");
+    used = add_range(text, len, used, device->channels_min, device->channels_max,
+                     device->channels_max == 1 ? "channel" : "channels");
+    if (used < len)
+        snprintf(text + used, len - used, "%s", device->formats);
 }

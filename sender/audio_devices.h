@@ -21,6 +21,5 @@ struct sl_audio_device {
 /* Those that capture, in the order of cards and devices, `max` at most. How many. */
 size_t sl_audio_devices(struct sl_audio_device *ret, size_t max);
 
-/* "alsa:hw:CARD=Webcam,DEV=0 'HD Webcam, USB Audio' 8000-48000 Hz 1-2 channels S16_LE": one line
- * without its end. */
-void sl_audio_device_text(const struct sl_audio_device *device, char *text, size_t len);
+/* What it offers, in words: "8000-48000 Hz 1-2 channels S16_LE", or why that is not known. */
+void sl_audio_device_offers(const struct sl_audio_device *device, char *text, size_t len);

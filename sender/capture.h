@@ -26,6 +26,8 @@ struct sl_capture_config {
     struct sl_frame_size size; /* 0x0: the source's own */
     int fps;                   /* 0: the source's own; the test source's default is 30 */
     bool loop;
+    const char *format;         /* of a device, as --format names it; NULL: the best */
+    int retries;                /* tries in a row to find a device that went away; -1: forever */
     bool sound;                 /* give the source's own sound, where it has one */
     const char *name;           /* shown by the test source */
     sl_ns epoch;                /* of sl_time_epoch() */
@@ -50,7 +52,8 @@ struct sl_capture_kind {
     void (*close)(struct sl_capture *capture);
 };
 
-extern const struct sl_capture_kind sl_capture_test, sl_capture_y4m, sl_capture_file;
+extern const struct sl_capture_kind sl_capture_test, sl_capture_y4m, sl_capture_file,
+    sl_capture_v4l2;
 
 /* The kind for `source` and what follows its prefix, or NULL. */
 const struct sl_capture_kind *sl_capture_find(const char *source, const char **rest);

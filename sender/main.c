@@ -10,12 +10,15 @@
 #include "base/log.h"
 #include "base/time.h"
 #include "base/trace.h"
+#include "sender/audio_devices.h"
+#include "sender/devices.h"
 #include "sender/options.h"
 #include "sender/pipeline.h"
 #include "sender/report.h"
 #include "sender/uplink.h"
 #include "srtp/srtp.h"
 
+#define MICROPHONES_MAX 32
 #define AUDIO_BITRATE_BPS 64000
 #define TRACE_RECORDS (1 << 17) /* a quarter of an hour at 30/s */
 
@@ -88,6 +91,8 @@ static int open_sources(struct sender *sender)
         .size = options->size,
         .fps = options->fps,
         .loop = options->loop,
+        .format = options->format,
+        .retries = options->retries,
         .sound = options->source_audio,
         .name = options->name,
         .epoch = sender->epoch,
@@ -102,6 +107,26 @@ static int open_sources(struct sender *sender)
         return 1;
     }
     return open_audio(sender);
+}
+
+static int list_devices(const struct sl_sender_options *options)
+{
+    struct sl_audio_device found[MICROPHONES_MAX];
+    struct sl_device_microphone microphones[MICROPHONES_MAX];
+    char sources[MICROPHONES_MAX][80], offers[MICROPHONES_MAX][160];
+    const size_t count = sl_audio_devices(found, MICROPHONES_MAX);
+    for (size_t i = 0; i < count; i++) {
+        snprintf(sources[i], sizeof(sources[i]), "alsa:%.63s", found[i].name);
+        sl_audio_device_offers(&found[i], offers[i], sizeof(offers[i]));
+        microphones[i] = (struct sl_device_microphone){.source = sources[i],
+                                                       .name = found[i].description,
+                                                       .offers = offers[i],
+                                                       .in_use = found[i].error == -EBUSY};
+    }
+    const int error = sl_devices_print(stdout, options->json, &sl_v4l2_libv4l2, microphones, count);
+    if (error)
+        sl_error("--list-devices: %s", strerror(-error));
+    return error ? 1 : 0;
 }
 
 static int open_encoders(struct sender *sender)
@@ -298,6 +323,8 @@ int main(int argc, char **argv)
         return status;
     sl_log_init("sightline-sender", sender.options.verbose ? SL_LOG_DEBUG : SL_LOG_WARN);
     av_log_set_level(AV_LOG_QUIET);
+    if (sender.options.list_devices)
+        return list_devices(&sender.options);
     sl_random_init_system(&sender.random);
     sender.epoch = sender.options.overlay.epoch = sl_time_epoch();
     sender.report.camera = sender.options.link.camera;

@@ -11,6 +11,7 @@
 #include "rate/redundancy.h"
 #include "sender/audio.h"
 #include "sender/capture.h"
+#include "sender/capture_v4l2_format.h"
 
 #define RETRIES_MAX 1000000
 #define MIN_BITRATE_BPS 300000
@@ -53,11 +54,24 @@ static int parse_video(void *options, const char *text, char *wanted, size_t wan
     struct sl_sender_options *sender = options;
     const char *rest;
     if (!sl_capture_find(text, &rest)) {
-        snprintf(wanted, wanted_len, "test, y4m:PATH, y4m:- or file:PATH");
+        snprintf(wanted, wanted_len, "test, v4l2:DEVICE, y4m:PATH, y4m:- or file:PATH");
         return -EINVAL;
     }
     sender->video = text;
     return 0;
+}
+
+static int parse_format(void *options, const char *text, char *wanted, size_t wanted_len)
+{
+    struct sl_sender_options *sender = options;
+    sender->format = text;
+    if (strcmp(text, "auto") == 0 || sl_v4l2_format_named(text))
+        return 0;
+    int used = snprintf(wanted, wanted_len, "auto");
+    for (const struct sl_v4l2_format *format = sl_v4l2_format_after(NULL);
+         format && used >= 0 && (size_t)used < wanted_len; format = sl_v4l2_format_after(format))
+        used += snprintf(wanted + used, wanted_len - (size_t)used, ", %s", format->name);
+    return -EINVAL;
 }
 
 static int parse_audio(void *options, const char *text, char *wanted, size_t wanted_len)
@@ -85,7 +99,7 @@ static const struct sl_option options[] = {
      .type = SL_OPTION_CUSTOM,
      .parse = parse_video,
      .value = "SOURCE",
-     .help = "test, y4m:PATH, y4m:- (standard input) or file:PATH"},
+     .help = "test, v4l2:DEVICE, v4l2:auto, y4m:PATH, y4m:- (standard input) or file:PATH"},
     {.name = "audio",
      .type = SL_OPTION_CUSTOM,
      .parse = parse_audio,
@@ -108,6 +122,20 @@ static const struct sl_option options[] = {
      .help = "frames per second at most; without it the source's own, for test 30",
      .min = 1,
      .max = 240},
+    {.name = "format",
+     .type = SL_OPTION_CUSTOM,
+     .parse = parse_format,
+     .value = "NAME",
+     .initial = "auto",
+     .help = "what a V4L2 camera is to give: auto, yuyv, nv12, mjpeg, ..."},
+    {.name = "list-devices",
+     .type = SL_OPTION_FLAG,
+     .offset = FIELD(list_devices),
+     .help = "print cameras and microphones, what they offer, whether they are in use; exit"},
+    {.name = "json",
+     .type = SL_OPTION_FLAG,
+     .offset = FIELD(json),
+     .help = "with --list-devices: as JSON"},
     {.name = "encoder",
      .type = SL_OPTION_TEXT,
      .offset = FIELD(encoder),
@@ -254,6 +282,12 @@ static int order_bitrates(struct sl_sender_options *sender, FILE *err)
                  (long long)sender->min_bitrate_bps, (long long)most);
 }
 
+static bool is_device(const char *video)
+{
+    const char *rest;
+    return sl_capture_find(video, &rest) == &sl_capture_v4l2;
+}
+
 int sl_sender_options_parse(struct sl_sender_options *ret, int argc, char **argv, FILE *out,
                             FILE *err)
 {
@@ -263,12 +297,20 @@ int sl_sender_options_parse(struct sl_sender_options *ret, int argc, char **argv
         sl_option_parse(&sl_sender_option_table, sender, argc, argv, out, err);
     if (result.status >= 0)
         return result.status;
+    if (sender->list_devices)
+        return -1;
+    if (sender->json)
+        return wrong(err, "--json: got it alone, wanted --list-devices with it");
     if (!sender->to)
         return wrong(err, "--to is missing, wanted the camera's enrolment link or @FILE");
     if (!sender->video)
-        return wrong(err, "--video is missing, wanted test, y4m:PATH, y4m:- or file:PATH");
-    if (sender->loop && (strcmp(sender->video, "test") == 0 || strcmp(sender->video, "y4m:-") == 0))
+        return wrong(err,
+                     "--video is missing, wanted test, v4l2:DEVICE, y4m:PATH, y4m:- or file:PATH");
+    if (sender->loop && (strcmp(sender->video, "test") == 0 ||
+                         strcmp(sender->video, "y4m:-") == 0 || is_device(sender->video)))
         return wrong(err, "--loop: got --video %s, wanted y4m:PATH or file:PATH", sender->video);
+    if (strcmp(sender->format, "auto") != 0 && !is_device(sender->video))
+        return wrong(err, "--format: got --video %s, wanted v4l2:DEVICE", sender->video);
     int status = order_bitrates(sender, err);
     status = status >= 0 ? status : read_link(sender, err);
     status = status >= 0 ? status : read_via(sender, err);

@@ -15,6 +15,8 @@ struct sl_sender_options {
     struct sl_frame_size size;
     int fps;
     bool loop;
+    const char *format;
+    bool list_devices, json;
     const char *encoder, *preset;
     int64_t bitrate_bps, min_bitrate_bps;
     int fec_percent; /* SL_FEC_AUTO, 0: off, else fixed */

@@ -17,7 +17,7 @@ struct sl_scaler;
 SL_MUST_CHECK int sl_scaler_create(struct sl_scaler **ret, int width, int height, bool full_range);
 void sl_scaler_destroy(struct sl_scaler *scaler);
 
-/* 0, or -EINVAL for a format that swscale does not know. The frame's format may change between
- * calls. */
+/* 0, -ENOMEM, or -EINVAL for a format that swscale does not know. The frame's format may change
+ * between calls. */
 SL_MUST_CHECK int sl_scaler_run(struct sl_scaler *scaler, const struct AVFrame *frame,
                                 uint8_t *pixels);

@@ -137,6 +137,11 @@ sl_ns sl_loop_now(const struct sl_loop *loop)
     return sim_now(loop->world->sim);
 }
 
+sl_ns sl_loop_refresh(struct sl_loop *loop)
+{
+    return sl_loop_now(loop);
+}
+
 void sl_timer_init(struct sl_timer *timer, struct sl_loop *loop, void (*fire)(void *ctx, sl_ns now),
                    void *ctx)
 {
@@ -276,7 +281,7 @@ int sl_udp_receive(struct sl_udp *udp, int max, sl_udp_receive_fn *receive, void
     (void)max;
     struct sl_path path = {0};
     assert_int_equal(sl_addr_parse(&path.remote, "10.0.0.1:8443"), 0);
-    receive(ctx, &path, udp->arrived->data, udp->arrived->len);
+    receive(ctx, &path, sim_now(udp->world->sim), udp->arrived->data, udp->arrived->len);
     return 1;
 }
 
@@ -516,8 +521,8 @@ static void to_receiver(struct world *world, struct datagram *datagram)
                           : !sl_addr_equal(&peer->remote, &path.remote))
             continue;
         peer->remote = path.remote;
-        sl_session_receive(peer->session, sim_now(world->sim), &path, datagram->data,
-                           datagram->len);
+        const sl_ns now = sim_now(world->sim);
+        sl_session_receive(peer->session, now, now, &path, datagram->data, datagram->len);
         settle(peer);
         return;
     }

@@ -327,7 +327,7 @@ static void what_cannot_be_opened(void **state)
     assert_int_equal(open_wrong("file:/no/such/file", why), -ENOENT);
     assert_int_equal(open_wrong("file:/tmp", why), -EISDIR);
     assert_int_equal(open_wrong("file:/dev/null", why), -EBADMSG);
-    assert_int_equal(open_wrong("v4l2:/dev/video0", why), -ENOTSUP);
+    assert_int_equal(open_wrong("v4l:/dev/video0", why), -ENOTSUP);
     assert_int_equal(open_wrong("tester", why), -ENOTSUP);
     assert_int_equal(open_wrong("y4m:", why), -ENOTSUP);
     char path[] = "/tmp/sightline-test-XXXXXX", source[64];
