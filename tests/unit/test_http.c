@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include <errno.h>
+#include <netinet/in.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -8,6 +9,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -245,6 +248,58 @@ static void a_server_that_says_nothing(void **state)
     assert_true(sl_time_now() - before >= 200 * SL_MS);
 }
 
+/* A socket whose queue is full drops SYNs, as a network that is away does. */
+static int full_port(int fds[3])
+{
+    struct sockaddr_in addr = {.sin_family = AF_INET, .sin_addr = {htonl(INADDR_LOOPBACK)}};
+    socklen_t len = sizeof(addr);
+    for (int i = 0; i < 3; i++)
+        fds[i] = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    assert_int_equal(bind(fds[0], (struct sockaddr *)&addr, len), 0);
+    assert_int_equal(listen(fds[0], 0), 0);
+    assert_int_equal(getsockname(fds[0], (struct sockaddr *)&addr, &len), 0);
+    for (int i = 1; i < 3; i++)
+        (void)!connect(fds[i], (struct sockaddr *)&addr, len);
+    return ntohs(addr.sin_port);
+}
+
+static void who_cannot_be_reached_is_given_up_early(void **state)
+{
+    struct fixture *f = *state;
+    int fds[3];
+    struct result results[1] = {0}, patient = {0};
+    struct sl_http_request *request;
+    struct sl_http_call call = call_of(f, "GET", "/", &patient);
+    call.port = full_port(fds);
+    assert_int_equal(sl_http_start(f->http, &call, &request), 0);
+    call.reach = 100 * SL_MS;
+    call.ctx = &results[0];
+    assert_int_equal(sl_http_start(f->http, &call, NULL), 0);
+    run(f, results, 1); /* in which the other would call back to nowhere */
+    assert_int_equal(results[0].error, -ETIMEDOUT);
+    assert_int_equal(patient.called, 0);
+    sl_http_cancel(request);
+    for (int i = 0; i < 3; i++)
+        close(fds[i]);
+}
+
+/* Who is reached has all the time, on a new connection and on one that was there. */
+static void who_is_reached_may_think(void **state)
+{
+    struct fixture *f = *state;
+    for (int kept = 0; kept < 2; kept++) {
+        struct sl_http_call call = call_of(f, "GET", "/", NULL);
+        assert_int_equal(run_one(f, &call).status, 201);
+        call.path = "/hang";
+        call.fresh = !kept;
+        call.reach = 150 * SL_MS;
+        call.timeout = 500 * SL_MS;
+        const sl_ns before = sl_time_now();
+        assert_int_equal(run_one(f, &call).error, -ETIMEDOUT);
+        assert_true(sl_time_now() - before >= call.timeout);
+    }
+}
+
 static void bodies_are_bounded(void **state)
 {
     struct fixture *f = *state;
@@ -322,6 +377,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_kept_connection_does_not_pass_the_pin, setup, teardown),
         cmocka_unit_test_setup_teardown(a_port_without_a_server, setup, teardown),
         cmocka_unit_test_setup_teardown(a_server_that_says_nothing, setup, teardown),
+        cmocka_unit_test_setup_teardown(who_cannot_be_reached_is_given_up_early, setup, teardown),
+        cmocka_unit_test_setup_teardown(who_is_reached_may_think, setup, teardown),
         cmocka_unit_test_setup_teardown(bodies_are_bounded, setup, teardown),
         cmocka_unit_test_setup_teardown(connections_are_kept_and_shared, setup, teardown),
         cmocka_unit_test_setup_teardown(many_at_once_use_few_connections, setup, teardown),
