@@ -185,9 +185,12 @@ static bool told_before(const struct sl_v4l2_mode *modes, size_t index)
 void sl_v4l2_describe(const struct sl_v4l2_mode *modes, size_t count, char *text, size_t len)
 {
     size_t used = 0;
+    bool any = false;
     snprintf(text, len, "nothing");
+    for (size_t i = 0; i < count; i++)
+        any |= sl_v4l2_mode_usable(&modes[i]);
     for (size_t i = 0; i < count; i++) {
-        if (told_before(modes, i))
+        if (told_before(modes, i) || (any && !sl_v4l2_mode_usable(&modes[i])))
             continue;
         struct sl_frame_size least = {0}, most = {0};
         char fourcc[SL_V4L2_FOURCC_TEXT], part[80];

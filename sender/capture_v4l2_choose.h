@@ -59,5 +59,6 @@ bool sl_v4l2_set_interval(struct sl_v4l2_mode *mode, uint32_t numerator, uint32_
 /* The value of a driver's range that is nearest to what is wanted. */
 int sl_v4l2_nearest(int wanted, int least, int most, int step);
 
-/* "YUYV 160x120 to 1280x720, MJPG 640x480": each format once, as many as there is room for. */
+/* "YUYV 160x120 to 1280x720, MJPG 640x480": each format once, as many as there is room for; those
+ * that can be used, or all if there is none. */
 void sl_v4l2_describe(const struct sl_v4l2_mode *modes, size_t count, char *text, size_t len);

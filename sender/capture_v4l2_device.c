@@ -122,13 +122,14 @@ static int choose(struct sl_v4l2_device *device, const struct sl_v4l2_wish *wish
     return error;
 }
 
+/* The defaults of the V4L2 documentation, by which grey is no YCbCr. */
 static bool is_full_range(const struct sl_v4l2_format *format, const struct v4l2_pix_format *pix)
 {
     if (format->pixels == AV_PIX_FMT_NONE) /* JPEG is */
         return true;
-    return pix->quantization == V4L2_QUANTIZATION_FULL_RANGE ||
-           (pix->quantization == V4L2_QUANTIZATION_DEFAULT &&
-            pix->colorspace == V4L2_COLORSPACE_JPEG);
+    if (pix->quantization == V4L2_QUANTIZATION_DEFAULT)
+        return format->grey || pix->colorspace == V4L2_COLORSPACE_JPEG;
+    return pix->quantization == V4L2_QUANTIZATION_FULL_RANGE;
 }
 
 static int set_format(struct sl_v4l2_device *device, char *why, size_t why_len)

@@ -214,6 +214,7 @@ static void adjust(const struct opened *opened, struct v4l2_pix_format *pix)
     pix->sizeimage =
         (unsigned)fake_v4l2_bytes(format->fourcc, (int)pix->bytesperline, (int)pix->height);
     pix->colorspace = opened->camera->colorspace;
+    pix->quantization = opened->camera->quantization;
 }
 
 static int enum_format(const struct opened *opened, struct v4l2_fmtdesc *entry)

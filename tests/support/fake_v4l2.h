@@ -46,7 +46,7 @@ struct fake_v4l2_camera {
     uint32_t caps;     /* 0: a camera's */
     struct fake_v4l2_format formats[FAKE_V4L2_FORMATS];
     int padding; /* bytes at the end of each row */
-    uint32_t colorspace;
+    uint32_t colorspace, quantization;
 
     /* Behaviour, to be changed at any time. */
     bool busy;        /* another program streams */

@@ -251,6 +251,38 @@ static void rows_with_padding(void **state)
     sl_capture_close(capture);
 }
 
+static void the_range_is_what_the_driver_tells(void **state)
+{
+    (void)state;
+    static const struct {
+        uint32_t fourcc, colorspace, quantization;
+        bool full;
+    } cases[] = {
+        {V4L2_PIX_FMT_YUYV, V4L2_COLORSPACE_SRGB, V4L2_QUANTIZATION_DEFAULT, false},
+        {V4L2_PIX_FMT_YUYV, V4L2_COLORSPACE_JPEG, V4L2_QUANTIZATION_DEFAULT, true},
+        {V4L2_PIX_FMT_YUYV, V4L2_COLORSPACE_JPEG, V4L2_QUANTIZATION_LIM_RANGE, false},
+        {V4L2_PIX_FMT_NV12, V4L2_COLORSPACE_SRGB, V4L2_QUANTIZATION_FULL_RANGE, true},
+        {V4L2_PIX_FMT_GREY, V4L2_COLORSPACE_SRGB, V4L2_QUANTIZATION_DEFAULT, true},
+        {V4L2_PIX_FMT_GREY, V4L2_COLORSPACE_SRGB, V4L2_QUANTIZATION_LIM_RANGE, false},
+        {V4L2_PIX_FMT_RGB24, V4L2_COLORSPACE_SRGB, V4L2_QUANTIZATION_DEFAULT, false},
+    };
+    for (size_t i = 0; i < SL_COUNT(cases); i++) {
+        fake_v4l2.cameras[0].formats[0].fourcc = cases[i].fourcc;
+        fake_v4l2.cameras[0].formats[1].fourcc = 0;
+        fake_v4l2.cameras[0].colorspace = cases[i].colorspace;
+        fake_v4l2.cameras[0].quantization = cases[i].quantization;
+        fake_v4l2_plug(0, 0);
+        struct sl_capture *capture = open_camera(64, 48);
+        sl_ns captured;
+        assert_int_equal(capture->full_range, cases[i].full);
+        next_number(capture, &captured);
+        if (cases[i].fourcc != V4L2_PIX_FMT_RGB24)
+            assert_int_equal(pixels[64 * 24], 16); /* what is as it should be stays so */
+        sl_capture_close(capture);
+        fake_v4l2_unplug(0);
+    }
+}
+
 /* ---- What is chosen ---- */
 
 static void sizes_and_rates_in_ranges(void **state)
@@ -789,6 +821,7 @@ int main(void)
         T(short_pictures_are_skipped),
         T(other_clocks),
         T(rows_with_padding),
+        T(the_range_is_what_the_driver_tells),
         T(sizes_and_rates_in_ranges),
         T(sizes_that_are_not_listed),
         T(other_sizes_are_scaled),
