@@ -299,7 +299,7 @@ int main(int argc, char **argv)
     sl_log_init("sightline-sender", sender.options.verbose ? SL_LOG_DEBUG : SL_LOG_WARN);
     av_log_set_level(AV_LOG_QUIET);
     sl_random_init_system(&sender.random);
-    sender.epoch = sender.options.overlay.epoch = sl_time_epoch();
+    sender.epoch = sl_time_epoch();
     sender.report.camera = sender.options.link.camera;
     const int error = catch_signals();
     if (error)
