@@ -32,6 +32,7 @@ struct sender {
     struct sl_audio_encoder *audio_encoder;
     struct sl_http *http;
     struct sl_dtls_identity *identity;
+    struct sl_preview *preview; /* NULL: not wanted */
     struct sl_pipeline *pipeline;
     struct sl_uplink *uplink;
     struct sl_report report;
@@ -147,6 +148,7 @@ static void stop(struct sender *sender)
 static void on_state(void *ctx, enum sl_endpoint_state state, const char *reason)
 {
     struct sender *sender = ctx;
+    sl_preview_set_state(sender->preview, state);
     if (!sender->stopping)
         sl_report_state(&sender->report, state, reason);
     sender->failed |= state == SL_ENDPOINT_REFUSED;
@@ -196,6 +198,17 @@ static int run(struct sender *sender)
 
 /* ---- Making and unmaking ---- */
 
+static int make_preview(struct sender *sender)
+{
+    const struct sl_preview_config config = {
+        .camera = sender->options.link.camera,
+        .width = sender->capture->width,
+        .height = sender->capture->height,
+        .full_range = sender->capture->full_range,
+    };
+    return sender->options.preview ? sl_preview_create(&sender->preview, &config) : 0;
+}
+
 static int make_pipeline(struct sender *sender)
 {
     const struct sl_pipeline_config config = {
@@ -204,6 +217,7 @@ static int make_pipeline(struct sender *sender)
         .audio = sender->audio ? sender->audio : sender->capture->sound,
         .audio_encoder = sender->audio_encoder,
         .overlay = &sender->options.overlay,
+        .preview = sender->preview,
         .halt = &halt,
         .fps = sender->options.fps,
         .gop = sender->options.gop,
@@ -267,6 +281,7 @@ static int make_and_run(struct sender *sender)
     int error = sl_srtp_library_init();
     error = error ? error : sl_http_create(&sender->http, sender->loop);
     error = error ? error : sl_dtls_identity_generate(&sender->identity, "sightline-sender");
+    error = error ? error : make_preview(sender);
     error = error ? error : make_pipeline(sender);
     error = error ? error : make_uplink(sender);
     error = error ? error : run(sender);
@@ -279,6 +294,7 @@ static void unmake(struct sender *sender)
 {
     sl_uplink_destroy(sender->uplink);
     sl_pipeline_destroy(sender->pipeline);
+    sl_preview_destroy(sender->preview);
     sl_dtls_identity_destroy(sender->identity);
     sl_http_destroy(sender->http);
     sl_audio_encoder_destroy(sender->audio_encoder);

@@ -266,6 +266,7 @@ static void *encode_main(void *ctx)
             count(&pipeline->skipped_rate);
         else
             encode_and_hand_over(pipeline, picture);
+        sl_preview_offer(pipeline->config.preview, picture->pixels, picture->captured);
         sl_pool_give(pipeline->pictures, picture);
     }
     atomic_store_explicit(&pipeline->encode_ended, true, memory_order_release);
