@@ -288,8 +288,8 @@ static size_t check_overlay(struct sl_overlay *overlay, int width, int height, i
 static void overlay_is_legible_on_everything(void **state)
 {
     (void)state;
-    static const int sizes[][2] = {{96, 96},    {160, 90},   {320, 180},   {640, 360},  {768, 576},
-                                   {720, 1280}, {1280, 720}, {1920, 1080}, {3840, 2160}};
+    static const int sizes[][2] = {{96, 96},   {160, 90},   {320, 180},  {640, 360},
+                                   {768, 576}, {720, 1280}, {1280, 720}, {1920, 1080}};
     static const char *const locations[] = {
         "", "Hof", "Straße der Märtyrer 125, hinter dem Łódźer Tor, Blick nach Süden",
         "Donaudampfschifffahrtselektrizitätenhauptbetriebswerkbauunterbeamtengesellschaft"};
