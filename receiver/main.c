@@ -9,6 +9,7 @@
 #include "base/trace.h"
 #include "net/loop.h"
 #include "net/resolve.h"
+#include "net/service.h"
 #include "net/udp.h"
 #include "receiver/admin.h"
 #include "receiver/datadir.h"
@@ -32,6 +33,7 @@ struct receiver {
     struct sl_store *store;      /* the one that writes */
     struct sl_store *http_store; /* the HTTP thread's */
     struct sl_loop *loop;
+    struct sl_service service;
     struct sl_udp *udp;
     struct sl_exchange exchange;
     struct sl_random hub_random, http_random;
@@ -169,12 +171,23 @@ static int say_ready(const struct receiver *r)
     return fflush(stdout) == 0 ? 0 : fail("stdout cannot be written");
 }
 
+static void tell_service(struct receiver *r)
+{
+    char text[SL_ADDR_TEXT + 16], listen[SL_ADDR_TEXT];
+    snprintf(text, sizeof(text), "listening on %s", sl_addr_text(&r->listen, listen));
+    sl_service_ready(&r->service, r->loop);
+    sl_service_status(&r->service, text);
+}
+
 static int init_parts(struct receiver *r)
 {
     r->epoch = sl_time_epoch();
     sl_random_init_system(&r->hub_random);
     sl_random_init_system(&r->http_random);
-    int err = sl_srtp_library_init();
+    int err = sl_service_open(&r->service);
+    if (err != 0)
+        sl_warn("NOTIFY_SOCKET, WATCHDOG_USEC: %s", strerror(-err));
+    err = sl_srtp_library_init();
     if (err == 0)
         err = sl_loop_create(&r->loop);
     if (err == 0)
@@ -190,7 +203,9 @@ static int run(struct receiver *r)
     if (open_trace(r) || open_data(r) || open_sockets(r, &listen_fd) || init_parts(r) ||
         start_parts(r, listen_fd) || remember_listen(r) || say_ready(r))
         return 1;
+    tell_service(r);
     const int err = sl_loop_run(r->loop);
+    sl_service_stopping(&r->service);
     sl_server_stop(r->server);
     sl_hub_stop(r->hub);
     return err == 0 ? 0 : fail(strerror(-err));
@@ -202,6 +217,7 @@ static void destroy(struct receiver *r)
     sl_hub_destroy(r->hub);
     sl_exchange_fini(&r->exchange);
     sl_udp_close(r->udp);
+    sl_service_close(&r->service);
     sl_loop_destroy(r->loop);
     sl_store_close(r->http_store);
     sl_store_close(r->store);

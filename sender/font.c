@@ -5,12 +5,13 @@
 #include <stddef.h>
 #include <string.h>
 
+#include "sender/letters.h"
+
 #define FIRST 0x20
-#define LAST 0x7e
 #define WIDE 5
 
 /* One byte a row, bit 4 is the left column. */
-static const uint8_t glyphs[LAST - FIRST + 1][SL_FONT_HEIGHT] = {
+static const uint8_t glyphs[SL_LETTER_END - FIRST][SL_FONT_HEIGHT] = {
     /* clang-format off */
     {0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00}, /* space */
     {0x04, 0x04, 0x04, 0x04, 0x04, 0x00, 0x04, 0x00}, /* ! */
@@ -107,12 +108,25 @@ static const uint8_t glyphs[LAST - FIRST + 1][SL_FONT_HEIGHT] = {
     {0x04, 0x04, 0x04, 0x04, 0x04, 0x04, 0x04, 0x00}, /* | */
     {0x08, 0x04, 0x04, 0x02, 0x04, 0x04, 0x08, 0x00}, /* } */
     {0x00, 0x00, 0x09, 0x15, 0x12, 0x00, 0x00, 0x00}, /* ~ */
+    {0x0c, 0x12, 0x12, 0x14, 0x12, 0x11, 0x16, 0x10}, /* sharp s */
+    {0x0f, 0x14, 0x14, 0x1f, 0x14, 0x14, 0x17, 0x00}, /* AE */
+    {0x00, 0x00, 0x1a, 0x05, 0x0f, 0x14, 0x0b, 0x00}, /* ae */
+    {0x0f, 0x14, 0x14, 0x17, 0x14, 0x14, 0x0f, 0x00}, /* OE */
+    {0x00, 0x00, 0x0a, 0x15, 0x17, 0x14, 0x0b, 0x00}, /* oe */
+    {0x0c, 0x12, 0x12, 0x0c, 0x00, 0x00, 0x00, 0x00}, /* degree */
+    {0x06, 0x09, 0x1c, 0x08, 0x1c, 0x09, 0x06, 0x00}, /* euro */
     /* clang-format on */
 };
 
-/* U+00C0 to U+00FF. */
-static const char latin1[] = "AAAAAAACEEEEIIIIDNOOOOOxOUUUUYPsaaaaaaaceeeeiiiidnooooo/ouuuuypy";
-_Static_assert(sizeof(latin1) == 65, "one letter for each of the 64");
+/* Two rows each, to stand over a letter. */
+static const struct {
+    char mark;
+    uint8_t rows[2];
+} marks_over[] = {
+    {'`', {0x08, 0x04}}, {'\'', {0x02, 0x04}}, {'^', {0x04, 0x0a}}, {'~', {0x0d, 0x16}},
+    {':', {0x00, 0x0a}}, {'o', {0x04, 0x04}},  {'v', {0x0a, 0x04}}, {'-', {0x00, 0x0e}},
+    {'u', {0x0a, 0x0e}}, {'.', {0x00, 0x04}},  {'"', {0x05, 0x0a}},
+};
 
 struct sl_canvas sl_canvas(uint8_t *pixels, int width, int height)
 {
@@ -173,36 +187,43 @@ void sl_canvas_shade(const struct sl_canvas *canvas, int x, int y, int width, in
     }
 }
 
-/* The next character of UTF-8 as a glyph number; moves *text behind it. */
-static int next_glyph(const char **text)
-{
-    const unsigned char c = (unsigned char)*(*text)++;
-    if (c < 0x80)
-        return c >= FIRST && c <= LAST ? c - FIRST : '?' - FIRST;
-    unsigned code = c & 0x1f;
-    int more = 0;
-    while (((unsigned char)**text & 0xc0) == 0x80) {
-        code = code << 6 | ((unsigned char)*(*text)++ & 0x3f);
-        more++;
-    }
-    const bool known = more == 1 && code >= 0xc0 && code <= 0xff;
-    return (known ? latin1[code - 0xc0] : '?') - FIRST;
-}
-
 int sl_font_width(const char *text, int scale)
 {
-    int characters = 0;
-    for (; *text; characters++)
-        next_glyph(&text);
-    return characters ? (characters * SL_FONT_ADVANCE - 1) * scale : 0;
+    const int letters = sl_letter_count(text);
+    return letters ? (letters * SL_FONT_ADVANCE - 1) * scale : 0;
 }
 
-static void draw_glyph(const struct sl_canvas *canvas, int x, int y, int scale, uint8_t luma,
-                       const uint8_t rows[SL_FONT_HEIGHT])
+/* All rows of a letter, from SL_FONT_RISE rows above its cell on. */
+static void compose(struct sl_letter letter, uint8_t rows[SL_FONT_RISE + SL_FONT_HEIGHT])
 {
-    for (int row = 0; row < SL_FONT_HEIGHT; row++)
+    uint8_t *cell = rows + SL_FONT_RISE;
+    memset(rows, 0, SL_FONT_RISE);
+    memcpy(cell, glyphs[letter.glyph - FIRST], SL_FONT_HEIGHT);
+    const bool dotted = letter.glyph == 'i' || letter.glyph == 'j';
+    if (dotted && letter.mark != ' ' && letter.mark != ';')
+        cell[0] = 0; /* its mark takes the place of the dot */
+    if (letter.mark == ',' || letter.mark == ';')
+        cell[7] |= letter.mark == ',' ? 0x04 : 0x02;
+    if (letter.mark == '=')
+        cell[2] |= 0x0e;
+    for (int row = 0; letter.mark == '/' && row < SL_FONT_HEIGHT; row++)
+        cell[row] |= glyphs['/' - FIRST][row];
+    /* On a small letter there is a row between. */
+    uint8_t *over = cell[0] || cell[1] ? rows : rows + 1;
+    for (size_t i = 0; i < SL_COUNT(marks_over); i++)
+        if (marks_over[i].mark == letter.mark)
+            memcpy(over, marks_over[i].rows, sizeof(marks_over[i].rows));
+}
+
+static void draw_letter(const struct sl_canvas *canvas, int x, int y, int scale, uint8_t luma,
+                        struct sl_letter letter)
+{
+    uint8_t rows[SL_FONT_RISE + SL_FONT_HEIGHT];
+    compose(letter, rows);
+    for (int row = 0; row < SL_FONT_RISE + SL_FONT_HEIGHT; row++)
         for (int column = 0; column < WIDE; column++) {
-            int px = x + column * scale, py = y + row * scale, width = scale, height = scale;
+            int px = x + column * scale, py = y + (row - SL_FONT_RISE) * scale;
+            int width = scale, height = scale;
             if (!(rows[row] >> (WIDE - 1 - column) & 1) || !clip(canvas, &px, &py, &width, &height))
                 continue;
             for (int line = py; line < py + height; line++)
@@ -213,6 +234,7 @@ static void draw_glyph(const struct sl_canvas *canvas, int x, int y, int scale, 
 void sl_font_draw(const struct sl_canvas *canvas, int x, int y, int scale, uint8_t luma,
                   const char *text)
 {
-    for (; *text && x < canvas->width; x += SL_FONT_ADVANCE * scale)
-        draw_glyph(canvas, x, y, scale, luma, glyphs[next_glyph(&text)]);
+    struct sl_letter letter;
+    for (; x < canvas->width && sl_letter_next(&text, &letter); x += SL_FONT_ADVANCE * scale)
+        draw_letter(canvas, x, y, scale, luma, letter);
 }

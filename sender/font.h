@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Text in pictures: a 5x7 bitmap font (8th row for descenders) drawn into the planes of an I420
- * picture at whole-number scales. ASCII; Latin-1 letters lose their accents, all else shows as '?'.
+ * picture at whole-number scales. Letters and marks of Latin (sender/letters); all else is '?'.
  */
 #pragma once
 
@@ -32,6 +32,7 @@ void sl_canvas_shade(const struct sl_canvas *canvas, int x, int y, int width, in
 
 #define SL_FONT_ADVANCE 6 /* pixels from one character to the next, at scale 1 */
 #define SL_FONT_HEIGHT 8
+#define SL_FONT_RISE 2 /* rows above that which the marks of capitals may take */
 
 /* Width in pixels of `text` (UTF-8) at `scale`. */
 int sl_font_width(const char *text, int scale);

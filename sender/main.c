@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "base/time.h"
 #include "base/trace.h"
+#include "net/service.h"
 #include "sender/audio_devices.h"
 #include "sender/devices.h"
 #include "sender/options.h"
@@ -35,9 +36,11 @@ struct sender {
     struct sl_audio_encoder *audio_encoder;
     struct sl_http *http;
     struct sl_dtls_identity *identity;
+    struct sl_preview *preview; /* NULL: not wanted */
     struct sl_pipeline *pipeline;
     struct sl_uplink *uplink;
     struct sl_report report;
+    struct sl_service service;
     struct sl_timer stats_timer;
     bool stopping, failed;
 };
@@ -166,14 +169,31 @@ static void stop(struct sender *sender)
     if (sender->stopping)
         return;
     sender->stopping = true;
+    sl_service_stopping(&sender->service);
     sl_uplink_stop(sender->uplink);
+}
+
+static void tell_service(struct sender *sender, enum sl_endpoint_state state, const char *reason)
+{
+    static const char *const words[] = {
+        [SL_ENDPOINT_CONNECTING] = "connecting",     [SL_ENDPOINT_LIVE] = "live",
+        [SL_ENDPOINT_RECONNECTING] = "reconnecting", [SL_ENDPOINT_REFUSED] = "refused",
+        [SL_ENDPOINT_STOPPED] = "stopped",
+    };
+    const bool told = reason && *reason && state != SL_ENDPOINT_LIVE;
+    char text[256];
+    snprintf(text, sizeof(text), "%s%s%s", words[state], told ? ": " : "", told ? reason : "");
+    sl_service_status(&sender->service, text);
 }
 
 static void on_state(void *ctx, enum sl_endpoint_state state, const char *reason)
 {
     struct sender *sender = ctx;
-    if (!sender->stopping)
+    sl_preview_set_state(sender->preview, state);
+    if (!sender->stopping) {
         sl_report_state(&sender->report, state, reason);
+        tell_service(sender, state, reason);
+    }
     sender->failed |= state == SL_ENDPOINT_REFUSED;
     if (state == SL_ENDPOINT_REFUSED || state == SL_ENDPOINT_STOPPED)
         sl_loop_stop(sender->loop);
@@ -211,6 +231,8 @@ static int run(struct sender *sender)
         sl_timer_init(&sender->stats_timer, sender->loop, on_stats, sender);
         sl_timer_set(&sender->stats_timer, sender->report.stats_at + sender->options.stats);
     }
+    sl_service_ready(&sender->service, sender->loop);
+    sl_service_status(&sender->service, "connecting");
     sl_uplink_start(sender->uplink);
     const int error = sl_loop_run(sender->loop);
     if (error || sender->failed || sender->stopping)
@@ -221,6 +243,17 @@ static int run(struct sender *sender)
 
 /* ---- Making and unmaking ---- */
 
+static int make_preview(struct sender *sender)
+{
+    const struct sl_preview_config config = {
+        .camera = sender->options.link.camera,
+        .width = sender->capture->width,
+        .height = sender->capture->height,
+        .full_range = sender->capture->full_range,
+    };
+    return sender->options.preview ? sl_preview_create(&sender->preview, &config) : 0;
+}
+
 static int make_pipeline(struct sender *sender)
 {
     const struct sl_pipeline_config config = {
@@ -229,6 +262,7 @@ static int make_pipeline(struct sender *sender)
         .audio = sender->audio ? sender->audio : sender->capture->sound,
         .audio_encoder = sender->audio_encoder,
         .overlay = &sender->options.overlay,
+        .preview = sender->preview,
         .halt = &halt,
         .fps = sender->options.fps,
         .gop = sender->options.gop,
@@ -287,11 +321,20 @@ static int make_loop(struct sender *sender)
     return error ? 1 : -1;
 }
 
+static void open_service(struct sender *sender)
+{
+    const int error = sl_service_open(&sender->service);
+    if (error)
+        sl_warn("NOTIFY_SOCKET, WATCHDOG_USEC: %s", strerror(-error));
+}
+
 static int make_and_run(struct sender *sender)
 {
+    open_service(sender);
     int error = sl_srtp_library_init();
     error = error ? error : sl_http_create(&sender->http, sender->loop);
     error = error ? error : sl_dtls_identity_generate(&sender->identity, "sightline-sender");
+    error = error ? error : make_preview(sender);
     error = error ? error : make_pipeline(sender);
     error = error ? error : make_uplink(sender);
     error = error ? error : run(sender);
@@ -304,10 +347,12 @@ static void unmake(struct sender *sender)
 {
     sl_uplink_destroy(sender->uplink);
     sl_pipeline_destroy(sender->pipeline);
+    sl_preview_destroy(sender->preview);
     sl_dtls_identity_destroy(sender->identity);
     sl_http_destroy(sender->http);
     sl_audio_encoder_destroy(sender->audio_encoder);
     sl_video_encoder_destroy(sender->video_encoder);
+    sl_service_close(&sender->service);
     sl_loop_destroy(sender->loop);
     sl_audio_close(sender->audio);
     sl_capture_close(sender->capture);
@@ -326,7 +371,7 @@ int main(int argc, char **argv)
     if (sender.options.list_devices)
         return list_devices(&sender.options);
     sl_random_init_system(&sender.random);
-    sender.epoch = sender.options.overlay.epoch = sl_time_epoch();
+    sender.epoch = sl_time_epoch();
     sender.report.camera = sender.options.link.camera;
     const int error = catch_signals();
     if (error)

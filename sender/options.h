@@ -24,7 +24,7 @@ struct sl_sender_options {
     const char *name, *location, *via_text;
     sl_ns stats;
     const char *trace; /* file, or NULL */
-    bool verbose;
+    bool preview, verbose;
 
     /* Made of it. */
     struct sl_link link;

@@ -200,7 +200,8 @@ static int encode(struct sl_pipeline *pipeline, struct picture *picture,
     const struct sl_canvas canvas = sl_canvas(picture->pixels, capture->width, capture->height);
     const bool key = key_due(pipeline, picture->captured);
     if (sl_overlay_wanted(pipeline->config.overlay))
-        sl_overlay_draw(pipeline->config.overlay, &canvas, picture->captured);
+        sl_overlay_draw(pipeline->config.overlay, &canvas, picture->captured,
+                        picture->captured + sl_time_epoch()); /* the clock as it is set by now */
     const struct sl_picture view = {
         .width = canvas.width,
         .height = canvas.height,
@@ -265,6 +266,7 @@ static void *encode_main(void *ctx)
             count(&pipeline->skipped_rate);
         else
             encode_and_hand_over(pipeline, picture);
+        sl_preview_offer(pipeline->config.preview, picture->pixels, picture->captured);
         sl_pool_give(pipeline->pictures, picture);
     }
     atomic_store_explicit(&pipeline->encode_ended, true, memory_order_release);

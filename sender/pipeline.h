@@ -27,6 +27,7 @@
 #include "sender/audio.h"
 #include "sender/capture.h"
 #include "sender/overlay.h"
+#include "sender/preview.h"
 
 struct sl_pipeline;
 
@@ -37,8 +38,9 @@ struct sl_pipeline_config {
     struct sl_audio *audio; /* NULL: no sound */
     struct sl_audio_encoder *audio_encoder;
     struct sl_overlay *overlay;
-    struct sl_halt *halt; /* the one the sources were opened with; set by destroy */
-    int fps;              /* pictures beyond this rate are left out; 0: none are */
+    struct sl_preview *preview; /* or NULL */
+    struct sl_halt *halt;       /* the one the sources were opened with; set by destroy */
+    int fps;                    /* pictures beyond this rate are left out; 0: none are */
     sl_ns
         gop; /* a key frame at least this often, however slow the source; 0: as the encoder will */
     struct sl_trace *trace; /* or NULL */

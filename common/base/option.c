@@ -371,6 +371,9 @@ static char *read_line(char *line, int size, void *stream)
         /* No key and no comment, so that libinih counts this line as the bad one. */
         snprintf(line, (size_t)size, "-\n");
     }
+    /* libinih would take a line that begins with blanks for more of the value before. */
+    const size_t blanks = strspn(line, " \t");
+    memmove(line, line + blanks, strlen(line + blanks) + 1);
     return line;
 }
 

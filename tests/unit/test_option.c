@@ -291,6 +291,13 @@ static void config_file(void **state)
     assert_string_equal(r.options.output, "f.mkv");
     done(&r);
 
+    r = run_config("to = one\n  fps = 12\n\tmute = yes\n   # note\n", "", ""); /* indented */
+    assert_string_equal(r.err, "");
+    assert_string_equal(r.options.to, "one");
+    assert_int_equal(r.options.fps, 12);
+    assert_true(r.options.mute);
+    done(&r);
+
     /* A flag wins over the file on whichever side of --config it stands. */
     r = run_config(text, "--fps 20 --advertise z", "--mute=no");
     assert_int_equal(r.result.status, -1);
