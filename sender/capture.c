@@ -39,6 +39,19 @@ int sl_capture_next(struct sl_capture *capture, uint8_t *pixels, sl_ns *captured
     return capture->kind->next(capture, pixels, captured);
 }
 
+int sl_capture_next_unit(struct sl_capture *capture, struct sl_capture_unit *ret)
+{
+    return capture->kind->next_unit(capture, ret);
+}
+
+bool sl_capture_request_key(struct sl_capture *capture)
+{
+    if (!capture->kind->request_key)
+        return false;
+    capture->kind->request_key(capture);
+    return true;
+}
+
 void sl_capture_close(struct sl_capture *capture)
 {
     if (capture)
