@@ -19,9 +19,10 @@
 /* Requests within this time of the last key frame wait for it to pass: the asker cannot have seen
  * that one yet, and two in a row cost quality without mending anything. */
 #define KEY_SPACING (100 * SL_MS)
-/* For how long an encoded source is sent into a shut gate: what the pacer spreads of a key frame is
- * gone by then. Longer, and what is queued would be seen as delay. */
-#define GATE_PATIENCE (250 * SL_MS)
+/* For how long an encoded source is sent into a shut gate. What the pacer spreads of a key frame is
+ * gone by then, and feedback that was late has come: for that alone the rate controller shuts for
+ * 400 ms at most. Longer, and what is queued would be seen as delay. */
+#define GATE_PATIENCE (450 * SL_MS)
 /* An encoded source may be set to larger pictures while it runs. */
 #define PASSED_UNIT_MIN (2 << 20)
 

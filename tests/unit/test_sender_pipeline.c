@@ -167,9 +167,10 @@ static void make(struct bench *bench, bool stored, int fps)
 }
 
 /* With a source that gives access units, each `gop`-th a key frame; no encoder is there. */
-static void make_encoded(struct bench *bench, int gop)
+static void make_encoded(struct bench *bench, const struct sl_capture_kind *kind, int gop)
 {
     make_script(bench, false);
+    bench->script.base.kind = kind;
     bench->script.base.encoded = true;
     bench->script.gop = gop;
     make_pipeline(bench, &bench->script.base, 0);
@@ -527,7 +528,7 @@ static void units_pass_from_a_key_frame_on(void **state)
 {
     (void)state;
     struct bench bench;
-    make_encoded(&bench, 4);
+    make_encoded(&bench, &script_kind, 4);
     permit(&bench, 2); /* 1 and 2: nobody receives */
     WAIT(&bench, idle, 2);
     sl_pipeline_set_live(bench.pipeline, true);
@@ -553,7 +554,7 @@ static void a_full_ring_leaves_units_out_up_to_a_key_frame(void **state)
 {
     (void)state;
     struct bench bench;
-    make_encoded(&bench, 12);
+    make_encoded(&bench, &script_kind, 12);
     sl_pipeline_set_live(bench.pipeline, true);
     permit(&bench, 9);
     WAIT(&bench, stalled, 1);
@@ -576,14 +577,14 @@ static void a_shut_gate_leaves_units_out_up_to_a_key_frame(void **state)
 {
     (void)state;
     struct bench bench;
-    make_encoded(&bench, 4);
+    make_encoded(&bench, &script_kind, 4);
     sl_pipeline_set_live(bench.pipeline, true);
     permit(&bench, 1);
     expect_unit(&bench, 1, true);
     sl_pipeline_set_rate(bench.pipeline, SL_NEVER, 0);
     permit(&bench, 1);
     expect_unit(&bench, 2, false);
-    assert_false(sl_halt_sleep(&bench.halt, sl_time_now() + 260 * SL_MS));
+    assert_false(sl_halt_sleep(&bench.halt, sl_time_now() + 460 * SL_MS));
     permit(&bench, 1);
     WAIT(&bench, skipped_rate, 1);
     permit(&bench, 2); /* 5, a key frame, is left out too */
@@ -602,8 +603,7 @@ static void a_source_that_can_be_asked_is_asked(void **state)
 {
     (void)state;
     struct bench bench;
-    make_encoded(&bench, 1);
-    bench.script.base.kind = &asked_kind;
+    make_encoded(&bench, &asked_kind, 1);
     permit(&bench, 1);
     WAIT(&bench, idle, 1);
     assert_int_equal(atomic_load(&bench.script.keys_asked), 0);
