@@ -5,8 +5,8 @@
 #include <stdio.h>
 #include <string.h>
 
-static const struct sl_capture_kind *const kinds[] = {&sl_capture_test, &sl_capture_y4m,
-                                                      &sl_capture_file, NULL};
+static const struct sl_capture_kind *const kinds[] = {
+    &sl_capture_test, &sl_capture_y4m, &sl_capture_file, &sl_capture_rtsp, &sl_capture_rtsps, NULL};
 
 const struct sl_capture_kind *sl_capture_find(const char *source, const char **rest)
 {
@@ -28,7 +28,7 @@ int sl_capture_open(struct sl_capture **ret, const char *source,
     const char *rest;
     const struct sl_capture_kind *kind = sl_capture_find(source, &rest);
     if (!kind) {
-        snprintf(why, why_len, "no such kind of source; wanted test, y4m:PATH, y4m:- or file:PATH");
+        snprintf(why, why_len, "no such kind of source; wanted " SL_CAPTURE_KINDS);
         return -ENOTSUP;
     }
     return kind->open(ret, rest, config, why, why_len);

@@ -27,6 +27,7 @@
 #include "base/option.h"
 #include "base/types.h"
 #include "sender/halt.h"
+#include "sender/rtsp.h"
 
 struct sl_audio;
 
@@ -34,6 +35,7 @@ struct sl_capture_config {
     struct sl_frame_size size; /* 0x0: the source's own */
     int fps;                   /* 0: the source's own; the test source's default is 30 */
     bool loop;
+    enum sl_rtsp_transport rtsp_transport;
     bool sound;                 /* give the source's own sound, where it has one */
     const char *name;           /* shown by the test source */
     sl_ns epoch;                /* of sl_time_epoch() */
@@ -50,8 +52,8 @@ struct sl_capture {
     const char *why; /* set before next() or next_unit() fails, where errno does not say it */
 
     bool encoded;         /* next_unit() is called, not next() */
+    int64_t bitrate_bps;  /* encoded: what it seems to send; 0: not known */
     char h264_profile[7]; /* encoded: profile-level-id (RFC 6184 section 8.1), "42e01f" */
-    int64_t bitrate_bps;  /* encoded: the most that it says it sends; 0: it does not say */
 };
 
 /* One access unit, Annex B; `data` is the source's, until its next call. */
@@ -75,7 +77,11 @@ struct sl_capture_kind {
     void (*close)(struct sl_capture *capture);
 };
 
-extern const struct sl_capture_kind sl_capture_test, sl_capture_y4m, sl_capture_file;
+extern const struct sl_capture_kind sl_capture_test, sl_capture_y4m, sl_capture_file,
+    sl_capture_rtsp, sl_capture_rtsps;
+
+/* What a SOURCE may be, for people. */
+#define SL_CAPTURE_KINDS "test, y4m:PATH, y4m:-, file:PATH or rtsp://..."
 
 /* The kind for `source` and what follows its prefix, or NULL. */
 const struct sl_capture_kind *sl_capture_find(const char *source, const char **rest);

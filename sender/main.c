@@ -17,7 +17,11 @@
 #include "srtp/srtp.h"
 
 #define AUDIO_BITRATE_BPS 64000
-#define TRACE_RECORDS (1 << 17) /* a quarter of an hour at 30/s */
+/* Of video that comes encoded: what is left to the rate controller, as a multiple of what was seen.
+ * Scenes get busier; and what it holds back of such a stream is late, not less. */
+#define PASSED_HEADROOM 3
+#define PASSED_BITRATE_BPS 20000000 /* where nothing was seen, and the most that is expected */
+#define TRACE_RECORDS (1 << 17)     /* a quarter of an hour at 30/s */
 
 /* The parts, in the order in which they are made. */
 struct sender {
@@ -77,6 +81,7 @@ static int open_sources(struct sender *sender)
         .size = options->size,
         .fps = options->fps,
         .loop = options->loop,
+        .rtsp_transport = options->rtsp_transport,
         .sound = options->source_audio,
         .name = options->name,
         .epoch = sender->epoch,
@@ -87,7 +92,7 @@ static int open_sources(struct sender *sender)
     if (error == -ECANCELED)
         return 0;
     if (error) {
-        sl_error("--video %s: %s", options->video, why);
+        sl_error("--video %s: %s", options->video_shown, why);
         return 1;
     }
     error = options->test_audio ? sl_audio_test_open(&sender->test_audio, &halt, sender->epoch) : 0;
@@ -96,7 +101,7 @@ static int open_sources(struct sender *sender)
     return error ? 1 : -1;
 }
 
-static int open_encoders(struct sender *sender)
+static int open_video_encoder(struct sender *sender, char *why, size_t why_len)
 {
     const struct sl_sender_options *options = &sender->options;
     const struct sl_capture *capture = sender->capture;
@@ -115,8 +120,27 @@ static int open_encoders(struct sender *sender)
         config.fps_num = options->fps;
         config.fps_den = 1;
     }
+    return sl_video_encoder_create(&sender->video_encoder, &config, why, why_len);
+}
+
+/* What the camera encodes is sent as it is: what was given for an encoder is told to be in vain. */
+static void tell_what_is_unused(const struct sender *sender)
+{
+    char list[128];
+    if (*sl_sender_options_unused(&sender->options, list, sizeof(list)))
+        sl_warn("--video %s: it comes encoded and is sent as it is; not used: %s",
+                sender->options.video_shown, list);
+}
+
+static int open_encoders(struct sender *sender)
+{
+    const struct sl_capture *capture = sender->capture;
     char why[256];
-    int error = sl_video_encoder_create(&sender->video_encoder, &config, why, sizeof(why));
+    int error = 0;
+    if (capture->encoded)
+        tell_what_is_unused(sender);
+    else
+        error = open_video_encoder(sender, why, sizeof(why));
     if (!error && (sender->test_audio || capture->sound))
         error =
             sl_audio_encoder_create(&sender->audio_encoder, AUDIO_BITRATE_BPS, why, sizeof(why));
@@ -150,10 +174,11 @@ static void on_ended(void *ctx, int error)
 {
     struct sender *sender = ctx;
     if (error && error != -ECANCELED) {
-        sl_error("--video %s: %s", sender->options.video, strerror(-error));
+        sl_error("--video %s: %s", sender->options.video_shown,
+                 sender->capture->why ? sender->capture->why : strerror(-error));
         sender->failed = true;
     } else {
-        sl_info("%s has ended", sender->options.video);
+        sl_info("%s has ended", sender->options.video_shown);
     }
     stop(sender);
 }
@@ -209,12 +234,26 @@ static sl_ns frame_interval(const struct sender *sender)
 {
     const struct sl_capture *capture = sender->capture;
     const sl_ns source = SL_SEC * capture->fps_den / capture->fps_num;
-    const sl_ns asked = sender->options.fps ? SL_SEC / sender->options.fps : 0;
+    const int fps = capture->encoded ? 0 : sender->options.fps;
+    const sl_ns asked = fps ? SL_SEC / fps : 0;
     return source > asked ? source : asked;
+}
+
+/* At least what was asked for: that is no wish which an encoded source would heed. */
+static int64_t ceiling_bps(const struct sender *sender)
+{
+    const int64_t asked = sender->options.bitrate_bps;
+    if (!sender->capture->encoded)
+        return asked;
+    const int64_t expected = sender->capture->bitrate_bps * PASSED_HEADROOM;
+    const int64_t ceiling =
+        expected > 0 && expected < PASSED_BITRATE_BPS ? expected : PASSED_BITRATE_BPS;
+    return ceiling > asked ? ceiling : asked;
 }
 
 static int make_uplink(struct sender *sender)
 {
+    const bool encoded = sender->capture->encoded;
     struct sl_uplink_config config = {
         .endpoint =
             {
@@ -229,7 +268,7 @@ static int make_uplink(struct sender *sender)
                 .via = sender->options.via,
                 .retries = sender->options.retries,
                 .fec_percent = sender->options.fec_percent,
-                .ceiling_bps = (uint64_t)sender->options.bitrate_bps,
+                .ceiling_bps = (uint64_t)ceiling_bps(sender),
                 .floor_bps = (uint64_t)sender->options.min_bitrate_bps,
                 .audio_bps = sender->audio_encoder ? AUDIO_BITRATE_BPS : 0,
                 .frame_interval = frame_interval(sender),
@@ -240,7 +279,8 @@ static int make_uplink(struct sender *sender)
         .ctx = sender,
     };
     snprintf(config.endpoint.h264_profile, sizeof(config.endpoint.h264_profile), "%s",
-             sl_video_encoder_profile(sender->video_encoder));
+             encoded ? sender->capture->h264_profile
+                     : sl_video_encoder_profile(sender->video_encoder));
     return sl_uplink_create(&sender->uplink, &config);
 }
 
