@@ -5,8 +5,13 @@
 #include <stdio.h>
 #include <string.h>
 
-static const struct sl_capture_kind *const kinds[] = {&sl_capture_test, &sl_capture_y4m,
-                                                      &sl_capture_file, &sl_capture_v4l2, NULL};
+static const struct sl_capture_kind *const kinds[] = {&sl_capture_test,
+                                                      &sl_capture_y4m,
+                                                      &sl_capture_file,
+                                                      &sl_capture_v4l2,
+                                                      &sl_capture_rtsp,
+                                                      &sl_capture_rtsps,
+                                                      NULL};
 
 const struct sl_capture_kind *sl_capture_find(const char *source, const char **rest)
 {
@@ -28,8 +33,7 @@ int sl_capture_open(struct sl_capture **ret, const char *source,
     const char *rest;
     const struct sl_capture_kind *kind = sl_capture_find(source, &rest);
     if (!kind) {
-        snprintf(why, why_len,
-                 "no such kind of source; wanted test, v4l2:DEVICE, y4m:PATH, y4m:- or file:PATH");
+        snprintf(why, why_len, "no such kind of source; wanted " SL_CAPTURE_KINDS);
         return -ENOTSUP;
     }
     return kind->open(ret, rest, config, why, why_len);
@@ -38,6 +42,19 @@ int sl_capture_open(struct sl_capture **ret, const char *source,
 int sl_capture_next(struct sl_capture *capture, uint8_t *pixels, sl_ns *captured)
 {
     return capture->kind->next(capture, pixels, captured);
+}
+
+int sl_capture_next_unit(struct sl_capture *capture, struct sl_capture_unit *ret)
+{
+    return capture->kind->next_unit(capture, ret);
+}
+
+bool sl_capture_request_key(struct sl_capture *capture)
+{
+    if (!capture->kind->request_key)
+        return false;
+    capture->kind->request_key(capture);
+    return true;
 }
 
 void sl_capture_close(struct sl_capture *capture)

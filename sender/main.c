@@ -21,7 +21,11 @@
 
 #define MICROPHONES_MAX 32
 #define AUDIO_BITRATE_BPS 64000
-#define TRACE_RECORDS (1 << 17) /* a quarter of an hour at 30/s */
+/* Of video that comes encoded: what is left to the rate controller, as a multiple of what was seen.
+ * Scenes get busier; and what it holds back of such a stream is late, not less. */
+#define PASSED_HEADROOM 3
+#define PASSED_BITRATE_BPS 20000000 /* where nothing was seen, and the most that is expected */
+#define TRACE_RECORDS (1 << 17)     /* a quarter of an hour at 30/s */
 
 /* The parts, in the order in which they are made. */
 struct sender {
@@ -96,6 +100,7 @@ static int open_sources(struct sender *sender)
         .loop = options->loop,
         .format = options->format,
         .retries = options->retries,
+        .rtsp_transport = options->rtsp_transport,
         .sound = options->source_audio,
         .name = options->name,
         .epoch = sender->epoch,
@@ -106,7 +111,7 @@ static int open_sources(struct sender *sender)
     if (error == -ECANCELED)
         return 0;
     if (error) {
-        sl_error("--video %s: %s", options->video, why);
+        sl_error("--video %s: %s", options->video_shown, why);
         return 1;
     }
     return open_audio(sender);
@@ -132,7 +137,7 @@ static int list_devices(const struct sl_sender_options *options)
     return error ? 1 : 0;
 }
 
-static int open_encoders(struct sender *sender)
+static int open_video_encoder(struct sender *sender, char *why, size_t why_len)
 {
     const struct sl_sender_options *options = &sender->options;
     const struct sl_capture *capture = sender->capture;
@@ -151,8 +156,27 @@ static int open_encoders(struct sender *sender)
         config.fps_num = options->fps;
         config.fps_den = 1;
     }
+    return sl_video_encoder_create(&sender->video_encoder, &config, why, why_len);
+}
+
+/* What the camera encodes is sent as it is: what was given for an encoder is told to be in vain. */
+static void tell_what_is_unused(const struct sender *sender)
+{
+    char list[128];
+    if (*sl_sender_options_unused(&sender->options, list, sizeof(list)))
+        sl_warn("--video %s: it comes encoded and is sent as it is; not used: %s",
+                sender->options.video_shown, list);
+}
+
+static int open_encoders(struct sender *sender)
+{
+    const struct sl_capture *capture = sender->capture;
     char why[256];
-    int error = sl_video_encoder_create(&sender->video_encoder, &config, why, sizeof(why));
+    int error = 0;
+    if (capture->encoded)
+        tell_what_is_unused(sender);
+    else
+        error = open_video_encoder(sender, why, sizeof(why));
     if (!error && (sender->audio || capture->sound))
         error =
             sl_audio_encoder_create(&sender->audio_encoder, AUDIO_BITRATE_BPS, why, sizeof(why));
@@ -203,10 +227,11 @@ static void on_ended(void *ctx, int error)
 {
     struct sender *sender = ctx;
     if (error && error != -ECANCELED) {
-        sl_error("--video %s: %s", sender->options.video, strerror(-error));
+        sl_error("--video %s: %s", sender->options.video_shown,
+                 sender->capture->why ? sender->capture->why : strerror(-error));
         sender->failed = true;
     } else {
-        sl_info("%s has ended", sender->options.video);
+        sl_info("%s has ended", sender->options.video_shown);
     }
     stop(sender);
 }
@@ -276,12 +301,26 @@ static sl_ns frame_interval(const struct sender *sender)
 {
     const struct sl_capture *capture = sender->capture;
     const sl_ns source = SL_SEC * capture->fps_den / capture->fps_num;
-    const sl_ns asked = sender->options.fps ? SL_SEC / sender->options.fps : 0;
+    const int fps = capture->encoded ? 0 : sender->options.fps;
+    const sl_ns asked = fps ? SL_SEC / fps : 0;
     return source > asked ? source : asked;
+}
+
+/* At least what was asked for: that is no wish which an encoded source would heed. */
+static int64_t ceiling_bps(const struct sender *sender)
+{
+    const int64_t asked = sender->options.bitrate_bps;
+    if (!sender->capture->encoded)
+        return asked;
+    const int64_t expected = sender->capture->bitrate_bps * PASSED_HEADROOM;
+    const int64_t ceiling =
+        expected > 0 && expected < PASSED_BITRATE_BPS ? expected : PASSED_BITRATE_BPS;
+    return ceiling > asked ? ceiling : asked;
 }
 
 static int make_uplink(struct sender *sender)
 {
+    const bool encoded = sender->capture->encoded;
     struct sl_uplink_config config = {
         .endpoint =
             {
@@ -296,7 +335,7 @@ static int make_uplink(struct sender *sender)
                 .via = sender->options.via,
                 .retries = sender->options.retries,
                 .fec_percent = sender->options.fec_percent,
-                .ceiling_bps = (uint64_t)sender->options.bitrate_bps,
+                .ceiling_bps = (uint64_t)ceiling_bps(sender),
                 .floor_bps = (uint64_t)sender->options.min_bitrate_bps,
                 .audio_bps = sender->audio_encoder ? AUDIO_BITRATE_BPS : 0,
                 .frame_interval = frame_interval(sender),
@@ -307,7 +346,8 @@ static int make_uplink(struct sender *sender)
         .ctx = sender,
     };
     snprintf(config.endpoint.h264_profile, sizeof(config.endpoint.h264_profile), "%s",
-             sl_video_encoder_profile(sender->video_encoder));
+             encoded ? sender->capture->h264_profile
+                     : sl_video_encoder_profile(sender->video_encoder));
     return sl_uplink_create(&sender->uplink, &config);
 }
 

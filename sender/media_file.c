@@ -9,22 +9,19 @@
 
 #include <libavcodec/avcodec.h>
 #include <libavformat/avformat.h>
-#include <libavutil/audio_fifo.h>
-#include <libavutil/channel_layout.h>
-#include <libavutil/pixdesc.h>
-#include <libswresample/swresample.h>
 
-#define HELD_PACKETS 128                         /* video packets read while looking for sound */
-#define FIFO_SAMPLES_MAX (10 * SL_AUDIO_RATE_HZ) /* sound read while looking for video */
-#define SOUND_SEAM (40 * SL_MS)                  /* timestamps that differ by less are rounding */
+#include "sender/sound.h"
+
+#define HELD_PACKETS 128 /* video packets read while looking for sound */
 
 struct sl_media_file {
     AVFormatContext *format;
     const struct sl_halt *halt;
     bool loop, ended;
     int video_index, sound_index; /* sound_index < 0: none */
-    AVCodecContext *video, *sound;
-    AVFrame *picture, *heard;
+    AVCodecContext *video;
+    struct sl_sound *sound; /* NULL: none */
+    AVFrame *picture;
     AVPacket *packet;
     AVPacket *held[HELD_PACKETS];
     size_t held_first, held_count;
@@ -33,12 +30,6 @@ struct sl_media_file {
     sl_ns origin;      /* file time that is 0 on the timeline, this time round */
     sl_ns picture_end; /* where on the timeline the last picture given ends */
     bool any_picture;  /* this time round */
-
-    SwrContext *resampler;
-    int heard_format, heard_rate, heard_channels; /* what the resampler was made for */
-    AVAudioFifo *fifo;
-    sl_ns fifo_at;      /* where on the timeline its first sample is */
-    int64_t fifo_taken; /* samples taken since fifo_at was set: no rounding adds up */
 };
 
 static int interrupted(void *ctx)
@@ -76,97 +67,17 @@ static int hold_packet(struct sl_media_file *file)
     return 0;
 }
 
-/* ---- Sound ---- */
+/* ---- Reading ---- */
 
-/* Streams may change their format on the way, and swresample would not notice. */
-static int fit_resampler(struct sl_media_file *file)
-{
-    AVChannelLayout stereo = AV_CHANNEL_LAYOUT_STEREO;
-    AVFrame *heard = file->heard;
-    if (file->resampler && heard->format == file->heard_format &&
-        heard->sample_rate == file->heard_rate &&
-        heard->ch_layout.nb_channels == file->heard_channels)
-        return 0;
-    swr_free(&file->resampler);
-    int error = swr_alloc_set_opts2(&file->resampler, &stereo, AV_SAMPLE_FMT_S16, SL_AUDIO_RATE_HZ,
-                                    &heard->ch_layout, heard->format, heard->sample_rate, 0, NULL);
-    error = error ? error : swr_init(file->resampler);
-    if (error)
-        swr_free(&file->resampler);
-    file->heard_format = heard->format;
-    file->heard_rate = heard->sample_rate;
-    file->heard_channels = heard->ch_layout.nb_channels;
-    return error;
-}
-
-static sl_ns fifo_end(const struct sl_media_file *file)
-{
-    const int64_t samples = file->fifo_taken + av_audio_fifo_size(file->fifo);
-    return file->fifo_at + samples * SL_SEC / SL_AUDIO_RATE_HZ;
-}
-
-/* Sound that does not begin where the last ended: a gap becomes silence, an overlap is cut. Returns
- * how many of the new samples to leave out. */
-static int mend_seam(struct sl_media_file *file, sl_ns at)
-{
-    static const int16_t zeros[SL_AUDIO_BLOCK_SAMPLES];
-    void *silence[] = {(void *)(uintptr_t)zeros};
-    if (av_audio_fifo_size(file->fifo) == 0) {
-        if (llabs(at - fifo_end(file)) > SOUND_SEAM) {
-            file->fifo_at = at;
-            file->fifo_taken = 0;
-        }
-        return 0;
-    }
-    const sl_ns gap = at - fifo_end(file);
-    if (gap < -SOUND_SEAM)
-        return (int)(-gap * SL_AUDIO_RATE_HZ / SL_SEC);
-    int64_t left = gap > SOUND_SEAM ? gap * SL_AUDIO_RATE_HZ / SL_SEC : 0;
-    while (left > 0 && av_audio_fifo_size(file->fifo) < FIFO_SAMPLES_MAX) {
-        const int part = left < SL_AUDIO_FRAME_SAMPLES ? (int)left : SL_AUDIO_FRAME_SAMPLES;
-        if (av_audio_fifo_write(file->fifo, silence, part) < 0)
-            break;
-        left -= part;
-    }
-    return 0;
-}
-
-static void store_sound(struct sl_media_file *file)
+static void hear_packet(struct sl_media_file *file)
 {
     const AVStream *stream = file->format->streams[file->sound_index];
-    const AVFrame *heard = file->heard;
-    if (fit_resampler(file))
-        return;
-    uint8_t *samples = NULL;
-    const int room = swr_get_out_samples(file->resampler, heard->nb_samples);
-    if (room <= 0 ||
-        av_samples_alloc(&samples, NULL, SL_AUDIO_CHANNELS, room, AV_SAMPLE_FMT_S16, 0) < 0)
-        return;
-    const int made =
-        swr_convert(file->resampler, &samples, room,
-                    (const uint8_t **)(uintptr_t)heard->extended_data, heard->nb_samples);
-    int skip = 0;
-    if (heard->best_effort_timestamp != AV_NOPTS_VALUE)
-        skip = mend_seam(file, av_rescale_q(heard->best_effort_timestamp, stream->time_base,
-                                            (AVRational){1, SL_SEC}) -
-                                   file->origin);
-    if (made > skip && av_audio_fifo_size(file->fifo) < FIFO_SAMPLES_MAX) {
-        void *from[] = {samples + (size_t)skip * SL_AUDIO_CHANNELS * sizeof(int16_t)};
-        (void)av_audio_fifo_write(file->fifo, from, made - skip);
-    }
-    av_freep(&samples);
+    sl_ns at = SL_NEVER;
+    if (file->packet->pts != AV_NOPTS_VALUE)
+        at = av_rescale_q(file->packet->pts, stream->time_base, (AVRational){1, SL_SEC}) -
+             file->origin;
+    sl_sound_put(file->sound, file->packet, at);
 }
-
-/* What does not decode is left out: the picture goes on. */
-static void decode_sound(struct sl_media_file *file)
-{
-    if (avcodec_send_packet(file->sound, file->packet))
-        return;
-    while (avcodec_receive_frame(file->sound, file->heard) == 0)
-        store_sound(file);
-}
-
-/* ---- Reading ---- */
 
 /* One packet: sound is decoded at once, video is held. 1, 0 at the end, or -errno. */
 static int read_packet(struct sl_media_file *file)
@@ -178,7 +89,7 @@ static int read_packet(struct sl_media_file *file)
         return 0; /* a file cut short ends where it was cut */
     int status = 1;
     if (file->packet->stream_index == file->sound_index)
-        decode_sound(file);
+        hear_packet(file);
     else if (file->packet->stream_index == file->video_index)
         status = hold_packet(file) ? -ENOMEM : 1;
     av_packet_unref(file->packet);
@@ -193,13 +104,13 @@ static int rewind_file(struct sl_media_file *file)
         av_seek_frame(file->format, -1, 0, AVSEEK_FLAG_BYTE) < 0)
         return -ESPIPE;
     avcodec_flush_buffers(file->video);
-    if (file->sound)
-        avcodec_flush_buffers(file->sound);
-    swr_free(&file->resampler);
     drop_held(file);
     sl_ns end = file->picture_end;
-    if (file->sound && fifo_end(file) > end)
-        end = fifo_end(file);
+    if (file->sound) {
+        sl_sound_reset(file->sound);
+        if (sl_sound_end(file->sound) > end)
+            end = sl_sound_end(file->sound);
+    }
     file->origin = start * (SL_SEC / AV_TIME_BASE) - end;
     file->draining = file->any_picture = false;
     return 0;
@@ -266,18 +177,11 @@ bool sl_media_file_sound(struct sl_media_file *file, sl_ns until, struct sl_audi
 {
     if (!file->sound)
         return false;
-    while (av_audio_fifo_size(file->fifo) < SL_AUDIO_FRAME_SAMPLES && !file->draining &&
-           file->held_count < HELD_PACKETS && fifo_end(file) < until)
+    while (!sl_sound_has_block(file->sound) && !file->draining && file->held_count < HELD_PACKETS &&
+           sl_sound_end(file->sound) < until)
         if (read_packet(file) != 1)
             return false;
-    const sl_ns at = file->fifo_at + file->fifo_taken * SL_SEC / SL_AUDIO_RATE_HZ;
-    void *to[] = {block->samples};
-    if (at >= until || av_audio_fifo_size(file->fifo) < SL_AUDIO_FRAME_SAMPLES ||
-        av_audio_fifo_read(file->fifo, to, SL_AUDIO_FRAME_SAMPLES) != SL_AUDIO_FRAME_SAMPLES)
-        return false;
-    block->captured = at;
-    file->fifo_taken += SL_AUDIO_FRAME_SAMPLES;
-    return true;
+    return sl_sound_take(file->sound, until, block);
 }
 
 /* ---- Opening ---- */
@@ -337,8 +241,7 @@ static int open_streams(struct sl_media_file *file, bool sound, char *why, size_
             av_find_best_stream(format, AVMEDIA_TYPE_AUDIO, -1, file->video_index, NULL, 0);
     if (file->sound_index < 0)
         return 0;
-    file->fifo = av_audio_fifo_alloc(AV_SAMPLE_FMT_S16, SL_AUDIO_CHANNELS, SL_AUDIO_RATE_HZ);
-    error = file->fifo ? open_decoder(file, file->sound_index, &file->sound) : -ENOMEM;
+    error = sl_sound_create(&file->sound, format->streams[file->sound_index]->codecpar);
     if (error)
         snprintf(why, why_len, "its sound (%s) cannot be decoded here (--audio none leaves it out)",
                  avcodec_get_name(format->streams[file->sound_index]->codecpar->codec_id));
@@ -356,9 +259,8 @@ static int set_up(struct sl_media_file *file, const char *path, bool sound, char
         if ((int)i != file->video_index && (int)i != file->sound_index)
             file->format->streams[i]->discard = AVDISCARD_ALL;
     file->picture = av_frame_alloc();
-    file->heard = av_frame_alloc();
     file->packet = av_packet_alloc();
-    if (!file->picture || !file->heard || !file->packet)
+    if (!file->picture || !file->packet)
         return -ENOMEM;
     if (file->format->start_time != AV_NOPTS_VALUE)
         file->origin = file->format->start_time * (SL_SEC / AV_TIME_BASE);
@@ -392,12 +294,8 @@ void sl_media_file_close(struct sl_media_file *file)
         av_packet_free(&file->held[i]);
     av_packet_free(&file->packet);
     av_frame_free(&file->picture);
-    av_frame_free(&file->heard);
-    swr_free(&file->resampler);
-    if (file->fifo)
-        av_audio_fifo_free(file->fifo);
+    sl_sound_destroy(file->sound);
     avcodec_free_context(&file->video);
-    avcodec_free_context(&file->sound);
     avformat_close_input(&file->format);
     free(file);
 }

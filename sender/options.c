@@ -15,6 +15,8 @@
 
 #define RETRIES_MAX 1000000
 #define MIN_BITRATE_BPS 300000
+#define BITRATE "2M"
+#define GOP "2s"
 
 static int parse_retries(void *options, const char *text, char *wanted, size_t wanted_len)
 {
@@ -53,12 +55,26 @@ static int parse_video(void *options, const char *text, char *wanted, size_t wan
 {
     struct sl_sender_options *sender = options;
     const char *rest;
-    if (!sl_capture_find(text, &rest)) {
-        snprintf(wanted, wanted_len, "test, v4l2:DEVICE, y4m:PATH, y4m:- or file:PATH");
-        return -EINVAL;
-    }
     sender->video = text;
-    return 0;
+    /* What may hold a password is not for the line that is said here: see read_video(). */
+    if (text[0] == '@' || sl_rtsp_url_has_secret(text) || sl_capture_find(text, &rest))
+        return 0;
+    snprintf(wanted, wanted_len, SL_CAPTURE_KINDS);
+    return -EINVAL;
+}
+
+static int parse_transport(void *options, const char *text, char *wanted, size_t wanted_len)
+{
+    struct sl_sender_options *sender = options;
+    static const char *const names[] = {"tcp", "udp", "auto"};
+    for (size_t i = 0; i < SL_COUNT(names); i++) {
+        if (strcmp(text, names[i]) == 0) {
+            sender->rtsp_transport = (enum sl_rtsp_transport)i;
+            return 0;
+        }
+    }
+    snprintf(wanted, wanted_len, "tcp, udp or auto");
+    return -EINVAL;
 }
 
 static int parse_format(void *options, const char *text, char *wanted, size_t wanted_len)
@@ -98,14 +114,21 @@ static const struct sl_option options[] = {
     {.name = "video",
      .type = SL_OPTION_CUSTOM,
      .parse = parse_video,
-     .value = "SOURCE",
-     .help = "test, v4l2:DEVICE, v4l2:auto, y4m:PATH, y4m:- (standard input) or file:PATH"},
+     .value = "SOURCE|@FILE",
+     .help = "test, v4l2:DEVICE, v4l2:auto, y4m:PATH, y4m:- (standard input), file:PATH, "
+             "rtsp://..., or a file that holds it"},
+    {.name = "rtsp-transport",
+     .type = SL_OPTION_CUSTOM,
+     .parse = parse_transport,
+     .value = "tcp|udp|auto",
+     .initial = "tcp",
+     .help = "how an RTSP camera sends; auto: tcp, or udp where it refuses that"},
     {.name = "audio",
      .type = SL_OPTION_CUSTOM,
      .parse = parse_audio,
      .value = "SOURCE",
-     .help = "test, alsa:DEVICE (alsa:auto: the first microphone) or none; without it a "
-             "file's own sound"},
+     .help = "test, alsa:DEVICE (alsa:auto: the first microphone) or none; without it the video "
+             "source's own sound"},
     {.name = "loop",
      .type = SL_OPTION_FLAG,
      .offset = FIELD(loop),
@@ -152,7 +175,7 @@ static const struct sl_option options[] = {
      .type = SL_OPTION_RATE,
      .offset = FIELD(bitrate_bps),
      .value = "RATE",
-     .initial = "2M",
+     .initial = BITRATE,
      .help = "of the video, bits/s: the most, on a link that takes it",
      .min = 50000,
      .max = 200000000},
@@ -173,7 +196,7 @@ static const struct sl_option options[] = {
      .type = SL_OPTION_DURATION,
      .offset = FIELD(gop),
      .value = "DURATION",
-     .initial = "2s",
+     .initial = GOP,
      .help = "time from key frame to key frame",
      .min = 100 * SL_MS,
      .max = 60 * SL_SEC},
@@ -244,6 +267,83 @@ static SL_PRINTF(2, 3) int wrong(FILE *err, const char *format, ...)
     return 2;
 }
 
+/* The first line of the file that --video names. -1, or the exit status. */
+static int read_video_file(struct sl_sender_options *sender, FILE *err)
+{
+    char *line = sender->video_text;
+    const char *path = sender->video + 1;
+    FILE *file = fopen(path, "re");
+    const bool read = file && fgets(line, sizeof(sender->video_text), file);
+    const int error = errno;
+    if (file)
+        fclose(file);
+    line[strcspn(line, "\r\n")] = 0;
+    if (!file)
+        wrong(err, "--video: cannot read '%s': %s", path, strerror(error));
+    else if (!read || !line[0])
+        wrong(err, "--video: '%s' holds no source in its first line", path);
+    sender->video = line;
+    return line[0] ? -1 : 1;
+}
+
+/* In the argument of which `video` is the end. */
+static void overwrite(char **argv, int argc, const char *video, const char *shown)
+{
+    for (int i = 1; i < argc; i++) {
+        const size_t len = strlen(argv[i]);
+        const size_t video_len = strlen(video);
+        char *place = argv[i] + len - (len < video_len ? len : video_len);
+        if (place != video)
+            continue;
+        for (size_t at = 0; at < video_len; at++)
+            place[at] = *shown ? *shown++ : 0;
+    }
+}
+
+/* Nothing that is printed from here on has the password. */
+static int read_video(struct sl_sender_options *sender, int argc, char **argv, FILE *err)
+{
+    const int status = sender->video[0] == '@' ? read_video_file(sender, err) : -1;
+    const char *rest;
+    if (status >= 0)
+        return status;
+    sl_rtsp_url_redact(sender->video, sender->video_shown, sizeof(sender->video_shown));
+    if (!sl_capture_find(sender->video, &rest))
+        return wrong(err, "--video: got '%s', wanted %s", sender->video_shown, SL_CAPTURE_KINDS);
+    const char *given = sender->video;
+    if (given == sender->video_text || !sl_rtsp_url_has_secret(given))
+        return -1;
+    const int len = snprintf(sender->video_text, sizeof(sender->video_text), "%s", given);
+    sender->video = sender->video_text;
+    overwrite(argv, argc, given, sender->video_shown);
+    return len < (int)sizeof(sender->video_text) ? -1 : wrong(err, "--video: the URL is too long");
+}
+
+const char *sl_sender_options_unused(const struct sl_sender_options *sender, char *out, size_t size)
+{
+    int64_t bitrate_bps = 0;
+    sl_ns gop = 0;
+    const bool known = !sl_parse_rate(BITRATE, &bitrate_bps) && !sl_parse_duration(GOP, &gop);
+    const struct {
+        bool given;
+        const char *name;
+    } all[] = {
+        {sender->size.width, "--size"},
+        {sender->fps, "--fps"},
+        {strcmp(sender->encoder, "auto") != 0, "--encoder"},
+        {strcmp(sender->preset, "auto") != 0, "--preset"},
+        {known && sender->bitrate_bps != bitrate_bps, "--bitrate"},
+        {known && sender->gop != gop, "--gop"},
+        {sl_overlay_wanted(&sender->overlay), "--burn"},
+    };
+    size_t len = 0;
+    out[0] = 0;
+    for (size_t i = 0; i < SL_COUNT(all); i++)
+        if (all[i].given && len < size)
+            len += (size_t)snprintf(out + len, size - len, "%s%s", len ? ", " : "", all[i].name);
+    return out;
+}
+
 /* A link that is wrong is a wrong command line; a file that cannot be read is a failure. */
 static int read_link(struct sl_sender_options *sender, FILE *err)
 {
@@ -308,14 +408,17 @@ int sl_sender_options_parse(struct sl_sender_options *ret, int argc, char **argv
     if (!sender->to)
         return wrong(err, "--to is missing, wanted the camera's enrolment link or @FILE");
     if (!sender->video)
-        return wrong(err,
-                     "--video is missing, wanted test, v4l2:DEVICE, y4m:PATH, y4m:- or file:PATH");
-    if (sender->loop && (strcmp(sender->video, "test") == 0 ||
-                         strcmp(sender->video, "y4m:-") == 0 || is_device(sender->video)))
-        return wrong(err, "--loop: got --video %s, wanted y4m:PATH or file:PATH", sender->video);
+        return wrong(err, "--video is missing, wanted " SL_CAPTURE_KINDS);
+    int status = read_video(sender, argc, argv, err);
+    if (status >= 0)
+        return status;
+    if (sender->loop && strncmp(sender->video, "file:", 5) != 0 &&
+        (strncmp(sender->video, "y4m:", 4) != 0 || strcmp(sender->video, "y4m:-") == 0))
+        return wrong(err, "--loop: got --video %s, wanted y4m:PATH or file:PATH",
+                     sender->video_shown);
     if (strcmp(sender->format, "auto") != 0 && !is_device(sender->video))
-        return wrong(err, "--format: got --video %s, wanted v4l2:DEVICE", sender->video);
-    int status = order_bitrates(sender, err);
+        return wrong(err, "--format: got --video %s, wanted v4l2:DEVICE", sender->video_shown);
+    status = order_bitrates(sender, err);
     status = status >= 0 ? status : read_link(sender, err);
     status = status >= 0 ? status : read_via(sender, err);
     sender->overlay.name_text = sender->name;

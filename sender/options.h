@@ -7,11 +7,13 @@
 #include "base/address.h"
 #include "base/option.h"
 #include "sender/overlay.h"
+#include "sender/rtsp.h"
 #include "whip/link.h"
 
 struct sl_sender_options {
     /* As given. */
-    const char *to, *video;
+    const char *to, *video; /* video: as given, or in video_text */
+    enum sl_rtsp_transport rtsp_transport;
     struct sl_frame_size size;
     int fps;
     bool loop;
@@ -27,6 +29,8 @@ struct sl_sender_options {
     bool preview, verbose;
 
     /* Made of it. */
+    char video_text[4096];             /* what @FILE holds; what is overwritten in argv */
+    char video_shown[SL_RTSP_URL_MAX]; /* without a password */
     struct sl_link link;
     struct sl_addr via;
     int retries;       /* -1: forever */
@@ -37,6 +41,12 @@ struct sl_sender_options {
 
 extern const struct sl_option_table sl_sender_option_table;
 
-/* -1: go on; else the exit status (one line is on `err`). */
+/* -1: go on; else the exit status (one line is on `err`). A password in --video is overwritten in
+ * argv, so that the list of processes does not show it. */
 SL_MUST_CHECK int sl_sender_options_parse(struct sl_sender_options *ret, int argc, char **argv,
                                           FILE *out, FILE *err);
+
+/* Which options were given that have no meaning for video that comes encoded, as a list for a
+ * person: "--size, --burn"; "" if none. Their defaults do not count. Returns `out`. */
+const char *sl_sender_options_unused(const struct sl_sender_options *sender, char *out,
+                                     size_t size);

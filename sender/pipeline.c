@@ -19,6 +19,12 @@
 /* Requests within this time of the last key frame wait for it to pass: the asker cannot have seen
  * that one yet, and two in a row cost quality without mending anything. */
 #define KEY_SPACING (100 * SL_MS)
+/* For how long an encoded source is sent into a shut gate. What the pacer spreads of a key frame is
+ * gone by then, and feedback that was late has come: for that alone the rate controller shuts for
+ * 400 ms at most. Longer, and what is queued would be seen as delay. */
+#define GATE_PATIENCE (450 * SL_MS)
+/* An encoded source may be set to larger pictures while it runs. */
+#define PASSED_UNIT_MIN (2 << 20)
 
 /* FRESH: whoever receives now has seen no key frame of ours yet, however young the last one is. */
 enum { REQUEST_LIVE = 1, REQUEST_KEY = 2, REQUEST_FRESH = 4 };
@@ -46,16 +52,20 @@ struct sl_pipeline {
     struct sl_pool *units;
     struct sl_ring *video_ring, *audio_ring;
     struct sl_wake loop_wake;
-    atomic_bool encode_ended;
+    atomic_bool all_made;
 
     /* Encode thread. */
     bool key_wanted, any_key;
     sl_ns last_key;
     int64_t bitrate_set;
 
+    /* Capture thread, of an encoded source. */
+    bool only_key;    /* what comes before the next key frame is of no use */
+    sl_ns shut_since; /* the gate; 0: open */
+
     /* Each is written by one thread. */
-    _Atomic uint64_t captured, skipped, replaced, idle, skipped_rate, stalled, failed, encoded,
-        taken;
+    _Atomic uint64_t captured, skipped, replaced, idle, skipped_rate, stalled, failed, keyless,
+        encoded, taken;
     _Atomic uint64_t audio_packets, audio_dropped;
 };
 
@@ -63,7 +73,8 @@ struct sl_pipeline {
  * pixels. Pages that are not used are not there. */
 static size_t unit_bytes(const struct sl_pipeline *pipeline)
 {
-    return sl_capture_bytes(pipeline->config.capture) + 16384;
+    const size_t bytes = sl_capture_bytes(pipeline->config.capture) + 16384;
+    return pipeline->config.capture->encoded && bytes < PASSED_UNIT_MIN ? PASSED_UNIT_MIN : bytes;
 }
 
 static void count(_Atomic uint64_t *counter)
@@ -81,6 +92,19 @@ static void trace(const struct sl_pipeline *pipeline, enum sl_trace_stage stage,
 static bool is_live(const struct sl_pipeline *pipeline)
 {
     return atomic_load_explicit(&pipeline->requests, memory_order_acquire) & REQUEST_LIVE;
+}
+
+/* A value that is a little old costs a picture too many or too few, not more. */
+static bool is_shut(const struct sl_pipeline *pipeline)
+{
+    const sl_ns gate = atomic_load_explicit(&pipeline->gate, memory_order_relaxed);
+    return gate && sl_time_now() < gate;
+}
+
+static unsigned take_requests(struct sl_pipeline *pipeline)
+{
+    return atomic_fetch_and_explicit(&pipeline->requests, ~(unsigned)(REQUEST_KEY | REQUEST_FRESH),
+                                     memory_order_acq_rel);
 }
 
 /* ---- Capture thread ---- */
@@ -117,11 +141,11 @@ static struct picture *hand_over(struct sl_pipeline *pipeline, struct picture *p
     return unread ? unread : sl_pool_take(pipeline->pictures);
 }
 
-static int capture_all(struct sl_pipeline *pipeline)
+static int capture_pictures(struct sl_pipeline *pipeline)
 {
     struct picture *picture = sl_pool_take(pipeline->pictures);
     sl_ns next = 0;
-    int got = wait_for_audience(pipeline) ? -ECANCELED : 1;
+    int got = 1;
     while (got == 1) {
         got = sl_capture_next(pipeline->config.capture, picture->pixels, &picture->captured);
         if (got != 1)
@@ -137,13 +161,104 @@ static int capture_all(struct sl_pipeline *pipeline)
     return got;
 }
 
+/* What the loop asked for, as far as the source can be asked. */
+static void pass_requests_on(struct sl_pipeline *pipeline)
+{
+    const unsigned requests = take_requests(pipeline);
+    if (requests & REQUEST_FRESH)
+        pipeline->only_key = true;
+    if (requests & REQUEST_KEY)
+        (void)sl_capture_request_key(pipeline->config.capture);
+}
+
+static bool is_shut_for_long(struct sl_pipeline *pipeline)
+{
+    if (!is_shut(pipeline)) {
+        pipeline->shut_since = 0;
+        return false;
+    }
+    const sl_ns now = sl_time_now();
+    if (!pipeline->shut_since)
+        pipeline->shut_since = now;
+    return pipeline->only_key || now - pipeline->shut_since >= GATE_PATIENCE;
+}
+
+static void leave_out(struct sl_pipeline *pipeline, _Atomic uint64_t *counter)
+{
+    count(counter);
+    pipeline->only_key = true;
+}
+
+static void copy_and_hand_over(struct sl_pipeline *pipeline, const struct sl_capture_unit *from)
+{
+    struct sl_access_unit unit = {.data = sl_pool_take(pipeline->units),
+                                  .len = from->len,
+                                  .key = from->key,
+                                  .captured = from->captured};
+    if (!unit.data) {
+        leave_out(pipeline, &pipeline->stalled);
+        return;
+    }
+    memcpy(unit.data, from->data, from->len);
+    trace(pipeline, SL_TRACE_ENCODED, unit.captured);
+    if (!sl_ring_push(pipeline->video_ring, &unit)) {
+        sl_pool_give(pipeline->units, unit.data); /* the ring has a place for every block */
+        leave_out(pipeline, &pipeline->failed);
+        return;
+    }
+    count(&pipeline->encoded);
+    pipeline->only_key = false;
+    sl_wake_signal(&pipeline->loop_wake);
+}
+
+/* A unit that came encoded: into the ring, or left out with all that refers to it. */
+static void pass_on(struct sl_pipeline *pipeline, const struct sl_capture_unit *unit)
+{
+    count(&pipeline->captured);
+    trace(pipeline, SL_TRACE_CAPTURED, unit->captured);
+    pass_requests_on(pipeline);
+    if (!is_live(pipeline))
+        leave_out(pipeline, &pipeline->idle);
+    else if (pipeline->only_key && !unit->key)
+        count(&pipeline->keyless);
+    else if (is_shut_for_long(pipeline))
+        leave_out(pipeline, &pipeline->skipped_rate);
+    else if (unit->len > unit_bytes(pipeline))
+        leave_out(pipeline, &pipeline->failed);
+    else
+        copy_and_hand_over(pipeline, unit);
+}
+
+static int pass_units(struct sl_pipeline *pipeline)
+{
+    struct sl_capture_unit unit;
+    int got;
+    pipeline->only_key = true;
+    while ((got = sl_capture_next_unit(pipeline->config.capture, &unit)) == 1)
+        pass_on(pipeline, &unit);
+    return got;
+}
+
+/* Once all that comes of the source is in the ring. */
+static void tell_end(struct sl_pipeline *pipeline)
+{
+    atomic_store_explicit(&pipeline->all_made, true, memory_order_release);
+    sl_wake_signal(&pipeline->loop_wake);
+}
+
 static void *capture_main(void *ctx)
 {
     struct sl_pipeline *pipeline = ctx;
+    const bool encoded = pipeline->config.capture->encoded;
     prctl(PR_SET_TIMERSLACK, 1); /* a picture is due when it is due; the default is 50 us late */
-    const int status = capture_all(pipeline);
+    int status = -ECANCELED;
+    if (!wait_for_audience(pipeline))
+        status = encoded ? pass_units(pipeline) : capture_pictures(pipeline);
     atomic_store_explicit(&pipeline->capture_status, status, memory_order_release);
-    sl_wake_signal(&pipeline->encode_wake);
+    if (encoded)
+        tell_end(pipeline);
+    else
+        sl_wake_signal(&pipeline->encode_wake);
     return NULL;
 }
 
@@ -166,21 +281,13 @@ static struct picture *wait_picture(struct sl_pipeline *pipeline)
  * than it promised still gets its key frames in time. */
 static bool key_due(struct sl_pipeline *pipeline, sl_ns captured)
 {
-    const unsigned requests = atomic_fetch_and_explicit(
-        &pipeline->requests, ~(unsigned)(REQUEST_KEY | REQUEST_FRESH), memory_order_acq_rel);
+    const unsigned requests = take_requests(pipeline);
     if (requests & REQUEST_FRESH)
         pipeline->any_key = false;
     const sl_ns since = captured - pipeline->last_key, gop = pipeline->config.gop;
     if ((requests & REQUEST_KEY) || (gop && since >= gop))
         pipeline->key_wanted = true;
     return pipeline->key_wanted && (!pipeline->any_key || since >= KEY_SPACING);
-}
-
-/* A value that is a little old costs a picture too many or too few, not more. */
-static bool is_shut(const struct sl_pipeline *pipeline)
-{
-    const sl_ns gate = atomic_load_explicit(&pipeline->gate, memory_order_relaxed);
-    return gate && sl_time_now() < gate;
 }
 
 static void follow_bitrate(struct sl_pipeline *pipeline)
@@ -269,8 +376,7 @@ static void *encode_main(void *ctx)
         sl_preview_offer(pipeline->config.preview, picture->pixels, picture->captured);
         sl_pool_give(pipeline->pictures, picture);
     }
-    atomic_store_explicit(&pipeline->encode_ended, true, memory_order_release);
-    sl_wake_signal(&pipeline->loop_wake);
+    tell_end(pipeline);
     return NULL;
 }
 
@@ -322,8 +428,10 @@ static int start(pthread_t *thread, bool *runs, const char *name, void *(*run)(v
 static int take_memory(struct sl_pipeline *pipeline)
 {
     const size_t bytes = sl_capture_bytes(pipeline->config.capture);
-    int error =
-        sl_pool_create(&pipeline->pictures, PICTURES, offsetof(struct picture, pixels) + bytes);
+    int error = 0;
+    if (!pipeline->config.capture->encoded)
+        error =
+            sl_pool_create(&pipeline->pictures, PICTURES, offsetof(struct picture, pixels) + bytes);
     error = error ? error : sl_pool_create(&pipeline->units, UNITS, unit_bytes(pipeline));
     error =
         error ? error : sl_ring_create(&pipeline->video_ring, UNITS, sizeof(struct sl_access_unit));
@@ -337,8 +445,10 @@ static int take_memory(struct sl_pipeline *pipeline)
 
 static int start_threads(struct sl_pipeline *pipeline)
 {
-    int error =
-        start(&pipeline->encode_thread, &pipeline->encode_runs, "encode", encode_main, pipeline);
+    int error = 0;
+    if (!pipeline->config.capture->encoded)
+        error = start(&pipeline->encode_thread, &pipeline->encode_runs, "encode", encode_main,
+                      pipeline);
     if (!error && pipeline->config.audio)
         error =
             start(&pipeline->audio_thread, &pipeline->audio_runs, "audio", audio_main, pipeline);
@@ -448,7 +558,7 @@ void sl_pipeline_set_rate(struct sl_pipeline *pipeline, sl_ns gate, int64_t bitr
 
 bool sl_pipeline_ended(const struct sl_pipeline *pipeline, int *error)
 {
-    if (!atomic_load_explicit(&pipeline->encode_ended, memory_order_acquire) ||
+    if (!atomic_load_explicit(&pipeline->all_made, memory_order_acquire) ||
         sl_ring_held(pipeline->video_ring))
         return false;
     *error = atomic_load(&pipeline->capture_status);
@@ -465,6 +575,7 @@ void sl_pipeline_stats(const struct sl_pipeline *pipeline, struct sl_pipeline_st
         .skipped_rate = pipeline->skipped_rate,
         .stalled = pipeline->stalled,
         .failed = pipeline->failed,
+        .keyless = pipeline->keyless,
         .encoded = pipeline->encoded,
         .taken = pipeline->taken,
         .audio_packets = pipeline->audio_packets,

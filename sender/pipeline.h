@@ -13,6 +13,14 @@
  * that is counted.
  *
  * create() to destroy() on the loop's thread; so are all other functions here.
+ *
+ * An encoded source needs no encoder:
+ *
+ *     capture ──▶ ring of access units ──▶ the loop
+ *
+ * Its pictures refer to each other already, so that none can be left out alone: with one go all up
+ * to the next key frame. That is not done for a gate which is shut only for a moment: the pacer
+ * holds what came meanwhile.
  */
 #pragma once
 
@@ -34,10 +42,10 @@ struct sl_pipeline;
 /* Everything stays the caller's, outlives the pipeline, and belongs to its threads meanwhile. */
 struct sl_pipeline_config {
     struct sl_capture *capture;
-    struct sl_video_encoder *video;
-    struct sl_audio *audio; /* NULL: no sound */
+    struct sl_video_encoder *video; /* NULL if the capture is encoded */
+    struct sl_audio *audio;         /* NULL: no sound */
     struct sl_audio_encoder *audio_encoder;
-    struct sl_overlay *overlay;
+    struct sl_overlay *overlay; /* this, preview, fps, and gop mean nothing to an encoded capture */
     struct sl_preview *preview; /* or NULL */
     struct sl_halt *halt;       /* the one the sources were opened with; set by destroy */
     int fps;                    /* pictures beyond this rate are left out; 0: none are */
@@ -60,7 +68,7 @@ struct sl_access_unit {
     size_t len;
     bool key;
     sl_ns captured;
-    sl_ns encode_time; /* what the encoder took */
+    sl_ns encode_time; /* what the encoder took; 0 without one */
 };
 
 /* The oldest access unit, until it is given back; false if there is none. */
@@ -77,7 +85,8 @@ struct sl_audio_packet {
 
 bool sl_pipeline_take_audio(struct sl_pipeline *pipeline, struct sl_audio_packet *ret);
 
-/* Whether somebody receives. Becoming live asks for a key frame. */
+/* Whether somebody receives. Becoming live asks for a key frame; an encoded source that cannot be
+ * asked gives it when it is due. */
 void sl_pipeline_set_live(struct sl_pipeline *pipeline, bool live);
 void sl_pipeline_request_key(struct sl_pipeline *pipeline);
 
@@ -93,7 +102,7 @@ void sl_pipeline_set_rate(struct sl_pipeline *pipeline, sl_ns gate, int64_t bitr
 bool sl_pipeline_ended(const struct sl_pipeline *pipeline, int *error);
 
 /*
- * captured == skipped + replaced + idle + skipped_rate + stalled + failed + encoded
+ * captured == skipped + replaced + idle + skipped_rate + stalled + failed + keyless + encoded
  *             + in mailbox or encoder
  * encoded == taken + in the ring
  */
@@ -104,8 +113,9 @@ struct sl_pipeline_stats {
     uint64_t idle;         /* nobody received */
     uint64_t skipped_rate; /* the gate was shut: the link has enough to do */
     uint64_t stalled;      /* the loop has not taken the units before */
-    uint64_t failed;       /* the encoder refused */
-    uint64_t encoded;
+    uint64_t failed;       /* the encoder refused; came encoded, and larger than we take */
+    uint64_t keyless;      /* came encoded: of no use before a key frame */
+    uint64_t encoded;      /* or came so, and goes on */
     uint64_t taken;
     uint64_t audio_packets, audio_dropped;
 };

@@ -108,7 +108,8 @@ void sl_report_figures(struct sl_report *report, const struct sl_uplink_stats *u
             (unsigned long long)video->nacks, (unsigned long long)video->resent,
             video->remote_fraction_lost * 100.0 / 256, ms(session->rtt),
             (unsigned long long)pipeline->replaced,
-            (unsigned long long)(pipeline->stalled + pipeline->failed + uplink->dropped),
+            (unsigned long long)(pipeline->stalled + pipeline->failed + pipeline->keyless +
+                                 uplink->dropped),
             (unsigned long long)uplink->audio_packets, (unsigned long long)uplink->endpoint.losses,
             (unsigned long long)uplink->bytes);
     print_rate(report->out, session, &last->endpoint.session);

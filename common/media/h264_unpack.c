@@ -9,7 +9,6 @@
 
 #define FU_START 0x80
 #define FU_END 0x40
-#define SEI_RECOVERY_POINT 6
 
 void sl_h264_unpack_begin(struct sl_h264_unpack *unpack, uint8_t *out, size_t size)
 {
@@ -58,29 +57,6 @@ static int add_remembered(struct sl_h264_unpack *unpack)
     return err < 0 ? err : append_nal(unpack, unpack->pps, unpack->pps_len);
 }
 
-/* True if some SEI message is a recovery point whose own picture is already right. */
-static bool recovers_here(const uint8_t *nal, size_t len)
-{
-    struct sl_reader r = sl_reader(nal, len);
-    sl_read8(&r);
-    while (sl_reader_left(&r) > 2) {
-        unsigned type = 0, size = 0;
-        uint8_t byte;
-        while ((byte = sl_read8(&r)) == 255)
-            type += 255;
-        type += byte;
-        while ((byte = sl_read8(&r)) == 255)
-            size += 255;
-        size += byte;
-        const uint8_t *message = sl_read_bytes(&r, size);
-        if (!message)
-            return false;
-        if (type == SEI_RECOVERY_POINT && size && message[0] & 0x80) /* recovery_frame_cnt 0 */
-            return true;
-    }
-    return false;
-}
-
 /* What the start of a NAL (header `head`) means for its unit. */
 static int note_nal(struct sl_h264_unpack *unpack, uint8_t head)
 {
@@ -113,7 +89,7 @@ static int add_nal(struct sl_h264_unpack *unpack, const uint8_t *nal, size_t len
         remember(unpack->pps, &unpack->pps_len, nal, len);
         break;
     case SL_NAL_SEI:
-        unpack->key |= recovers_here(nal, len);
+        unpack->key |= sl_sei_recovers_here(nal, len);
         break;
     default:
         break;

@@ -4,7 +4,11 @@
 #include <errno.h>
 #include <string.h>
 
-#define SPS_MAX 1024 /* with every scaling list spelt out it is about 600 */
+#include "base/bytes.h"
+
+#define SEI_RECOVERY_POINT 6
+#define SLICE_HEAD 16 /* of a slice, in bytes: more than its first two fields take */
+#define SPS_MAX 1024  /* with every scaling list spelt out it is about 600 */
 #define SIDE_MAX 16384
 
 /* The position of the next 00 00 01, or `end`. Looks at every third byte where it can. */
@@ -140,6 +144,7 @@ struct layout {
     size_t vui_at;          /* of vui_parameters_present_flag */
     bool vui;
     size_t restriction_at; /* of bitstream_restriction_flag, if vui */
+    bool in_order;         /* by the picture order count alone */
     unsigned mv_over_edges;
     uint32_t bytes_denom, bits_denom, mv_horizontal, mv_vertical;
 };
@@ -160,7 +165,8 @@ static void read_chroma(struct bits *bits, struct layout *layout)
             skip_scaling_list(bits, i < 6 ? 16 : 64);
 }
 
-static void skip_picture_order(struct bits *bits)
+/* Returns pic_order_cnt_type. */
+static uint32_t skip_picture_order(struct bits *bits)
 {
     const uint32_t type = read_ue_max(bits, 2);
     if (type == 0) {
@@ -172,6 +178,7 @@ static void skip_picture_order(struct bits *bits)
         for (uint32_t cycle = read_ue_max(bits, 255); cycle && !bits->failed; cycle--)
             read_se(bits);
     }
+    return type;
 }
 
 static void read_size(struct bits *bits, struct sl_sps *sps, unsigned chroma_format)
@@ -281,12 +288,14 @@ static int parse(struct bits *bits, struct sl_sps *sps, struct layout *layout, c
     read_ue_max(bits, 31); /* id */
     if (has_chroma_info(sps->profile_idc))
         read_chroma(bits, layout);
-    read_ue_max(bits, 12); /* log2_max_frame_num_minus4 */
-    skip_picture_order(bits);
+    read_ue_max(bits, 12);                            /* log2_max_frame_num_minus4 */
+    layout->in_order = skip_picture_order(bits) == 2; /* clause 8.2.1.3: output as decoded */
     sps->num_ref_frames = (int)read_ue_max(bits, 16);
     read_bit(bits);
     read_size(bits, sps, layout->chroma_format);
     read_vui(bits, sps, layout);
+    sps->in_order = layout->in_order || sps->profile_idc == 66 || /* Baseline has no B slices */
+                    (sps->bitstream_restriction && sps->num_reorder_frames == 0);
     return bits->failed ? -EBADMSG : 0;
 }
 
@@ -378,4 +387,40 @@ int sl_sps_no_reorder(const uint8_t *nal, size_t len, uint8_t *out, size_t size)
     while (w.at % 8)
         write_bits(&w, 0, 1);
     return escape(&w, out, size);
+}
+
+bool sl_sei_recovers_here(const uint8_t *nal, size_t len)
+{
+    struct sl_reader r = sl_reader(nal, len);
+    sl_read8(&r);
+    while (sl_reader_left(&r) > 2) {
+        unsigned type = 0, size = 0;
+        uint8_t byte;
+        while ((byte = sl_read8(&r)) == 255)
+            type += 255;
+        type += byte;
+        while ((byte = sl_read8(&r)) == 255)
+            size += 255;
+        size += byte;
+        const uint8_t *message = sl_read_bytes(&r, size);
+        if (!message)
+            return false;
+        if (type == SEI_RECOVERY_POINT && size && message[0] & 0x80) /* recovery_frame_cnt 0 */
+            return true;
+    }
+    return false;
+}
+
+bool sl_slice_is_b(const uint8_t *nal, size_t len)
+{
+    struct bits bits;
+    const unsigned type = len ? nal[0] & 0x1f : 0;
+    /* first_mb_in_slice and slice_type come first. */
+    if ((type != SL_NAL_SLICE && type != SL_NAL_IDR) ||
+        unescape(&bits, nal, len < SLICE_HEAD ? len : SLICE_HEAD) < 0)
+        return false;
+    read_bits(&bits, 8);
+    read_ue(&bits);
+    const uint32_t slice_type = read_ue_max(&bits, 9);
+    return !bits.failed && slice_type % 5 == 1;
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * NAL units of H.264 (ITU-T H.264 clause 7.3): finding them in Annex B, reading
- * the parts of an SPS that we need, and rewriting its VUI so that no decoder
- * holds a picture back. Pure.
+ * the parts of an SPS, an SEI and a slice header that we need, and rewriting the
+ * VUI of an SPS so that no decoder holds a picture back. Pure.
  */
 #pragma once
 
@@ -38,6 +38,7 @@ struct sl_sps {
     int num_ref_frames;
     bool bitstream_restriction;
     int num_reorder_frames, max_dec_frame_buffering;
+    bool in_order; /* by what it says, pictures are decoded in the order of display */
 };
 
 /* `nal` with its header. 0 or -EBADMSG. */
@@ -46,3 +47,10 @@ SL_MUST_CHECK int sl_sps_read(struct sl_sps *ret, const uint8_t *nal, size_t len
 /* Rewrites the SPS: bitstream_restriction_flag=1, num_reorder_frames=0,
  * max_dec_frame_buffering=num_ref_frames. Returns the new length, -EBADMSG or -EMSGSIZE. */
 SL_MUST_CHECK int sl_sps_no_reorder(const uint8_t *nal, size_t len, uint8_t *out, size_t size);
+
+/* True if some message of the SEI is a recovery point whose own picture is already right: decoding
+ * can begin there as at an IDR. */
+bool sl_sei_recovers_here(const uint8_t *nal, size_t len);
+
+/* Of a slice (type 1 or 5): whether it is a B slice, which refers to what is shown later. */
+bool sl_slice_is_b(const uint8_t *nal, size_t len);

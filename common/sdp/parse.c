@@ -261,6 +261,11 @@ static void read_rtcp_xr(struct sl_sdp_section *section, struct sl_sdp_slice val
     }
 }
 
+static void read_control(struct sl_sdp_section *section, struct sl_sdp_slice value)
+{
+    section->control = value;
+}
+
 static void read_ufrag(struct sl_sdp_section *section, struct sl_sdp_slice value)
 {
     section->ufrag = value;
@@ -275,10 +280,11 @@ static const struct {
     const char *name;
     void (*read)(struct sl_sdp_section *section, struct sl_sdp_slice value);
 } attributes[] = {
-    {"candidate", read_candidate}, {"extmap", read_extmap},   {"fingerprint", read_fingerprint},
-    {"fmtp", read_fmtp},           {"ice-pwd", read_pwd},     {"ice-ufrag", read_ufrag},
-    {"rtcp-fb", read_feedback},    {"rtcp-xr", read_rtcp_xr}, {"rtpmap", read_rtpmap},
-    {"setup", read_setup},         {"ssrc", read_ssrc},       {"ssrc-group", read_ssrc_group},
+    {"candidate", read_candidate},     {"control", read_control},  {"extmap", read_extmap},
+    {"fingerprint", read_fingerprint}, {"fmtp", read_fmtp},        {"ice-pwd", read_pwd},
+    {"ice-ufrag", read_ufrag},         {"rtcp-fb", read_feedback}, {"rtcp-xr", read_rtcp_xr},
+    {"rtpmap", read_rtpmap},           {"setup", read_setup},      {"ssrc", read_ssrc},
+    {"ssrc-group", read_ssrc_group},
 };
 
 static bool read_flag(struct sl_sdp_document *document, struct sl_sdp_section *section,

@@ -63,6 +63,7 @@ struct sl_sdp_section {
     uint32_t ssrc, rtx_ssrc;      /* the first; of the first FID group if there is one */
     uint32_t fec_media, fec_ssrc; /* of the first FEC-FR group */
     struct sl_sdp_slice cname;
+    struct sl_sdp_slice control; /* RTSP's (RFC 2326 appendix C.1.1) */
     struct sl_addr candidates[SL_SDP_CANDIDATES];
     int candidate_count;
     struct sl_sdp_feedback feedback;  /* of all payload types (a=rtcp-fb:*) */

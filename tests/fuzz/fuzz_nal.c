@@ -46,6 +46,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         require(nal.len > 0 && nal.data >= last && nal.data + nal.len <= end);
         last = nal.data + nal.len;
         rewrite(&nal);
+        (void)sl_sei_recovers_here(nal.data, nal.len);
+        (void)sl_slice_is_b(nal.data, nal.len);
     }
     return 0;
 }

@@ -31,10 +31,10 @@ static const struct known {
     size_t len;
     struct sl_sps sps;
 } known[] = {
-    {baseline_720p, sizeof(baseline_720p), {66, 0xc0, 31, 1280, 720, 1, true, 0, 1}},
-    {high_1080p, sizeof(high_1080p), {100, 0, 40, 1920, 1080, 4, true, 2, 4}},
-    {interlaced_hrd, sizeof(interlaced_hrd), {100, 0, 40, 1920, 1080, 4, true, 2, 4}},
-    {high_444, sizeof(high_444), {244, 0, 30, 636, 478, 1, true, 0, 1}},
+    {baseline_720p, sizeof(baseline_720p), {66, 0xc0, 31, 1280, 720, 1, true, 0, 1, true}},
+    {high_1080p, sizeof(high_1080p), {100, 0, 40, 1920, 1080, 4, true, 2, 4, false}},
+    {interlaced_hrd, sizeof(interlaced_hrd), {100, 0, 40, 1920, 1080, 4, true, 2, 4, false}},
+    {high_444, sizeof(high_444), {244, 0, 30, 636, 478, 1, true, 0, 1, true}},
 };
 
 static void check_sps(const struct sl_sps *a, const struct sl_sps *b)
@@ -48,6 +48,7 @@ static void check_sps(const struct sl_sps *a, const struct sl_sps *b)
     assert_int_equal(a->bitstream_restriction, b->bitstream_restriction);
     assert_int_equal(a->num_reorder_frames, b->num_reorder_frames);
     assert_int_equal(a->max_dec_frame_buffering, b->max_dec_frame_buffering);
+    assert_int_equal(a->in_order, b->in_order);
 }
 
 static void finds_every_nal(void **state)
@@ -99,6 +100,7 @@ static void rewrites_sps_of_x264(void **state)
         assert_true(len > 0);
         struct sl_sps expected = known[i].sps, sps;
         expected.num_reorder_frames = 0;
+        expected.in_order = true;
         expected.max_dec_frame_buffering = expected.num_ref_frames;
         assert_int_equal(sl_sps_read(&sps, out, (size_t)len), 0);
         check_sps(&sps, &expected);
@@ -307,6 +309,22 @@ static void refuses_numbers_out_of_range(void **state)
     assert_int_equal(sl_sps_read(&sps, m.nal, m.len), -EBADMSG);
 }
 
+static void tells_b_slices(void **state)
+{
+    (void)state;
+    static const uint8_t p[] = {0x41, 0x9a, 0x22}, b[] = {0x01, 0x9e, 0x44}, i[] = {0x65, 0x88};
+    static const uint8_t later_p[] = {0x41, 0x00, 0xa0, 0x1a, 0x80}; /* first_mb 319, type 5 */
+    static const uint8_t later_b[] = {0x01, 0x00, 0xa0, 0x1e, 0x80}; /* the same, type 6 */
+    assert_true(sl_slice_is_b(b, sizeof(b)));
+    assert_false(sl_slice_is_b(p, sizeof(p)));
+    assert_false(sl_slice_is_b(i, sizeof(i)));
+    assert_false(sl_slice_is_b(later_p, sizeof(later_p)));
+    assert_true(sl_slice_is_b(later_b, sizeof(later_b)));
+    for (size_t len = 0; len < 2; len++)
+        assert_false(sl_slice_is_b(b, len));
+    assert_false(sl_slice_is_b(baseline_720p, sizeof(baseline_720p)));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -319,6 +337,7 @@ int main(void)
         cmocka_unit_test(walks_over_scaling_lists),
         cmocka_unit_test(prevents_start_codes_in_what_it_writes),
         cmocka_unit_test(refuses_numbers_out_of_range),
+        cmocka_unit_test(tells_b_slices),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -162,6 +162,15 @@ static void wrong_command_lines(void **state)
         {{"--to", CAMERA, "--video", "file:"}, 2, "got 'file:', wanted test"},
         {{"--to", CAMERA, "--video", "test", "--audio", "alsa:"}, 2, "wanted test, alsa:DEVICE"},
         {{"--to", CAMERA, "--video", "test", "--audio", "jack"}, 2, "got 'jack', wanted test, "},
+        {{"--to", CAMERA, "--video", "rtps://u:pw@cam"}, 2, "got 'rtps://u:***@cam', wanted test"},
+        {{"--to", CAMERA, "--video", "@/no/such/file"}, 1, "cannot read '/no/such/file': No such"},
+        {{"--to", CAMERA, "--video", "@/dev/null"}, 1, "'/dev/null' holds no source"},
+        {{"--to", CAMERA, "--video", "test", "--rtsp-transport", "x"},
+         2,
+         "wanted tcp, udp or auto"},
+        {{"--to", CAMERA, "--video", "rtsp://cam/", "--loop"},
+         2,
+         "--loop: got --video rtsp://cam/"},
         {{"--to", CAMERA, "--video", "test", "--fps", "0"}, 2, "--fps: got '0'"},
         {{"--to", CAMERA, "--video", "test", "--fps", "241"}, 2, "--fps: got '241'"},
         {{"--to", CAMERA, "--video", "test", "--bitrate", "1k"}, 2, "--bitrate: got '1k'"},
@@ -212,6 +221,62 @@ static void link_from_a_file(void **state)
     assert_string_equal(options.overlay.name_text, "Gate");
 }
 
+/* Of --video NAME and --video=NAME: the list of processes shows what this process left there. */
+static void a_password_is_overwritten(void **state)
+{
+    (void)state;
+    char apart[] = "rtsp://eve:hunter2@cam/x", joined[] = "--video=rtsp://eve:p@cam/x";
+    struct sl_sender_options options;
+    char said[1024];
+    assert_int_equal(parse(&options, said, ARGS("--to", CAMERA, "--video", apart)), -1);
+    assert_string_equal(options.video, "rtsp://eve:hunter2@cam/x");
+    assert_string_equal(options.video_shown, "rtsp://eve:***@cam/x");
+    assert_string_equal(apart, "rtsp://eve:***@cam/x");
+    assert_null(memmem(apart, sizeof(apart), "hunter2", 7));
+    assert_int_equal(parse(&options, said, ARGS("--to", CAMERA, joined)), -1);
+    assert_string_equal(options.video, "rtsp://eve:p@cam/x");
+    assert_string_equal(joined, "--video=rtsp://eve:***@cam"); /* no longer than it was */
+}
+
+static void video_from_a_file(void **state)
+{
+    (void)state;
+    char path[] = "/tmp/sightline-test-XXXXXX", arg[64];
+    static const char text[] = "rtsps://eve:hunter2@cam/x\r\nwhat follows\n";
+    const int fd = mkstemp(path);
+    assert_int_equal(write(fd, text, strlen(text)), (ssize_t)strlen(text));
+    close(fd);
+    snprintf(arg, sizeof(arg), "@%s", path);
+    struct sl_sender_options options;
+    char said[1024];
+    const int status =
+        parse(&options, said, ARGS("--to", CAMERA, "--video", arg, "--rtsp-transport", "auto"));
+    unlink(path);
+    assert_int_equal(status, -1);
+    assert_string_equal(options.video, "rtsps://eve:hunter2@cam/x");
+    assert_string_equal(options.video_shown, "rtsps://eve:***@cam/x");
+    assert_int_equal(options.rtsp_transport, SL_RTSP_AUTO);
+}
+
+static void what_an_encoded_source_does_not_heed(void **state)
+{
+    (void)state;
+    struct sl_sender_options options;
+    char said[1024], list[128];
+    assert_int_equal(parse(&options, said, ARGS("--to", CAMERA, "--video", "rtsp://cam/")), -1);
+    assert_int_equal(options.rtsp_transport, SL_RTSP_TCP);
+    assert_string_equal(sl_sender_options_unused(&options, list, sizeof(list)), "");
+    assert_int_equal(parse(&options, said,
+                           ARGS("--to", CAMERA, "--video", "rtsp://cam/", "--burn", "time",
+                                "--encoder", "libx264", "--preset", "fast", "--bitrate", "1M",
+                                "--gop", "1s", "--fps", "5", "--size", "64x64")),
+                     -1);
+    assert_string_equal(sl_sender_options_unused(&options, list, sizeof(list)),
+                        "--size, --fps, --encoder, --preset, --bitrate, --gop, --burn");
+    sl_sender_options_unused(&options, list, 10);
+    assert_true(strlen(list) < 10);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -222,6 +287,9 @@ int main(void)
         cmocka_unit_test(a_low_bitrate_lowers_the_least),
         cmocka_unit_test(wrong_command_lines),
         cmocka_unit_test(link_from_a_file),
+        cmocka_unit_test(a_password_is_overwritten),
+        cmocka_unit_test(video_from_a_file),
+        cmocka_unit_test(what_an_encoded_source_does_not_heed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

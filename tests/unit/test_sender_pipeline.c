@@ -28,12 +28,15 @@ struct script {
     sl_ns next, step;
     uint64_t begun, allocations;
     bool noisy;
+    uint8_t unit[64]; /* of an encoded source: what was given last */
+    int gop;          /* its key frames: each gop-th */
+    _Atomic int keys_asked;
+    size_t unit_len; /* 0: as long as `unit` */
 };
 
-static int script_next(struct sl_capture *capture, uint8_t *pixels, sl_ns *captured)
+/* Waits for the permit of one more: 1, or what next() is to say. */
+static int script_begin(struct script *script)
 {
-    struct script *script = (struct script *)capture;
-    uint32_t noise = (uint32_t)script->next;
     while (atomic_load(&script->pictures) == 0) {
         if (sl_halt_or_readable(script->halt, script->permit.fd))
             return -ECANCELED;
@@ -45,6 +48,16 @@ static int script_next(struct sl_capture *capture, uint8_t *pixels, sl_ns *captu
         script->allocations = sl_alloc_count();
     assert_int_equal(sl_alloc_count(), script->allocations); /* of the capture thread */
     atomic_fetch_sub(&script->pictures, 1);
+    return 1;
+}
+
+static int script_next(struct sl_capture *capture, uint8_t *pixels, sl_ns *captured)
+{
+    struct script *script = (struct script *)capture;
+    uint32_t noise = (uint32_t)script->next;
+    const int got = script_begin(script);
+    if (got != 1)
+        return got;
     memset(pixels, (int)(script->next / SL_MS), sl_capture_bytes(capture));
     for (size_t i = 0; script->noisy && i < sl_capture_bytes(capture); i++)
         pixels[i] = (uint8_t)((noise = noise * 1664525u + 1013904223u) >> 25);
@@ -53,12 +66,37 @@ static int script_next(struct sl_capture *capture, uint8_t *pixels, sl_ns *captu
     return 1;
 }
 
+static int script_next_unit(struct sl_capture *capture, struct sl_capture_unit *ret)
+{
+    struct script *script = (struct script *)capture;
+    const int got = script_begin(script);
+    if (got != 1)
+        return got;
+    memset(script->unit, (int)script->begun, sizeof(script->unit));
+    *ret = (struct sl_capture_unit){
+        .data = script->unit,
+        .len = script->unit_len ? script->unit_len : sizeof(script->unit),
+        .key = (script->begun - 1) % (uint64_t)script->gop == 0,
+        .captured = script->next,
+    };
+    script->next += script->step;
+    return 1;
+}
+
+static void script_request_key(struct sl_capture *capture)
+{
+    atomic_fetch_add(&((struct script *)capture)->keys_asked, 1);
+}
+
 static void script_close(struct sl_capture *capture)
 {
     sl_wake_fini(&((struct script *)capture)->permit);
 }
 
-static const struct sl_capture_kind script_kind = {.next = script_next, .close = script_close};
+static const struct sl_capture_kind script_kind = {
+    .next = script_next, .next_unit = script_next_unit, .close = script_close};
+static const struct sl_capture_kind asked_kind = {
+    .next_unit = script_next_unit, .request_key = script_request_key, .close = script_close};
 
 /* All that a pipeline stands on. */
 struct bench {
@@ -106,7 +144,7 @@ static void make_pipeline(struct bench *bench, struct sl_capture *capture, int f
     assert_int_equal(sl_pipeline_create(&bench->pipeline, &config), 0);
 }
 
-static void make(struct bench *bench, bool stored, int fps)
+static void make_script(struct bench *bench, bool stored)
 {
     *bench = (struct bench){0};
     assert_int_equal(sl_halt_init(&bench->halt), 0);
@@ -120,8 +158,23 @@ static void make(struct bench *bench, bool stored, int fps)
     bench->script.next = SL_SEC;
     bench->script.step = 20 * SL_MS;
     assert_int_equal(sl_wake_init(&bench->script.permit), 0);
+}
+
+static void make(struct bench *bench, bool stored, int fps)
+{
+    make_script(bench, stored);
     make_encoders(bench, false);
     make_pipeline(bench, &bench->script.base, fps);
+}
+
+/* With a source that gives access units, each `gop`-th a key frame; no encoder is there. */
+static void make_encoded(struct bench *bench, const struct sl_capture_kind *kind, int gop)
+{
+    make_script(bench, false);
+    bench->script.base.kind = kind;
+    bench->script.base.encoded = true;
+    bench->script.gop = gop;
+    make_pipeline(bench, &bench->script.base, 0);
 }
 
 static void unmake(struct bench *bench)
@@ -152,8 +205,8 @@ static struct sl_pipeline_stats balance(const struct bench *bench)
 {
     struct sl_pipeline_stats s;
     sl_pipeline_stats(bench->pipeline, &s);
-    const uint64_t done =
-        s.skipped + s.replaced + s.idle + s.skipped_rate + s.stalled + s.failed + s.encoded;
+    const uint64_t done = s.skipped + s.replaced + s.idle + s.skipped_rate + s.stalled + s.failed +
+                          s.keyless + s.encoded;
     assert_in_range(s.captured - done, 0, 2); /* in the mailbox, in the encoder */
     assert_in_range(s.encoded - s.taken, 0, 8);
     return s;
@@ -456,6 +509,121 @@ static void the_end_comes_after_the_last_picture(void **state)
     unmake(&bench);
 }
 
+/* The unit numbered `number` from 1 comes out as it went in. */
+static void expect_unit(struct bench *bench, int number, bool key)
+{
+    struct sl_access_unit unit;
+    uint8_t wanted[64];
+    memset(wanted, number, sizeof(wanted));
+    while (!sl_pipeline_take_video(bench->pipeline, &unit))
+        assert_true(sl_wake_wait(sl_pipeline_wake(bench->pipeline), PATIENCE));
+    assert_int_equal(unit.len, sizeof(wanted));
+    assert_memory_equal(unit.data, wanted, sizeof(wanted));
+    assert_int_equal(unit.key, key);
+    assert_true(unit.captured == SL_SEC + (number - 1) * 20 * SL_MS);
+    assert_true(unit.encode_time == 0);
+    sl_pipeline_give_back(bench->pipeline, &unit);
+}
+
+static void units_pass_from_a_key_frame_on(void **state)
+{
+    (void)state;
+    struct bench bench;
+    make_encoded(&bench, &script_kind, 4);
+    permit(&bench, 2); /* 1 and 2: nobody receives */
+    WAIT(&bench, idle, 2);
+    sl_pipeline_set_live(bench.pipeline, true);
+    permit(&bench, 4); /* 5 is the next key frame */
+    expect_unit(&bench, 5, true);
+    expect_unit(&bench, 6, false);
+    assert_int_equal(balance(&bench).keyless, 2);
+    sl_pipeline_set_live(bench.pipeline, false);
+    sl_pipeline_set_live(bench.pipeline, true); /* another one receives, who has not seen 5 */
+    permit(&bench, 3);
+    expect_unit(&bench, 9, true);
+    sl_pipeline_request_key(bench.pipeline); /* cannot be fulfilled, and stops nothing */
+    permit(&bench, 1);
+    expect_unit(&bench, 10, false);
+    const struct sl_pipeline_stats stats = balance(&bench);
+    assert_int_equal(stats.keyless, 4);
+    assert_int_equal(stats.encoded, 4);
+    unmake(&bench);
+}
+
+/* The ninth finds no place: it and all that refers to it are left out. */
+static void a_full_ring_leaves_units_out_up_to_a_key_frame(void **state)
+{
+    (void)state;
+    struct bench bench;
+    make_encoded(&bench, &script_kind, 12);
+    sl_pipeline_set_live(bench.pipeline, true);
+    permit(&bench, 9);
+    WAIT(&bench, stalled, 1);
+    for (int i = 1; i <= 8; i++)
+        expect_unit(&bench, i, i == 1);
+    permit(&bench, 5);
+    expect_unit(&bench, 13, true);
+    expect_unit(&bench, 14, false);
+    const struct sl_pipeline_stats stats = balance(&bench);
+    assert_int_equal(stats.stalled, 1);
+    assert_int_equal(stats.keyless, 3);
+    bench.script.unit_len = (size_t)3 << 20; /* more than any camera sends; never read */
+    permit(&bench, 1);
+    WAIT(&bench, failed, 1);
+    unmake(&bench);
+}
+
+/* Shut for a moment it stops nothing; for longer, all up to a key frame that finds it open. */
+static void a_shut_gate_leaves_units_out_up_to_a_key_frame(void **state)
+{
+    (void)state;
+    struct bench bench;
+    make_encoded(&bench, &script_kind, 4);
+    sl_pipeline_set_live(bench.pipeline, true);
+    permit(&bench, 1);
+    expect_unit(&bench, 1, true);
+    sl_pipeline_set_rate(bench.pipeline, SL_NEVER, 0);
+    permit(&bench, 1);
+    expect_unit(&bench, 2, false);
+    assert_false(sl_halt_sleep(&bench.halt, sl_time_now() + 460 * SL_MS));
+    permit(&bench, 1);
+    WAIT(&bench, skipped_rate, 1);
+    permit(&bench, 2); /* 5, a key frame, is left out too */
+    WAIT(&bench, skipped_rate, 2);
+    sl_pipeline_set_rate(bench.pipeline, 0, 0);
+    permit(&bench, 4);
+    expect_unit(&bench, 9, true);
+    const struct sl_pipeline_stats stats = balance(&bench);
+    assert_int_equal(stats.skipped_rate, 2);
+    assert_int_equal(stats.keyless, 4);
+    assert_int_equal(stats.encoded, 3);
+    unmake(&bench);
+}
+
+static void a_source_that_can_be_asked_is_asked(void **state)
+{
+    (void)state;
+    struct bench bench;
+    make_encoded(&bench, &asked_kind, 1);
+    permit(&bench, 1);
+    WAIT(&bench, idle, 1);
+    assert_int_equal(atomic_load(&bench.script.keys_asked), 0);
+    sl_pipeline_set_live(bench.pipeline, true);
+    permit(&bench, 1);
+    expect_unit(&bench, 2, true);
+    assert_int_equal(atomic_load(&bench.script.keys_asked), 1);
+    permit(&bench, 1);
+    expect_unit(&bench, 3, true);
+    sl_pipeline_request_key(bench.pipeline);
+    sl_pipeline_request_key(bench.pipeline);
+    permit(&bench, 1);
+    expect_unit(&bench, 4, true);
+    assert_int_equal(atomic_load(&bench.script.keys_asked), 2);
+    end_with(&bench, -EIO);
+    wait_end(&bench, -EIO);
+    unmake(&bench);
+}
+
 static int count_entries(const char *path)
 {
     DIR *dir = opendir(path);
@@ -518,6 +686,10 @@ int main(void)
         cmocka_unit_test(the_encoder_is_told_of_a_new_rate),
         cmocka_unit_test(rate_limit_spreads_evenly),
         cmocka_unit_test(the_end_comes_after_the_last_picture),
+        cmocka_unit_test(units_pass_from_a_key_frame_on),
+        cmocka_unit_test(a_full_ring_leaves_units_out_up_to_a_key_frame),
+        cmocka_unit_test(a_shut_gate_leaves_units_out_up_to_a_key_frame),
+        cmocka_unit_test(a_source_that_can_be_asked_is_asked),
         cmocka_unit_test(starting_and_stopping_leaves_nothing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
