@@ -462,6 +462,8 @@ static void flush_fired(void *ctx, sl_ns now)
 static void tick_session(struct sl_endpoint *endpoint, sl_ns now)
 {
     endpoint->inside = true;
+    if (!is_heard(endpoint)) /* or it is we who slept */
+        (void)!sl_udp_receive(endpoint->udp, DATAGRAMS_A_TURN, datagram, endpoint);
     sl_session_tick(endpoint->session, now);
     if (endpoint->silent) {
         endpoint->became_over |= now >= endpoint->kept_until;

@@ -45,17 +45,19 @@ struct world;
 struct sl_loop {
     struct world *world;
     int leg;
+    sl_ns asleep_until; /* nothing runs before that */
 };
 
 struct sl_udp {
     struct world *world;
     int leg, port; /* port 0: free */
     struct sl_watch *watch;
-    struct datagram *arrived;
+    struct datagram *first, *last; /* arrived and not read */
 };
 
 struct datagram {
     struct world *world;
+    struct datagram *next;
     bool up; /* to the receiver */
     struct sl_addr client;
     size_t len;
@@ -155,6 +157,10 @@ static void timer_event(void *ctx)
     const sl_ns now = sl_loop_now(timer->loop);
     if (timer->due > now)
         return;
+    if (now < timer->loop->asleep_until) {
+        sim_at(timer->loop->world->sim, timer->loop->asleep_until, timer_event, timer);
+        return;
+    }
     timer->due = SL_NEVER;
     timer->fire(timer->ctx, now);
 }
@@ -215,6 +221,18 @@ static int leg_of(const struct sl_addr *client)
 
 static void to_receiver(struct world *world, struct datagram *datagram);
 
+/* When a process wakes up its timers are looked at first. */
+static void wake_reader(void *ctx)
+{
+    struct sl_udp *udp = ctx;
+    struct sim *sim = udp->world->sim;
+    const sl_ns asleep_until = udp->world->clients[udp->leg].loop.asleep_until;
+    if (sim_now(sim) <= asleep_until)
+        sim_at(sim, asleep_until + 1, wake_reader, udp);
+    else if (udp->port && udp->watch && udp->first)
+        udp->watch->ready(udp->watch->ctx, EPOLLIN);
+}
+
 static void to_client(struct world *world, struct datagram *datagram)
 {
     for (int i = 0; i < SOCKETS; i++) {
@@ -222,8 +240,9 @@ static void to_client(struct world *world, struct datagram *datagram)
         const struct sl_addr here = client_address(world, udp);
         if (!udp->port || !udp->watch || !sl_addr_equal(&here, &datagram->client))
             continue;
-        udp->arrived = datagram;
-        udp->watch->ready(udp->watch->ctx, EPOLLIN);
+        *(udp->first ? &udp->last->next : &udp->first) = datagram;
+        udp->last = datagram;
+        wake_reader(udp);
         return;
     }
 }
@@ -278,11 +297,15 @@ int sl_udp_fd(const struct sl_udp *udp)
 
 int sl_udp_receive(struct sl_udp *udp, int max, sl_udp_receive_fn *receive, void *ctx)
 {
-    (void)max;
     struct sl_path path = {0};
+    int count = 0;
     assert_int_equal(sl_addr_parse(&path.remote, "10.0.0.1:8443"), 0);
-    receive(ctx, &path, sim_now(udp->world->sim), udp->arrived->data, udp->arrived->len);
-    return 1;
+    for (; udp->first && count < max; count++) {
+        struct datagram *datagram = udp->first;
+        udp->first = datagram->next;
+        receive(ctx, &path, sim_now(udp->world->sim), datagram->data, datagram->len);
+    }
+    return count;
 }
 
 int sl_udp_send(struct sl_udp *udp, const struct sl_path *path, const void *data, size_t len)
@@ -858,10 +881,32 @@ static void the_picture_is_back_within_2_s(void **state)
            (double)times[OUTAGES - 1] / 1e6);
 }
 
+/* A program that had no processor for a while finds in its socket what came meanwhile: it has lost
+ * nobody. */
+static void sleep_is_not_silence(void **state)
+{
+    (void)state;
+    struct world world;
+    open_world(&world, 1, 10 * SL_MS);
+    assert_true(sim_run_while_not(world.sim, both_live, &world, sim_now(world.sim) + 10 * SL_SEC));
+    for (int leg = 1; leg < LEGS; leg++) {
+        sim_run_for(world.sim, 2 * SL_SEC);
+        world.clients[leg].loop.asleep_until = sim_now(world.sim) + 1500 * SL_MS;
+    }
+    sim_run_for(world.sim, 5 * SL_SEC);
+    for (int leg = 1; leg < LEGS; leg++) {
+        struct sl_endpoint_stats stats;
+        sl_endpoint_stats(world.clients[leg].endpoint, &stats);
+        assert_int_equal(stats.losses, 0);
+    }
+    close_world(&world);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_picture_is_back_within_2_s),
+        cmocka_unit_test(sleep_is_not_silence),
     };
     if (sl_srtp_library_init() != 0)
         return 1;
