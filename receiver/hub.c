@@ -341,8 +341,9 @@ static void peer_packet(void *ctx, enum sl_media_kind kind, const struct sl_rtp_
         trace_frame(peer, packet->timestamp, in);
 }
 
-static void peer_keyframe_wanted(void *ctx, sl_ns now)
+static void peer_keyframe_wanted(void *ctx, enum sl_media_kind kind, sl_ns now)
 {
+    (void)kind; /* a subscriber has one picture */
     struct sl_peer *peer = ctx;
     sl_relay_keyframe_wanted(peer->camera->relay, &peer->feed, now);
     arm(&peer->camera->timer, camera_due(peer->camera));

@@ -9,8 +9,9 @@
 #include "rtp/history.h"
 #include "session/session.h"
 
-#define VIDEO_SLOTS 2048 /* 4 s at 6 Mb/s */
-#define AUDIO_SLOTS 256  /* 5 s of 20 ms packets */
+#define VIDEO_SLOTS 2048    /* 4 s at 6 Mb/s */
+#define VIDEO_SUB_SLOTS 512 /* the same at 1.5 Mb/s */
+#define AUDIO_SLOTS 256     /* 5 s of 20 ms packets */
 
 #define REQUEST_EVERY (200 * SL_MS) /* key frame requests to one publisher */
 #define REQUEST_RETRY (500 * SL_MS) /* while somebody still waits for one  */
@@ -80,9 +81,9 @@ static int real_send(void *session, enum sl_media_kind kind, const struct sl_rtp
     return sl_session_send(session, kind, packet, now);
 }
 
-static void real_request_keyframe(void *session, sl_ns now)
+static void real_request_keyframe(void *session, enum sl_media_kind kind, sl_ns now)
 {
-    sl_session_request_keyframe(session, now);
+    sl_session_request_keyframe(session, kind, now);
 }
 
 const struct sl_relay_sessions sl_relay_real_sessions = {
@@ -100,6 +101,8 @@ int sl_relay_create(struct sl_relay **ret, const struct sl_relay_sessions *sessi
     relay->tracks[SL_VIDEO].slots = VIDEO_SLOTS;
     relay->tracks[SL_AUDIO].clock_hz = 48000;
     relay->tracks[SL_AUDIO].slots = AUDIO_SLOTS;
+    relay->tracks[SL_VIDEO_SUB].clock_hz = 90000;
+    relay->tracks[SL_VIDEO_SUB].slots = VIDEO_SUB_SLOTS;
     int err = 0;
     for (int kind = 0; kind < SL_MEDIA_KINDS && err == 0; kind++)
         err = sl_history_create(&relay->tracks[kind].history, relay->tracks[kind].slots);
@@ -140,7 +143,7 @@ static void request_if_due(struct sl_relay *relay, sl_ns now)
     relay->wanted = false;
     relay->asked_at = now;
     relay->stats.keyframes_requested++;
-    relay->sessions->request_keyframe(relay->publisher, now);
+    relay->sessions->request_keyframe(relay->publisher, SL_VIDEO, now);
 }
 
 /* When the start of a key frame last left towards `feed`; long ago if none did. */

@@ -36,7 +36,7 @@ struct sl_relay;
 struct sl_relay_sessions {
     int (*send)(void *session, enum sl_media_kind kind, const struct sl_rtp_packet *packet,
                 sl_ns now);
-    void (*request_keyframe)(void *session, sl_ns now);
+    void (*request_keyframe)(void *session, enum sl_media_kind kind, sl_ns now);
 };
 
 /* sl_session_send and sl_session_request_keyframe of common/session. */

@@ -14,6 +14,7 @@
 /* What waits in the pacer is kept here, and what a NACK may ask for: 500 ms of the highest rate. */
 #define VIDEO_HISTORY_MIN 2048
 #define AUDIO_HISTORY 64
+#define SUB_HISTORY 512
 /* What the header and our extensions take of a packet at most: mid, abs-capture-time with offset
  * and playout-delay in one-byte form are 4 + 2 + 17 + 4 bytes, padded to 28. All packets of a
  * frame carry the same. */
@@ -226,8 +227,9 @@ static void on_state(void *ctx, enum sl_endpoint_state state, const char *reason
     uplink->config.handler->state(uplink->config.ctx, state, reason);
 }
 
-static void on_keyframe_wanted(void *ctx, sl_ns now)
+static void on_keyframe_wanted(void *ctx, enum sl_media_kind kind, sl_ns now)
 {
+    (void)kind;
     (void)now;
     struct sl_uplink *uplink = ctx;
     uplink->stats.key_requests++;
@@ -267,9 +269,13 @@ static size_t video_history(const struct sl_endpoint_config *endpoint)
 
 static int set_up(struct sl_uplink *uplink)
 {
-    static const uint32_t clocks[] = {[SL_VIDEO] = VIDEO_CLOCK_HZ, [SL_AUDIO] = SL_AUDIO_RATE_HZ};
+    static const uint32_t clocks[] = {[SL_VIDEO] = VIDEO_CLOCK_HZ,
+                                      [SL_AUDIO] = SL_AUDIO_RATE_HZ,
+                                      [SL_VIDEO_SUB] = VIDEO_CLOCK_HZ};
     struct sl_endpoint_config *endpoint = &uplink->config.endpoint;
-    const size_t slots[] = {[SL_VIDEO] = video_history(endpoint), [SL_AUDIO] = AUDIO_HISTORY};
+    const size_t slots[] = {[SL_VIDEO] = video_history(endpoint),
+                            [SL_AUDIO] = AUDIO_HISTORY,
+                            [SL_VIDEO_SUB] = SUB_HISTORY};
     for (int kind = 0; kind < SL_MEDIA_KINDS; kind++) {
         uplink->streams[kind].clock_hz = clocks[kind];
         uplink->streams[kind].timestamp_base = sl_random_u32(endpoint->random);

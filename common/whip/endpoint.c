@@ -325,11 +325,11 @@ static void session_packet(void *ctx, enum sl_media_kind kind, const struct sl_r
         endpoint->config.handler->packet(endpoint->config.ctx, kind, packet, repaired, now);
 }
 
-static void session_keyframe_wanted(void *ctx, sl_ns now)
+static void session_keyframe_wanted(void *ctx, enum sl_media_kind kind, sl_ns now)
 {
     struct sl_endpoint *endpoint = ctx;
     if (endpoint->config.handler->keyframe_wanted)
-        endpoint->config.handler->keyframe_wanted(endpoint->config.ctx, now);
+        endpoint->config.handler->keyframe_wanted(endpoint->config.ctx, kind, now);
 }
 
 static const struct sl_rtp_packet *session_resend(void *ctx, enum sl_media_kind kind, int64_t seq)
@@ -669,7 +669,7 @@ void sl_endpoint_request_keyframe(struct sl_endpoint *endpoint, sl_ns now)
 {
     if (!is_connected(endpoint))
         return;
-    sl_session_request_keyframe(endpoint->session, now);
+    sl_session_request_keyframe(endpoint->session, SL_VIDEO, now);
     flush_soon(endpoint);
 }
 

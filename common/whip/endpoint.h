@@ -37,7 +37,7 @@ struct sl_endpoint_handler {
     void (*state)(void *ctx, enum sl_endpoint_state state, const char *reason);
     void (*packet)(void *ctx, enum sl_media_kind kind, const struct sl_rtp_packet *packet,
                    bool repaired, sl_ns now);
-    void (*keyframe_wanted)(void *ctx, sl_ns now);
+    void (*keyframe_wanted)(void *ctx, enum sl_media_kind kind, sl_ns now);
     const struct sl_rtp_packet *(*resend)(void *ctx, enum sl_media_kind kind, int64_t seq);
 };
 
@@ -50,6 +50,7 @@ struct sl_endpoint_config {
     struct sl_link link; /* camera: which one (viewers fill it in per feed) */
     bool publish;        /* WHIP, else WHEP */
     bool video, audio;
+    bool sub;             /* publishing: VIDEO_SUB as well, of the same profile */
     char h264_profile[7]; /* publishing: the encoder's */
     struct sl_addr via;   /* --via; unset: as told */
     int retries;          /* failed tries in a row that make it REFUSED; -1: tries forever */

@@ -42,8 +42,9 @@ static int fake_send(void *session, enum sl_media_kind kind, const struct sl_rtp
     return 0;
 }
 
-static void fake_request(void *session, sl_ns now)
+static void fake_request(void *session, enum sl_media_kind kind, sl_ns now)
 {
+    (void)kind;
     struct fake *fake = session;
     fake->requests++;
     fake->requested_at = now;

@@ -235,8 +235,9 @@ static void on_packet(void *ctx, enum sl_media_kind kind, const struct sl_rtp_pa
         client->first_byte = packet->payload[0];
 }
 
-static void on_keyframe_wanted(void *ctx, sl_ns now)
+static void on_keyframe_wanted(void *ctx, enum sl_media_kind kind, sl_ns now)
 {
+    (void)kind;
     (void)now;
     struct client *client = ctx;
     client->key_wanted = true;
