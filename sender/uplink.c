@@ -38,7 +38,7 @@ struct sl_uplink {
     struct sl_endpoint *endpoint;
     struct sl_watch watch;
     struct stream streams[SL_MEDIA_KINDS];
-    bool live, key_first, end_told;
+    bool live, key_first, sub_key_first, end_told;
     bool probing; /* in an outage, by the last picture sent */
     struct traced {
         sl_ns captured;
@@ -86,6 +86,8 @@ static void emit(void *ctx, const uint8_t *payload, size_t len, bool last)
     if (frame->kind == SL_VIDEO) {
         uplink->stats.packets++;
         uplink->stats.bytes += len;
+    } else if (frame->kind == SL_VIDEO_SUB) {
+        uplink->stats.sub_bytes += len;
     } else {
         uplink->stats.audio_packets++;
     }
@@ -133,6 +135,7 @@ static void look_for_the_end_of_outage(struct sl_uplink *uplink)
         return;
     uplink->probing = false;
     sl_pipeline_request_key(uplink->config.pipeline);
+    sl_pipeline_request_sub_key(uplink->config.pipeline);
 }
 
 /* The rate controller as of the end of this turn, for the encoder's thread. */
@@ -184,6 +187,17 @@ static void send_unit(struct sl_uplink *uplink, const struct sl_access_unit *uni
     time_unit(uplink, unit, frame.now);
 }
 
+static void send_sub(struct sl_uplink *uplink, const struct sl_access_unit *unit)
+{
+    if (!uplink->live || (uplink->sub_key_first && !unit->key))
+        return;
+    struct frame frame = begin_frame(uplink, SL_VIDEO_SUB, unit->captured);
+    if (sl_h264_pack(unit->data, unit->len, PAYLOAD_MAX, emit, &frame) < 0)
+        return;
+    uplink->sub_key_first = false;
+    uplink->stats.sub_sent++;
+}
+
 static void send_sound(struct sl_uplink *uplink, const struct sl_audio_packet *sound)
 {
     if (!uplink->live)
@@ -205,6 +219,10 @@ static void pipeline_ready(void *ctx, uint32_t events)
         send_unit(uplink, &unit);
         sl_pipeline_give_back(pipeline, &unit);
     }
+    while (sl_pipeline_take_sub(pipeline, &unit)) {
+        send_sub(uplink, &unit);
+        sl_pipeline_give_back_sub(pipeline, &unit);
+    }
     while (sl_pipeline_take_audio(pipeline, &sound))
         send_sound(uplink, &sound);
     if (!uplink->end_told && sl_pipeline_ended(pipeline, &error)) {
@@ -220,7 +238,7 @@ static void on_state(void *ctx, enum sl_endpoint_state state, const char *reason
     struct sl_uplink *uplink = ctx;
     const bool live = state == SL_ENDPOINT_LIVE;
     if (live != uplink->live) {
-        uplink->live = uplink->key_first = live;
+        uplink->live = uplink->key_first = uplink->sub_key_first = live;
         uplink->probing = false;
         sl_pipeline_set_live(uplink->config.pipeline, live);
     }
@@ -229,11 +247,13 @@ static void on_state(void *ctx, enum sl_endpoint_state state, const char *reason
 
 static void on_keyframe_wanted(void *ctx, enum sl_media_kind kind, sl_ns now)
 {
-    (void)kind;
     (void)now;
     struct sl_uplink *uplink = ctx;
     uplink->stats.key_requests++;
-    sl_pipeline_request_key(uplink->config.pipeline);
+    if (kind == SL_VIDEO_SUB)
+        sl_pipeline_request_sub_key(uplink->config.pipeline);
+    else
+        sl_pipeline_request_key(uplink->config.pipeline);
 }
 
 static const struct sl_rtp_packet *on_resend(void *ctx, enum sl_media_kind kind, int64_t seq)
@@ -283,6 +303,9 @@ static int set_up(struct sl_uplink *uplink)
         if (error)
             return error;
     }
+    /* One clock for both pictures, a tick apart: two frames in a row never have the same time where
+     * a receiver changes from one to the other (docs/layers.md). */
+    uplink->streams[SL_VIDEO_SUB].timestamp_base = uplink->streams[SL_VIDEO].timestamp_base + 1;
     endpoint->publish = true;
     endpoint->handler = &endpoint_handler;
     endpoint->ctx = uplink;

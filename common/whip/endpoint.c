@@ -527,6 +527,7 @@ static void post(struct sl_endpoint *endpoint, bool fresh)
     endpoint->stats.posts++;
     endpoint->stats.pending = 1;
     arm(endpoint);
+    endpoint->local.sub = config->publish && config->sub;
     snprintf(path, sizeof(path), "/%s/%s", config->publish ? "whip" : "whep", config->link.camera);
     struct sl_http_call call = call_of(endpoint, "POST", path, POST_TIMEOUT, posted);
     call.content_type = "application/sdp";
