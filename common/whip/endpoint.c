@@ -40,6 +40,8 @@ struct sl_endpoint {
     sl_ns posted, retry_at, live_since;
 
     struct sl_http_request *request; /* POST, or the last DELETE */
+    struct sl_http_request *choice;  /* PUT of a layer */
+    bool told_small;                 /* by the POST, or the last PUT */
     struct sl_sdp_local local;       /* of the offer under way */
     char location[512];              /* of the session at the receiver; "" if there is none */
     struct sl_udp *udp;
@@ -151,6 +153,26 @@ static void keep_location(struct sl_endpoint *endpoint, const char *location)
     if (path && path[0] == '/' && strlen(path) < sizeof(endpoint->location) &&
         !strpbrk(path, " \r\n"))
         strcpy(endpoint->location, path);
+}
+
+static const char *layer_name(bool small)
+{
+    return small ? "sub" : "main";
+}
+
+/* A receiver that answers anything has heard it: one that knows no layers is not asked again. */
+static void chosen(void *ctx, const struct sl_http_response *response)
+{
+    struct sl_endpoint *endpoint = ctx;
+    endpoint->choice = NULL;
+    if (response->status == 0)
+        endpoint->told_small = !endpoint->config.small;
+}
+
+static void forget_choice(struct sl_endpoint *endpoint)
+{
+    sl_http_cancel(endpoint->choice);
+    endpoint->choice = NULL;
 }
 
 /* ---- The session ---- */
@@ -528,7 +550,10 @@ static void post(struct sl_endpoint *endpoint, bool fresh)
     endpoint->stats.pending = 1;
     arm(endpoint);
     endpoint->local.sub = config->publish && config->sub;
-    snprintf(path, sizeof(path), "/%s/%s", config->publish ? "whip" : "whep", config->link.camera);
+    forget_choice(endpoint);
+    endpoint->told_small = config->small;
+    snprintf(path, sizeof(path), "/%s/%s%s", config->publish ? "whip" : "whep", config->link.camera,
+             config->small ? "?layer=sub" : "");
     struct sl_http_call call = call_of(endpoint, "POST", path, POST_TIMEOUT, posted);
     call.content_type = "application/sdp";
     call.body = offer;
@@ -556,6 +581,7 @@ static void begin_stop(struct sl_endpoint *endpoint)
 {
     sl_http_cancel(endpoint->request);
     endpoint->request = NULL;
+    forget_choice(endpoint);
     count_try(endpoint, &endpoint->stats.failed);
     end_session(endpoint);
     endpoint->phase = PHASE_STOPPING;
@@ -615,6 +641,7 @@ void sl_endpoint_destroy(struct sl_endpoint *endpoint)
     if (!endpoint)
         return;
     sl_http_cancel(endpoint->request);
+    forget_choice(endpoint);
     sl_session_destroy(endpoint->session);
     close_socket(endpoint);
     sl_timer_clear(&endpoint->timer);
@@ -625,6 +652,19 @@ static bool is_connected(const struct sl_endpoint *endpoint)
 {
     return endpoint->phase == PHASE_SESSION &&
            sl_session_state(endpoint->session) == SL_SESSION_CONNECTED;
+}
+
+void sl_endpoint_choose(struct sl_endpoint *endpoint, bool small)
+{
+    char path[sizeof(endpoint->location) + 16];
+    endpoint->config.small = small;
+    if (small == endpoint->told_small || endpoint->choice || !is_connected(endpoint) ||
+        !endpoint->location[0])
+        return;
+    snprintf(path, sizeof(path), "%s?layer=%s", endpoint->location, layer_name(small));
+    const struct sl_http_call call = call_of(endpoint, "PUT", path, POST_TIMEOUT, chosen);
+    if (sl_http_start(endpoint->config.http, &call, &endpoint->choice) == 0)
+        endpoint->told_small = small;
 }
 
 /* What was queued leaves at the end of this turn of the loop, as one batch. */
