@@ -137,8 +137,9 @@ static void on_state(void *ctx, enum sl_endpoint_state state, const char *reason
     load_side_ready(side);
 }
 
-static void on_keyframe_wanted(void *ctx, sl_ns now)
+static void on_keyframe_wanted(void *ctx, enum sl_media_kind kind, sl_ns now)
 {
+    (void)kind;
     (void)now;
     struct load_camera *camera = ctx;
     camera->unit = 0;

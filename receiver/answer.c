@@ -32,6 +32,7 @@ int sl_answer_make(const struct sl_answer_config *config, struct sl_random *rand
         .sends = !publish,
         .video = true,
         .audio = true,
+        .sub = publish,
         .fec = true,
         .session_id = sl_random_u64(random) >> 2,
         .start_bitrate_kbps = publish ? 2500 : 0, /* 720p in 2 s instead of 14 (protocol.md) */

@@ -88,7 +88,7 @@ bool sl_directory_apply(struct sl_directory *directory, const struct sl_snapshot
     return true;
 }
 
-bool sl_directory_state(struct sl_directory *directory, const char *name, bool live,
+bool sl_directory_state(struct sl_directory *directory, const char *name, bool live, bool sub,
                         int64_t since_us, const char *h264_profile)
 {
     struct sl_directory_camera *camera =
@@ -96,9 +96,10 @@ bool sl_directory_state(struct sl_directory *directory, const char *name, bool l
     if (!camera)
         return false; /* removed meanwhile */
     snprintf(camera->h264_profile, sizeof(camera->h264_profile), "%s", h264_profile);
-    if (camera->live == live && camera->since_us == since_us)
+    if (camera->live == live && camera->sub == sub && camera->since_us == since_us)
         return false;
     camera->live = live;
+    camera->sub = sub;
     camera->since_us = since_us;
     changed(directory);
     return true;
@@ -114,6 +115,19 @@ static void write_time(int64_t us, char out[40])
     snprintf(out + len, 40 - len, ".%03dZ", (int)(us / 1000 % 1000));
 }
 
+/* Of a live camera with more than one. */
+static bool add_layers(cJSON *object, const struct sl_directory_camera *camera)
+{
+    static const char *const both[] = {"main", "sub"};
+    if (!camera->live || !camera->sub)
+        return true;
+    cJSON *layers = cJSON_CreateStringArray(both, SL_COUNT(both));
+    if (cJSON_AddItemToObject(object, "layers", layers))
+        return true;
+    cJSON_Delete(layers);
+    return false;
+}
+
 static bool add_camera(cJSON *list, const struct sl_directory_camera *camera)
 {
     char since[40];
@@ -126,7 +140,7 @@ static bool add_camera(cJSON *list, const struct sl_directory_camera *camera)
     return cJSON_AddStringToObject(object, "name", camera->entry.name) &&
            cJSON_AddStringToObject(object, "location", camera->entry.location) &&
            cJSON_AddStringToObject(object, "state", camera->live ? "live" : "offline") &&
-           cJSON_AddStringToObject(object, "since", since);
+           cJSON_AddStringToObject(object, "since", since) && add_layers(object, camera);
 }
 
 const char *sl_directory_json(struct sl_directory *directory)

@@ -15,6 +15,7 @@ struct sl_directory;
 struct sl_directory_camera {
     struct sl_camera_entry entry;
     bool live;
+    bool sub; /* it has a small picture as well */
     int64_t since_us;
     char h264_profile[7]; /* while live */
 };
@@ -27,7 +28,7 @@ void sl_directory_destroy(struct sl_directory *directory);
 bool sl_directory_apply(struct sl_directory *directory, const struct sl_snapshot *snapshot,
                         int64_t now_us);
 /* A camera's state. True if anything changed. */
-bool sl_directory_state(struct sl_directory *directory, const char *name, bool live,
+bool sl_directory_state(struct sl_directory *directory, const char *name, bool live, bool sub,
                         int64_t since_us, const char *h264_profile);
 
 const struct sl_directory_camera *sl_directory_find(const struct sl_directory *directory,

@@ -22,9 +22,10 @@
 
 enum sl_ask_type {
     SL_ASK_PUBLISH,   /* camera, id, agreed */
-    SL_ASK_SUBSCRIBE, /* camera, id, agreed */
+    SL_ASK_SUBSCRIBE, /* camera, id, agreed, layer */
     SL_ASK_END,       /* id */
     SL_ASK_TOUCH,     /* id: is it there and the asker's? */
+    SL_ASK_LAYER,     /* id, layer */
     SL_ASK_SNAPSHOT,  /* snapshot: who and what may be here from now on; no answer */
 };
 
@@ -38,6 +39,7 @@ struct sl_ask {
     char id[SL_SESSION_ID_BYTES];
     struct sl_sdp_agreed agreed;
     struct sl_snapshot *snapshot;
+    enum sl_media_kind layer; /* wanted; in the answer, given */
 
     /* The answer. */
     int status;      /* of HTTP */
@@ -55,6 +57,7 @@ struct sl_event {
     /* CAMERA: its state changed */
     char camera[SL_NAME_BYTES];
     bool live;
+    bool sub; /* it has a small picture as well */
     int64_t since_us;
     char h264_profile[7];
 };

@@ -71,8 +71,10 @@ static void tell_camera(struct sl_camera *camera)
     struct sl_event event = {
         .type = SL_EVENT_CAMERA, .live = camera->live, .since_us = camera->since_us};
     snprintf(event.camera, sizeof(event.camera), "%s", camera->name);
-    if (camera->live)
+    if (camera->live) {
         memcpy(event.h264_profile, camera->publisher->h264_profile, sizeof(event.h264_profile));
+        event.sub = camera->publisher->sub;
+    }
     camera->told = sl_exchange_tell(camera->hub->config.exchange, &event);
     if (!camera->told)
         (void)sl_timer_set(&camera->hub->tell_timer,
@@ -212,9 +214,9 @@ static void peer_connected(struct sl_peer *peer, sl_ns now)
     peer->hub->stats.connecting--;
     const int ms = (int)((now - peer->created) / SL_MS);
     if (peer->publisher) {
-        sl_info("camera %s: live from %s (H.264 %s%s, set up in %d ms)", camera->name,
+        sl_info("camera %s: live from %s (H.264 %s%s%s, set up in %d ms)", camera->name,
                 sl_addr_text(&peer->from, from), peer->h264_profile,
-                peer->sound ? " and sound" : "", ms);
+                peer->sub ? ", a small picture" : "", peer->sound ? " and sound" : "", ms);
         sl_relay_publish(camera->relay, peer->session, now);
         set_live(camera, true, now);
     } else {
@@ -342,8 +344,9 @@ static void peer_packet(void *ctx, enum sl_media_kind kind, const struct sl_rtp_
         trace_frame(peer, packet->timestamp, in);
 }
 
-static void peer_keyframe_wanted(void *ctx, sl_ns now)
+static void peer_keyframe_wanted(void *ctx, enum sl_media_kind kind, sl_ns now)
 {
+    (void)kind; /* a subscriber has one picture */
     struct sl_peer *peer = ctx;
     sl_relay_keyframe_wanted(peer->camera->relay, &peer->feed, now);
     arm(&peer->camera->timer, camera_due(peer->camera));
@@ -368,7 +371,7 @@ static void peer_validated(void *ctx, const struct sl_path *path)
 
 static const struct sl_rtp_packet *peer_resend(void *ctx, enum sl_media_kind kind, int64_t seq)
 {
-    const struct sl_peer *peer = ctx;
+    struct sl_peer *peer = ctx;
     return sl_relay_resend(peer->camera->relay, &peer->feed, kind, seq);
 }
 
@@ -430,8 +433,8 @@ static void take_ids(struct sl_peer *peer, const struct sl_ask *ask)
     for (int i = 0; i < agreed->media_count; i++) {
         if (agreed->media[i].kind == SL_VIDEO)
             memcpy(peer->h264_profile, agreed->media[i].h264_profile, sizeof(peer->h264_profile));
-        else
-            peer->sound = true;
+        peer->sound |= agreed->media[i].kind == SL_AUDIO;
+        peer->sub |= agreed->media[i].kind == SL_VIDEO_SUB;
     }
 }
 
@@ -460,6 +463,8 @@ static int peer_create(struct sl_hub *hub, struct sl_camera *camera, const struc
     int err = sl_session_create(&peer->session, &config, now);
     if (err == 0 && !publisher)
         err = sl_relay_join(camera->relay, &peer->feed, peer->session);
+    if (err == 0 && !publisher)
+        sl_relay_choose(camera->relay, &peer->feed, ask->layer, now);
     if (err != 0) {
         sl_session_destroy(peer->session);
         free(peer);
@@ -539,6 +544,8 @@ static void answer_subscribe(struct sl_hub *hub, struct sl_camera *camera, struc
         refuse(ask, 503, 1, "out of memory");
     else
         ask->status = 201;
+    if (ask->layer == SL_VIDEO_SUB && !(camera->live && camera->publisher->sub))
+        ask->layer = SL_VIDEO;
 }
 
 static void answer_media(struct sl_hub *hub, struct sl_ask *ask)
@@ -556,6 +563,21 @@ static void answer_media(struct sl_hub *hub, struct sl_ask *ask)
         hub->stats.refused++;
 }
 
+/* A camera that has no small picture now gives the other, until it has. */
+static void answer_layer(struct sl_peer *peer, struct sl_ask *ask)
+{
+    struct sl_camera *camera = peer->camera;
+    if (peer->publisher) {
+        refuse(ask, 400, 0, "the session is a sender's: it has no layer to choose");
+        return;
+    }
+    sl_relay_choose(camera->relay, &peer->feed, ask->layer, sl_loop_now(peer->hub->config.loop));
+    arm(&camera->timer, camera_due(camera));
+    if (!camera->publisher || !camera->publisher->sub)
+        ask->layer = SL_VIDEO;
+    ask->status = 204;
+}
+
 static void answer_session(struct sl_hub *hub, struct sl_ask *ask)
 {
     struct sl_peer *peer = sl_peers_by_id(&hub->peers, ask->id);
@@ -567,6 +589,8 @@ static void answer_session(struct sl_hub *hub, struct sl_ask *ask)
     } else if (ask->type == SL_ASK_END) {
         peer_close(peer, "ended by its owner");
         ask->status = 200;
+    } else if (ask->type == SL_ASK_LAYER) {
+        answer_layer(peer, ask);
     } else {
         ask->status = 204;
     }

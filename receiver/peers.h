@@ -34,7 +34,7 @@ struct sl_peer {
     char id[SL_SESSION_ID_BYTES];
     char ufrag[257];
     char h264_profile[7];
-    bool sound;
+    bool sound, sub;
     struct sl_addr from; /* who asked for it; then where its media comes from */
     sl_ns created;
     struct sl_repair_log repairs;

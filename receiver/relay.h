@@ -18,6 +18,11 @@
  * if one began in the last 250 ms, else the publisher is asked for one. Requests of all feeds are
  * put together into at most one per 200 ms.
  *
+ * A camera may have two pictures, VIDEO and the small VIDEO_SUB: layers, of one clock. A feed has
+ * one video stream, which shows one of them; when it chooses the other, the old one goes on up to
+ * the end of a frame behind which the new one can begin, with a key frame, under the numbers that
+ * follow. Timestamps are the pictures' own: a change may step back by a frame.
+ *
  * Pure: time is an argument, sessions are behind two functions. One thread; nothing allocates
  * after create but sl_relay_join(), which may grow the list of feeds.
  */
@@ -36,17 +41,33 @@ struct sl_relay;
 struct sl_relay_sessions {
     int (*send)(void *session, enum sl_media_kind kind, const struct sl_rtp_packet *packet,
                 sl_ns now);
-    void (*request_keyframe)(void *session, sl_ns now);
+    void (*request_keyframe)(void *session, enum sl_media_kind kind, sl_ns now);
 };
 
 /* sl_session_send and sl_session_request_keyframe of common/session. */
 extern const struct sl_relay_sessions sl_relay_real_sessions;
 
+/* Numbers of a feed that are of one layer: the layer's + shift. */
+struct sl_feed_span {
+    enum sl_media_kind kind;
+    int64_t shift;
+    int64_t first; /* number of the layer */
+    int64_t end;   /* number of the feed behind it, if it is over */
+};
+
 /* The camera at one subscriber: embedded in the subscriber, read by nobody else. */
 struct sl_feed {
     void *session;
-    bool live;    /* connected */
-    bool waiting; /* for the start of a key frame */
+    bool live;                 /* connected */
+    bool waiting;              /* gets no pictures before the start of a key frame */
+    bool awaiting;             /* its layer can only begin with one */
+    enum sl_media_kind chosen; /* by the subscriber */
+    enum sl_media_kind layer;  /* what it is to get: chosen, or what there is */
+    sl_ns turned_at;           /* when that changed */
+    struct sl_feed_span span, before;
+    int64_t highest; /* number of pictures sent */
+    bool ended;      /* with it, a frame */
+    sl_ns sent_at;
     bool started[SL_MEDIA_KINDS];
     int64_t first[SL_MEDIA_KINDS]; /* number of the first packet it was sent */
     sl_ns key_at;                  /* when it was given the start of a key frame */
@@ -74,15 +95,19 @@ uint32_t sl_relay_timestamp_offset(const struct sl_relay *relay, enum sl_media_k
 SL_MUST_CHECK int sl_relay_join(struct sl_relay *relay, struct sl_feed *feed, void *session);
 /* Its session is connected: media flows. */
 void sl_relay_connected(struct sl_relay *relay, struct sl_feed *feed, sl_ns now);
+/* It wants this layer, now or once it is connected; where the camera has no VIDEO_SUB, VIDEO. */
+void sl_relay_choose(struct sl_relay *relay, struct sl_feed *feed, enum sl_media_kind layer,
+                     sl_ns now);
+/* What it gets, or is about to. */
+enum sl_media_kind sl_relay_layer(const struct sl_feed *feed);
 /* Not from inside a call into the relay. */
 void sl_relay_leave(struct sl_relay *relay, struct sl_feed *feed);
 int sl_relay_feeds(const struct sl_relay *relay);
 
-/* The subscriber's session was asked for `seq` (of the camera) again; NULL: not held, or not its.
- */
-const struct sl_rtp_packet *sl_relay_resend(const struct sl_relay *relay,
-                                            const struct sl_feed *feed, enum sl_media_kind kind,
-                                            int64_t seq);
+/* The subscriber's session was asked for `seq` (of the feed) again; NULL: not held, or not its.
+ * Valid until the next call. */
+const struct sl_rtp_packet *sl_relay_resend(struct sl_relay *relay, const struct sl_feed *feed,
+                                            enum sl_media_kind kind, int64_t seq);
 
 /* The subscriber asked for a key frame. Not passed on if it waits for one anyway, or if one was on
  * its way when it asked: began towards it within the last 200 ms (peers that lack one ask again).

@@ -35,6 +35,30 @@ static void ask_hub(struct sl_request *request, enum sl_ask_type type)
     }
 }
 
+static const char *const layer_names[] = {[SL_VIDEO] = "main", [SL_VIDEO_SUB] = "sub"};
+
+/* ?layer=; true if it is one. */
+static bool read_layer(struct sl_request *request, bool required)
+{
+    const char *text =
+        MHD_lookup_connection_value(request->connection, MHD_GET_ARGUMENT_KIND, "layer");
+    request->ask.layer = SL_VIDEO;
+    if (!text ? !required : strcmp(text, layer_names[SL_VIDEO]) == 0)
+        return true;
+    request->ask.layer = SL_VIDEO_SUB;
+    if (text && strcmp(text, layer_names[SL_VIDEO_SUB]) == 0)
+        return true;
+    sl_reply_problem(request, 400, "layer: got '%.20s', wanted main or sub", text ? text : "");
+    return false;
+}
+
+static void say_layer(struct sl_request *request)
+{
+    const enum sl_ask_type type = request->ask.type;
+    if (type == SL_ASK_LAYER || type == SL_ASK_SUBSCRIBE)
+        sl_reply_header(request, "Sightline-Layer", layer_names[request->ask.layer]);
+}
+
 void sl_request_answered(struct sl_request *request)
 {
     const struct sl_ask *ask = &request->ask;
@@ -46,8 +70,10 @@ void sl_request_answered(struct sl_request *request)
         /* Of the ICE session (RFC 9725 section 4.3.2); it never restarts, so it has one. */
         sl_reply_header(request, "ETag", "\"1\"");
         sl_reply_header(request, "Accept-Patch", "application/trickle-ice-sdpfrag");
+        say_layer(request);
     } else if (ask->status < 300) {
         sl_reply_empty(request, (unsigned)ask->status);
+        say_layer(request);
     } else {
         sl_reply_problem(request, (unsigned)ask->status, "%s", ask->detail);
     }
@@ -66,6 +92,8 @@ static void open_media(struct sl_request *request, bool publish)
     const char *type =
         MHD_lookup_connection_value(request->connection, MHD_HEADER_KIND, "Content-Type");
     const char *why = "";
+    if (!publish && !read_layer(request, false))
+        return;
     if (!camera) {
         sl_reply_problem(request, 404, "there is no camera %s",
                          sl_name_valid(request->argument) ? request->argument : "of that name");
@@ -170,6 +198,10 @@ static void act(struct sl_request *request)
         break;
     case SL_ROUTE_PATCH:
         patch_session(request);
+        break;
+    case SL_ROUTE_LAYER:
+        if (read_layer(request, true))
+            ask_about_session(request, SL_ASK_LAYER);
         break;
     case SL_ROUTE_CAMERAS:
         get_cameras(request);

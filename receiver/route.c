@@ -11,6 +11,7 @@ const struct sl_route sl_routes[] = {
     {"OPTIONS", "/whep/", SL_ACCESS_ANYONE, SL_ROUTE_OPTIONS},
     {"DELETE", "/s/", SL_ACCESS_TOKEN, SL_ROUTE_END},
     {"PATCH", "/s/", SL_ACCESS_TOKEN, SL_ROUTE_PATCH},
+    {"PUT", "/s/", SL_ACCESS_TOKEN, SL_ROUTE_LAYER},
     {"GET", "/api/v1/cameras", SL_ACCESS_VIEWER, SL_ROUTE_CAMERAS},
     {.method = NULL},
 };

@@ -22,6 +22,7 @@ enum sl_route_action {
     SL_ROUTE_SUBSCRIBE, /* POST    /whep/CAMERA  */
     SL_ROUTE_END,       /* DELETE  /s/ID         */
     SL_ROUTE_PATCH,     /* PATCH   /s/ID         */
+    SL_ROUTE_LAYER,     /* PUT     /s/ID?layer=  */
     SL_ROUTE_CAMERAS,   /* GET     /api/v1/cameras */
     SL_ROUTE_OPTIONS,   /* OPTIONS of WHIP and WHEP */
 };

@@ -153,8 +153,8 @@ static void hub_ready(void *ctx, uint32_t events)
     sl_wake_clear(&server->config.exchange->http);
     while (sl_ring_pop(server->config.exchange->events, &event)) {
         if (event.type == SL_EVENT_CAMERA) {
-            news |= sl_directory_state(server->directory, event.camera, event.live, event.since_us,
-                                       event.h264_profile);
+            news |= sl_directory_state(server->directory, event.camera, event.live, event.sub,
+                                       event.since_us, event.h264_profile);
         } else {
             sl_request_answered(event.ask->owner);
         }

@@ -36,7 +36,7 @@ struct sender {
     struct sl_capture *capture;
     struct sl_audio *audio; /* NULL: none, or the capture's own */
     struct sl_loop *loop;
-    struct sl_video_encoder *video_encoder;
+    struct sl_video_encoder *video_encoder, *sub_encoder; /* sub: NULL: not wanted */
     struct sl_audio_encoder *audio_encoder;
     struct sl_http *http;
     struct sl_dtls_identity *identity;
@@ -137,7 +137,25 @@ static int list_devices(const struct sl_sender_options *options)
     return error ? 1 : 0;
 }
 
-static int open_video_encoder(struct sender *sender, char *why, size_t why_len)
+/* `config`: the main one's. 0 or -errno. */
+static int open_sub_encoder(struct sender *sender, struct sl_video_encoder_config config, char *why,
+                            size_t why_len)
+{
+    const struct sl_sender_options *options = &sender->options;
+    if (!options->sub.fps)
+        return 0;
+    config.width = options->sub.size.width;
+    config.height = options->sub.size.height;
+    config.bitrate_bps = options->sub.bitrate_bps;
+    if ((int64_t)options->sub.fps * config.fps_den < config.fps_num) {
+        config.fps_num = options->sub.fps;
+        config.fps_den = 1;
+    }
+    config.threads = 1;
+    return sl_video_encoder_create(&sender->sub_encoder, &config, why, why_len);
+}
+
+static int open_video_encoders(struct sender *sender, char *why, size_t why_len)
 {
     const struct sl_sender_options *options = &sender->options;
     const struct sl_capture *capture = sender->capture;
@@ -156,7 +174,8 @@ static int open_video_encoder(struct sender *sender, char *why, size_t why_len)
         config.fps_num = options->fps;
         config.fps_den = 1;
     }
-    return sl_video_encoder_create(&sender->video_encoder, &config, why, why_len);
+    const int error = sl_video_encoder_create(&sender->video_encoder, &config, why, why_len);
+    return error ? error : open_sub_encoder(sender, config, why, why_len);
 }
 
 /* What the camera encodes is sent as it is: what was given for an encoder is told to be in vain. */
@@ -173,10 +192,13 @@ static int open_encoders(struct sender *sender)
     const struct sl_capture *capture = sender->capture;
     char why[256];
     int error = 0;
-    if (capture->encoded)
+    if (capture->encoded) {
         tell_what_is_unused(sender);
-    else
-        error = open_video_encoder(sender, why, sizeof(why));
+        sender->options.sub.fps = 0; /* there are no pictures to make it from */
+        sender->options.sub.bitrate_bps = 0;
+    } else {
+        error = open_video_encoders(sender, why, sizeof(why));
+    }
     if (!error && (sender->audio || capture->sound))
         error =
             sl_audio_encoder_create(&sender->audio_encoder, AUDIO_BITRATE_BPS, why, sizeof(why));
@@ -288,6 +310,9 @@ static int make_pipeline(struct sender *sender)
         .audio_encoder = sender->audio_encoder,
         .overlay = &sender->options.overlay,
         .preview = sender->preview,
+        .sub_encoder = sender->sub_encoder,
+        .sub_size = sender->options.sub.size,
+        .sub_fps = sender->options.sub.fps,
         .halt = &halt,
         .fps = sender->options.fps,
         .gop = sender->options.gop,
@@ -332,12 +357,14 @@ static int make_uplink(struct sender *sender)
                 .link = sender->options.link,
                 .video = true,
                 .audio = sender->audio_encoder != NULL,
+                .sub = sender->sub_encoder != NULL,
                 .via = sender->options.via,
                 .retries = sender->options.retries,
                 .fec_percent = sender->options.fec_percent,
                 .ceiling_bps = (uint64_t)ceiling_bps(sender),
                 .floor_bps = (uint64_t)sender->options.min_bitrate_bps,
-                .audio_bps = sender->audio_encoder ? AUDIO_BITRATE_BPS : 0,
+                .audio_bps = (sender->audio_encoder ? AUDIO_BITRATE_BPS : 0) +
+                             (uint64_t)sender->options.sub.bitrate_bps,
                 .frame_interval = frame_interval(sender),
             },
         .pipeline = sender->pipeline,
@@ -391,6 +418,7 @@ static void unmake(struct sender *sender)
     sl_dtls_identity_destroy(sender->identity);
     sl_http_destroy(sender->http);
     sl_audio_encoder_destroy(sender->audio_encoder);
+    sl_video_encoder_destroy(sender->sub_encoder);
     sl_video_encoder_destroy(sender->video_encoder);
     sl_service_close(&sender->service);
     sl_loop_destroy(sender->loop);

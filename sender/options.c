@@ -44,6 +44,31 @@ static int parse_fec(void *options, const char *text, char *wanted, size_t wante
     return 0;
 }
 
+/* WxH@FPS,RATE */
+static int parse_sub(void *options, const char *text, char *wanted, size_t wanted_len)
+{
+    struct sl_sender_options *sender = options;
+    char size[16], fps[8], rate[16], rest;
+    int64_t width, height, per_second, bps;
+    snprintf(
+        wanted, wanted_len,
+        "WxH@FPS,RATE like 640x360@15,400k: 64x64 to 1920x1080, both even, 1 to 60, 50k to 8M");
+    if (sscanf(text, "%15[0-9x]@%7[0-9],%15[0-9kM]%c", size, fps, rate, &rest) != 3)
+        return -EINVAL;
+    char *x = strchr(size, 'x');
+    if (!x)
+        return -EINVAL;
+    *x = '\0';
+    if (sl_parse_int(size, 64, 1920, &width) || sl_parse_int(x + 1, 64, 1080, &height) ||
+        width % 2 || height % 2 || sl_parse_int(fps, 1, 60, &per_second) ||
+        sl_parse_rate(rate, &bps) || bps < 50000 || bps > 8000000)
+        return -EINVAL;
+    sender->sub.size = (struct sl_frame_size){.width = (int)width, .height = (int)height};
+    sender->sub.fps = (int)per_second;
+    sender->sub.bitrate_bps = bps;
+    return 0;
+}
+
 static int parse_burn(void *options, const char *text, char *wanted, size_t wanted_len)
 {
     struct sl_sender_options *sender = options;
@@ -186,6 +211,11 @@ static const struct sl_option options[] = {
      .help = "of the video, the least; without it 300k, or --bitrate if that is less",
      .min = 50000,
      .max = 200000000},
+    {.name = "sub",
+     .type = SL_OPTION_CUSTOM,
+     .parse = parse_sub,
+     .value = "WxH@FPS,RATE",
+     .help = "send a second, small picture for the tiles of a wall, e.g. 640x360@15,400k"},
     {.name = "fec",
      .type = SL_OPTION_CUSTOM,
      .parse = parse_fec,
@@ -335,6 +365,7 @@ const char *sl_sender_options_unused(const struct sl_sender_options *sender, cha
         {known && sender->bitrate_bps != bitrate_bps, "--bitrate"},
         {known && sender->gop != gop, "--gop"},
         {sl_overlay_wanted(&sender->overlay), "--burn"},
+        {sender->sub.fps, "--sub"},
     };
     size_t len = 0;
     out[0] = 0;

@@ -21,6 +21,11 @@ struct sl_sender_options {
     bool list_devices, json;
     const char *encoder, *preset;
     int64_t bitrate_bps, min_bitrate_bps;
+    struct { /* the small picture; 0x0: none */
+        struct sl_frame_size size;
+        int fps;
+        int64_t bitrate_bps;
+    } sub;
     int fec_percent; /* SL_FEC_AUTO, 0: off, else fixed */
     sl_ns gop;
     const char *name, *location, *via_text;

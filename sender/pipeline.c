@@ -13,7 +13,8 @@
 #include "base/ring.h"
 #include "base/time.h"
 
-#define PICTURES 3 /* being captured, in the mailbox, being encoded */
+#define PICTURES 3     /* being captured, in the mailbox, being encoded */
+#define SUB_PICTURES 2 /* the same of the small one, without capture */
 #define UNITS 8
 #define AUDIO_PACKETS 32
 /* Requests within this time of the last key frame wait for it to pass: the asker cannot have seen
@@ -32,6 +33,7 @@ enum { REQUEST_LIVE = 1, REQUEST_KEY = 2, REQUEST_FRESH = 4 };
 
 struct picture {
     sl_ns captured;
+    atomic_int users; /* encoders that have not done with it */
     _Alignas(64) uint8_t pixels[];
 };
 
@@ -40,6 +42,7 @@ struct sl_pipeline {
     pthread_t capture_thread, encode_thread, audio_thread;
     bool capture_runs, encode_runs, audio_runs;
 
+    struct sl_sub *sub; /* NULL: one picture only */
     struct sl_pool *pictures;
     struct sl_mailbox mailbox;
     struct sl_wake encode_wake; /* a picture, the end of them, or a change of requests */
@@ -299,6 +302,24 @@ static void follow_bitrate(struct sl_pipeline *pipeline)
     pipeline->bitrate_set = wanted;
 }
 
+/* Of one of the encoders, by its thread. */
+static void picture_done(void *ctx, void *id)
+{
+    struct sl_pipeline *pipeline = ctx;
+    struct picture *picture = id;
+    if (atomic_fetch_sub(&picture->users, 1) == 1)
+        sl_pool_give(pipeline->pictures, picture);
+}
+
+static void offer_to_sub(struct sl_pipeline *pipeline, struct picture *picture)
+{
+    if (!pipeline->sub)
+        return;
+    atomic_fetch_add(&picture->users, 1);
+    if (!sl_sub_offer(pipeline->sub, picture, picture->pixels, picture->captured))
+        atomic_fetch_sub(&picture->users, 1); /* not the last: ours is there */
+}
+
 /* Encodes into `unit`, whose memory is there already. 0 or -errno. */
 static int encode(struct sl_pipeline *pipeline, struct picture *picture,
                   struct sl_access_unit *unit)
@@ -309,6 +330,7 @@ static int encode(struct sl_pipeline *pipeline, struct picture *picture,
     if (sl_overlay_wanted(pipeline->config.overlay))
         sl_overlay_draw(pipeline->config.overlay, &canvas, picture->captured,
                         picture->captured + sl_time_epoch()); /* the clock as it is set by now */
+    offer_to_sub(pipeline, picture);
     const struct sl_picture view = {
         .width = canvas.width,
         .height = canvas.height,
@@ -367,6 +389,7 @@ static void *encode_main(void *ctx)
     struct sl_pipeline *pipeline = ctx;
     struct picture *picture;
     while ((picture = wait_picture(pipeline))) {
+        atomic_store(&picture->users, 1);
         if (!is_live(pipeline))
             count(&pipeline->idle);
         else if (is_shut(pipeline))
@@ -374,7 +397,7 @@ static void *encode_main(void *ctx)
         else
             encode_and_hand_over(pipeline, picture);
         sl_preview_offer(pipeline->config.preview, picture->pixels, picture->captured);
-        sl_pool_give(pipeline->pictures, picture);
+        picture_done(pipeline, picture);
     }
     tell_end(pipeline);
     return NULL;
@@ -428,10 +451,11 @@ static int start(pthread_t *thread, bool *runs, const char *name, void *(*run)(v
 static int take_memory(struct sl_pipeline *pipeline)
 {
     const size_t bytes = sl_capture_bytes(pipeline->config.capture);
+    const size_t pictures = PICTURES + (pipeline->config.sub_encoder ? SUB_PICTURES : 0);
     int error = 0;
     if (!pipeline->config.capture->encoded)
         error =
-            sl_pool_create(&pipeline->pictures, PICTURES, offsetof(struct picture, pixels) + bytes);
+            sl_pool_create(&pipeline->pictures, pictures, offsetof(struct picture, pixels) + bytes);
     error = error ? error : sl_pool_create(&pipeline->units, UNITS, unit_bytes(pipeline));
     error =
         error ? error : sl_ring_create(&pipeline->video_ring, UNITS, sizeof(struct sl_access_unit));
@@ -443,10 +467,29 @@ static int take_memory(struct sl_pipeline *pipeline)
     return error ? error : sl_wake_init(&pipeline->loop_wake);
 }
 
+static int start_sub(struct sl_pipeline *pipeline)
+{
+    const struct sl_pipeline_config *config = &pipeline->config;
+    const struct sl_sub_config sub = {
+        .width = config->capture->width,
+        .height = config->capture->height,
+        .full_range = config->capture->full_range,
+        .to_width = config->sub_size.width,
+        .to_height = config->sub_size.height,
+        .fps = config->sub_fps,
+        .gop = config->gop,
+        .encoder = config->sub_encoder,
+        .wake = &pipeline->loop_wake,
+        .done = picture_done,
+        .ctx = pipeline,
+    };
+    return config->sub_encoder ? sl_sub_create(&pipeline->sub, &sub) : 0;
+}
+
 static int start_threads(struct sl_pipeline *pipeline)
 {
-    int error = 0;
-    if (!pipeline->config.capture->encoded)
+    int error = start_sub(pipeline);
+    if (!error && !pipeline->config.capture->encoded)
         error = start(&pipeline->encode_thread, &pipeline->encode_runs, "encode", encode_main,
                       pipeline);
     if (!error && pipeline->config.audio)
@@ -496,6 +539,7 @@ void sl_pipeline_destroy(struct sl_pipeline *pipeline)
     if (!pipeline)
         return;
     join_threads(pipeline);
+    sl_sub_destroy(pipeline->sub);
     void *picture = sl_mailbox_take(&pipeline->mailbox);
     if (picture)
         sl_pool_give(pipeline->pictures, picture);
@@ -530,6 +574,16 @@ void sl_pipeline_give_back(struct sl_pipeline *pipeline, const struct sl_access_
     sl_pool_give(pipeline->units, unit->data);
 }
 
+bool sl_pipeline_take_sub(struct sl_pipeline *pipeline, struct sl_access_unit *ret)
+{
+    return pipeline->sub && sl_sub_take(pipeline->sub, ret);
+}
+
+void sl_pipeline_give_back_sub(struct sl_pipeline *pipeline, const struct sl_access_unit *unit)
+{
+    sl_sub_give_back(pipeline->sub, unit);
+}
+
 bool sl_pipeline_take_audio(struct sl_pipeline *pipeline, struct sl_audio_packet *ret)
 {
     return sl_ring_pop(pipeline->audio_ring, ret);
@@ -541,6 +595,8 @@ void sl_pipeline_set_live(struct sl_pipeline *pipeline, bool live)
         atomic_fetch_or(&pipeline->requests, REQUEST_LIVE | REQUEST_KEY | REQUEST_FRESH);
     else
         atomic_fetch_and(&pipeline->requests, ~(unsigned)REQUEST_LIVE);
+    if (live && pipeline->sub)
+        sl_sub_request_key(pipeline->sub, true);
     if (live)
         sl_wake_signal(&pipeline->live_wake);
 }
@@ -548,6 +604,12 @@ void sl_pipeline_set_live(struct sl_pipeline *pipeline, bool live)
 void sl_pipeline_request_key(struct sl_pipeline *pipeline)
 {
     atomic_fetch_or(&pipeline->requests, REQUEST_KEY);
+}
+
+void sl_pipeline_request_sub_key(struct sl_pipeline *pipeline)
+{
+    if (pipeline->sub)
+        sl_sub_request_key(pipeline->sub, false);
 }
 
 void sl_pipeline_set_rate(struct sl_pipeline *pipeline, sl_ns gate, int64_t bitrate_bps)

@@ -3,6 +3,7 @@
  * Pipeline: the threads between the sources and the send loop.
  *
  *     capture ──▶ mailbox of 1 ──▶ encode ──▶ ring of access units ──▶ the loop
+ *                                     └──▶ sub (sender/sub.h) ───────▶
  *     audio (+ Opus) ──────────────────────▶ ring of packets ────────▶
  *              live, key frame wanted, gate, bit rate ◀── atomic words ── the loop
  *
@@ -36,6 +37,7 @@
 #include "sender/capture.h"
 #include "sender/overlay.h"
 #include "sender/preview.h"
+#include "sender/sub.h"
 
 struct sl_pipeline;
 
@@ -47,8 +49,11 @@ struct sl_pipeline_config {
     struct sl_audio_encoder *audio_encoder;
     struct sl_overlay *overlay; /* this, preview, fps, and gop mean nothing to an encoded capture */
     struct sl_preview *preview; /* or NULL */
-    struct sl_halt *halt;       /* the one the sources were opened with; set by destroy */
-    int fps;                    /* pictures beyond this rate are left out; 0: none are */
+    struct sl_video_encoder *sub_encoder; /* of the small picture; NULL: there is none */
+    struct sl_frame_size sub_size;
+    int sub_fps;
+    struct sl_halt *halt; /* the one the sources were opened with; set by destroy */
+    int fps;              /* pictures beyond this rate are left out; 0: none are */
     sl_ns
         gop; /* a key frame at least this often, however slow the source; 0: as the encoder will */
     struct sl_trace *trace; /* or NULL */
@@ -63,17 +68,13 @@ void sl_pipeline_destroy(struct sl_pipeline *pipeline);
 /* Signalled when there is something to take, or the end. */
 struct sl_wake *sl_pipeline_wake(struct sl_pipeline *pipeline);
 
-struct sl_access_unit {
-    uint8_t *data; /* Annex B */
-    size_t len;
-    bool key;
-    sl_ns captured;
-    sl_ns encode_time; /* what the encoder took; 0 without one */
-};
-
 /* The oldest access unit, until it is given back; false if there is none. */
 bool sl_pipeline_take_video(struct sl_pipeline *pipeline, struct sl_access_unit *ret);
 void sl_pipeline_give_back(struct sl_pipeline *pipeline, const struct sl_access_unit *unit);
+
+/* The same of the small picture, made of what the main encoder was given. */
+bool sl_pipeline_take_sub(struct sl_pipeline *pipeline, struct sl_access_unit *ret);
+void sl_pipeline_give_back_sub(struct sl_pipeline *pipeline, const struct sl_access_unit *unit);
 
 #define SL_OPUS_PACKET_MAX 1100 /* 20 ms at 440 kb/s; fits a datagram */
 
@@ -89,6 +90,7 @@ bool sl_pipeline_take_audio(struct sl_pipeline *pipeline, struct sl_audio_packet
  * asked gives it when it is due. */
 void sl_pipeline_set_live(struct sl_pipeline *pipeline, bool live);
 void sl_pipeline_request_key(struct sl_pipeline *pipeline);
+void sl_pipeline_request_sub_key(struct sl_pipeline *pipeline);
 
 /*
  * The link, as the loop saw it last: pictures that the encoder would begin before `gate` are left

@@ -115,6 +115,10 @@ void sl_report_figures(struct sl_report *report, const struct sl_uplink_stats *u
     print_rate(report->out, session, &last->endpoint.session);
     fprintf(report->out, " skipped=%llu", (unsigned long long)pipeline->skipped_rate);
     print_repairs(report->out, session);
+    if (uplink->sub_sent)
+        fprintf(report->out, " sub_fps=%.1f sub_kbps=%.0f",
+                (double)(uplink->sub_sent - last->sub_sent) / seconds,
+                8e-3 * (double)(uplink->sub_bytes - last->sub_bytes) / seconds);
     fprintf(report->out, "\n");
     fflush(report->out);
     report->uplink = *uplink;

@@ -14,6 +14,7 @@
 /* What waits in the pacer is kept here, and what a NACK may ask for: 500 ms of the highest rate. */
 #define VIDEO_HISTORY_MIN 2048
 #define AUDIO_HISTORY 64
+#define SUB_HISTORY 512
 /* What the header and our extensions take of a packet at most: mid, abs-capture-time with offset
  * and playout-delay in one-byte form are 4 + 2 + 17 + 4 bytes, padded to 28. All packets of a
  * frame carry the same. */
@@ -37,7 +38,7 @@ struct sl_uplink {
     struct sl_endpoint *endpoint;
     struct sl_watch watch;
     struct stream streams[SL_MEDIA_KINDS];
-    bool live, key_first, end_told;
+    bool live, key_first, sub_key_first, end_told;
     bool probing; /* in an outage, by the last picture sent */
     struct traced {
         sl_ns captured;
@@ -85,6 +86,8 @@ static void emit(void *ctx, const uint8_t *payload, size_t len, bool last)
     if (frame->kind == SL_VIDEO) {
         uplink->stats.packets++;
         uplink->stats.bytes += len;
+    } else if (frame->kind == SL_VIDEO_SUB) {
+        uplink->stats.sub_bytes += len;
     } else {
         uplink->stats.audio_packets++;
     }
@@ -132,6 +135,7 @@ static void look_for_the_end_of_outage(struct sl_uplink *uplink)
         return;
     uplink->probing = false;
     sl_pipeline_request_key(uplink->config.pipeline);
+    sl_pipeline_request_sub_key(uplink->config.pipeline);
 }
 
 /* The rate controller as of the end of this turn, for the encoder's thread. */
@@ -183,6 +187,17 @@ static void send_unit(struct sl_uplink *uplink, const struct sl_access_unit *uni
     time_unit(uplink, unit, frame.now);
 }
 
+static void send_sub(struct sl_uplink *uplink, const struct sl_access_unit *unit)
+{
+    if (!uplink->live || (uplink->sub_key_first && !unit->key))
+        return;
+    struct frame frame = begin_frame(uplink, SL_VIDEO_SUB, unit->captured);
+    if (sl_h264_pack(unit->data, unit->len, PAYLOAD_MAX, emit, &frame) < 0)
+        return;
+    uplink->sub_key_first = false;
+    uplink->stats.sub_sent++;
+}
+
 static void send_sound(struct sl_uplink *uplink, const struct sl_audio_packet *sound)
 {
     if (!uplink->live)
@@ -204,6 +219,10 @@ static void pipeline_ready(void *ctx, uint32_t events)
         send_unit(uplink, &unit);
         sl_pipeline_give_back(pipeline, &unit);
     }
+    while (sl_pipeline_take_sub(pipeline, &unit)) {
+        send_sub(uplink, &unit);
+        sl_pipeline_give_back_sub(pipeline, &unit);
+    }
     while (sl_pipeline_take_audio(pipeline, &sound))
         send_sound(uplink, &sound);
     if (!uplink->end_told && sl_pipeline_ended(pipeline, &error)) {
@@ -219,19 +238,22 @@ static void on_state(void *ctx, enum sl_endpoint_state state, const char *reason
     struct sl_uplink *uplink = ctx;
     const bool live = state == SL_ENDPOINT_LIVE;
     if (live != uplink->live) {
-        uplink->live = uplink->key_first = live;
+        uplink->live = uplink->key_first = uplink->sub_key_first = live;
         uplink->probing = false;
         sl_pipeline_set_live(uplink->config.pipeline, live);
     }
     uplink->config.handler->state(uplink->config.ctx, state, reason);
 }
 
-static void on_keyframe_wanted(void *ctx, sl_ns now)
+static void on_keyframe_wanted(void *ctx, enum sl_media_kind kind, sl_ns now)
 {
     (void)now;
     struct sl_uplink *uplink = ctx;
     uplink->stats.key_requests++;
-    sl_pipeline_request_key(uplink->config.pipeline);
+    if (kind == SL_VIDEO_SUB)
+        sl_pipeline_request_sub_key(uplink->config.pipeline);
+    else
+        sl_pipeline_request_key(uplink->config.pipeline);
 }
 
 static const struct sl_rtp_packet *on_resend(void *ctx, enum sl_media_kind kind, int64_t seq)
@@ -267,9 +289,13 @@ static size_t video_history(const struct sl_endpoint_config *endpoint)
 
 static int set_up(struct sl_uplink *uplink)
 {
-    static const uint32_t clocks[] = {[SL_VIDEO] = VIDEO_CLOCK_HZ, [SL_AUDIO] = SL_AUDIO_RATE_HZ};
+    static const uint32_t clocks[] = {[SL_VIDEO] = VIDEO_CLOCK_HZ,
+                                      [SL_AUDIO] = SL_AUDIO_RATE_HZ,
+                                      [SL_VIDEO_SUB] = VIDEO_CLOCK_HZ};
     struct sl_endpoint_config *endpoint = &uplink->config.endpoint;
-    const size_t slots[] = {[SL_VIDEO] = video_history(endpoint), [SL_AUDIO] = AUDIO_HISTORY};
+    const size_t slots[] = {[SL_VIDEO] = video_history(endpoint),
+                            [SL_AUDIO] = AUDIO_HISTORY,
+                            [SL_VIDEO_SUB] = SUB_HISTORY};
     for (int kind = 0; kind < SL_MEDIA_KINDS; kind++) {
         uplink->streams[kind].clock_hz = clocks[kind];
         uplink->streams[kind].timestamp_base = sl_random_u32(endpoint->random);
@@ -277,6 +303,9 @@ static int set_up(struct sl_uplink *uplink)
         if (error)
             return error;
     }
+    /* One clock for both pictures, a tick apart: two frames in a row never have the same time where
+     * a receiver changes from one to the other (docs/layers.md). */
+    uplink->streams[SL_VIDEO_SUB].timestamp_base = uplink->streams[SL_VIDEO].timestamp_base + 1;
     endpoint->publish = true;
     endpoint->handler = &endpoint_handler;
     endpoint->ctx = uplink;

@@ -16,8 +16,10 @@
 #define DECODE_AHEAD (10 * SL_MS) /* a held frame goes to its worker this long before it is due */
 #define ASK_AGAIN (250 * SL_MS)   /* a key frame, or the wish for it, may be lost */
 #define SOUND_AFTER                                                                                \
-    (25 * SL_MS)     /* picture: a packet's length, the card's buffer, less encoding               \
-                      */
+    (25 * SL_MS)        /* picture: a packet's length, the card's buffer, less encoding            \
+                         */
+#define SMALL_UP_TO 640 /* pixels across of a tile: the small picture's usual width */
+#define LARGE_FROM 720
 #define HELD_MAX 128 /* a power of two; two seconds at 60/s: latency is 1 s at most */
 #define HELD_AUTO 64 /* one second at 60/s: twice SL_PLAYOUT_MAX */
 
@@ -31,6 +33,7 @@ struct sl_feed {
     int slot; /* in decode; -1: none */
     struct sl_timer timer;
     bool up;
+    bool small;      /* the small picture is wanted */
     bool broken;     /* a key frame has been asked for and has not come out yet */
     sl_ns broken_at; /* when it was asked for last */
     struct sl_repairs_total repairs;
@@ -279,8 +282,20 @@ static void put(_Atomic uint64_t *gauge, uint64_t value)
     atomic_store_explicit(gauge, value, memory_order_relaxed);
 }
 
+/* Sizes between the two bounds change nothing, so that a window being dragged does not either. */
+static void choose_layer(struct sl_feed *feed)
+{
+    const int width = sl_lane_width(feed->lane);
+    if (feed->config.layer == SL_LAYER_AUTO && width <= SMALL_UP_TO)
+        feed->small = true;
+    else if (feed->config.layer == SL_LAYER_AUTO && width >= LARGE_FROM)
+        feed->small = false;
+    sl_endpoint_choose(feed->endpoint, feed->small);
+}
+
 void sl_feed_measure(struct sl_feed *feed)
 {
+    choose_layer(feed);
     struct sl_endpoint_stats stats;
     sl_endpoint_stats(feed->endpoint, &stats);
     const struct sl_repairs session = sl_repairs_of(&stats.session.media[SL_VIDEO]);
@@ -325,6 +340,7 @@ static int create_endpoint(struct sl_feed *feed)
         .random = feed->config.random,
         .epoch = feed->config.epoch,
         .link = feed->config.link,
+        .small = feed->small,
         .video = true,
         .audio = true,
         .via = feed->config.via,
@@ -343,6 +359,7 @@ int sl_feed_create(struct sl_feed **ret, const struct sl_feed_config *config)
         return -ENOMEM;
     feed->config = *config;
     feed->slot = -1;
+    feed->small = config->layer != SL_LAYER_MAIN;
     sl_timer_init(&feed->timer, config->loop, on_timer, feed);
     const struct sl_jitter_config jitter = {
         .clock_hz = 90000, .frame_bytes_max = SL_LANE_UNIT_MAX, .delay = config->latency};

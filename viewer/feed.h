@@ -20,6 +20,9 @@ struct sl_sound;
 struct sl_trace;
 struct sl_wake;
 
+/* Which of a camera's pictures: AUTO: the small one for a tile that it is large enough for. */
+enum sl_layer { SL_LAYER_AUTO, SL_LAYER_MAIN, SL_LAYER_SUB };
+
 struct sl_feed_handler {
     /* reason "" when the link is up. */
     void (*link)(void *ctx, enum sl_tile_link link, const char *reason);
@@ -39,6 +42,7 @@ struct sl_feed_config {
     sl_ns epoch;
     struct sl_link link; /* with its camera */
     struct sl_addr via;
+    enum sl_layer layer;
     sl_ns latency; /* 0: the newest picture at once; SL_JITTER_AUTO */
     struct sl_decode *decode;
     struct sl_wake *shown;  /* signalled for each picture */
@@ -61,7 +65,7 @@ void sl_feed_nudge(struct sl_feed *feed);
 void sl_feed_attend(struct sl_feed *feed, sl_ns now);
 /* Its sound goes to the sound card from now on, or not any more. */
 void sl_feed_listen(struct sl_feed *feed, bool on);
-/* Brings the gauges up to date. */
+/* Brings the gauges up to date, and the layer to the size of the tile. */
 void sl_feed_measure(struct sl_feed *feed);
 
 /* Ends the session in good order; stopped() follows within a second. */

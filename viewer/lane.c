@@ -169,6 +169,11 @@ static void want_key(struct sl_lane *lane)
     sl_wake_signal(lane->wanted);
 }
 
+int sl_lane_width(const struct sl_lane *lane)
+{
+    return (int)(atomic_load_explicit(&lane->cell, memory_order_relaxed) >> 16);
+}
+
 bool sl_lane_key_wanted(struct sl_lane *lane)
 {
     return atomic_exchange_explicit(&lane->key_wanted, false, memory_order_acq_rel);

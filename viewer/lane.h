@@ -65,6 +65,8 @@ bool sl_lane_offer(struct sl_lane *lane, const struct sl_unit *unit);
 /* References of what follows are lost: nothing more up to a key frame. */
 void sl_lane_break(struct sl_lane *lane);
 /* A key frame has been asked for, by any thread, since the last call. */
+/* Pixels across that main wants; 0: the tile is hidden. Any thread. */
+int sl_lane_width(const struct sl_lane *lane);
 bool sl_lane_key_wanted(struct sl_lane *lane);
 
 /* ---- the worker that has the lane ---- */

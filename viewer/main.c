@@ -164,6 +164,7 @@ static int create_parts(struct viewer *v)
         .link = v->link,
         .via = v->via,
         .cameras = v->options.cameras,
+        .layer = v->options.layer,
         .latency = v->options.latency == SL_LATENCY_AUTO ? SL_JITTER_AUTO : v->options.latency,
         .identity = v->identity,
         .decode = v->decode,

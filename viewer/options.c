@@ -51,6 +51,19 @@ static int parse_latency(void *target, const char *text, char *wanted, size_t wa
     return 0;
 }
 
+static int parse_layer(void *target, const char *text, char *wanted, size_t wanted_len)
+{
+    struct sl_viewer_options *options = target;
+    static const char *const names[] = {"auto", "main", "sub"};
+    for (size_t i = 0; i < SL_COUNT(names); i++) {
+        if (!strcmp(text, names[i])) {
+            options->layer = (enum sl_layer)i;
+            return 0;
+        }
+    }
+    return wanted_is(wanted, wanted_len, "auto, main or sub");
+}
+
 static int parse_hud(void *target, const char *text, char *wanted, size_t wanted_len)
 {
     struct sl_viewer_options *options = target;
@@ -104,6 +117,12 @@ static const struct sl_option options_list[] = {
      .initial = "auto",
      .help = "auto: as much delay as evens out the network, none on a good one; or a fixed one",
      .parse = parse_latency},
+    {.name = "layer",
+     .type = SL_OPTION_CUSTOM,
+     .value = "auto|main|sub",
+     .initial = "auto",
+     .help = "a camera's main picture or its small one; auto: by the size of the tile",
+     .parse = parse_layer},
     {.name = "hud",
      .type = SL_OPTION_CUSTOM,
      .value = "full|names|off",

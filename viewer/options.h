@@ -6,6 +6,7 @@
 
 #include "base/option.h"
 #include "base/types.h"
+#include "viewer/feed.h"
 #include "viewer/hud.h"
 
 #define SL_LATENCY_AUTO (-1)
@@ -17,6 +18,7 @@ struct sl_viewer_options {
     int rows, columns;   /* 0: auto */
     struct sl_frame_size size;
     bool fullscreen;
+    enum sl_layer layer;
     sl_ns latency; /* SL_LATENCY_AUTO */
     enum sl_hud_level hud;
     bool mute;

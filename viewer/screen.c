@@ -614,12 +614,13 @@ static void report_net(struct place *place, FILE *out)
     }
     fprintf(out,
             " delay_ms=%.0f loss_pct=%.2f lost=%llu by_fec=%llu by_resend=%llu late=%llu "
-            "given_up=%llu kbps=%.0f rtt_ms=%.1f overhead_pct=%.1f\n",
+            "given_up=%llu kbps=%.0f rtt_ms=%.1f overhead_pct=%.1f picture=%dx%d\n",
             ms(atomic_load(&place->gauges->delay)), place->loss_percent,
             (unsigned long long)sl_repairs_lost(all), (unsigned long long)all->by_fec,
             (unsigned long long)all->by_resend, (unsigned long long)all->late,
             (unsigned long long)all->given_up, place->kbps, ms(atomic_load(&place->gauges->rtt)),
-            place->overhead_percent);
+            place->overhead_percent, place->shown ? place->shown->source_width : 0,
+            place->shown ? place->shown->source_height : 0);
 }
 
 static void report_place(const struct sl_screen *screen, struct place *place, FILE *out, sl_ns now)

@@ -201,6 +201,7 @@ static void add_feed(struct sl_subscriber *s, const struct sl_camera_info *info)
         .epoch = s->epoch,
         .link = s->config.link,
         .via = s->config.via,
+        .layer = s->config.layer,
         .latency = s->config.latency,
         .decode = s->config.decode,
         .shown = s->config.main,

@@ -13,6 +13,7 @@
 #include "base/address.h"
 #include "base/types.h"
 #include "viewer/event.h"
+#include "viewer/feed.h"
 #include "whip/link.h"
 
 struct sl_decode;
@@ -26,7 +27,8 @@ struct sl_subscriber_config {
     struct sl_link link; /* of the viewer */
     struct sl_addr via;
     const char *cameras; /* "a,b,c"; NULL: all */
-    sl_ns latency;       /* 0: the newest picture at once; SL_JITTER_AUTO */
+    enum sl_layer layer;
+    sl_ns latency; /* 0: the newest picture at once; SL_JITTER_AUTO */
     const struct sl_dtls_identity *identity;
     struct sl_decode *decode;
     struct sl_sound *sound;

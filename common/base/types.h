@@ -16,5 +16,6 @@ typedef int64_t sl_ns;
 #define SL_MUST_CHECK __attribute__((warn_unused_result))
 #define SL_PRINTF(text, first) __attribute__((format(printf, text, first)))
 
-enum sl_media_kind { SL_VIDEO = 0, SL_AUDIO = 1 };
-#define SL_MEDIA_KINDS 2
+/* VIDEO_SUB: a camera's second, small picture, beside the main one (docs/layers.md). */
+enum sl_media_kind { SL_VIDEO = 0, SL_AUDIO = 1, SL_VIDEO_SUB = 2 };
+#define SL_MEDIA_KINDS 3

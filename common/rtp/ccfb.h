@@ -20,7 +20,7 @@
 #include "base/types.h"
 #include "rtp/sequence.h"
 
-#define SL_CCFB_STREAMS 6         /* SSRCs of one peer; another replaces the longest silent */
+#define SL_CCFB_STREAMS 8         /* SSRCs of one peer; another replaces the longest silent */
 #define SL_CCFB_PACKETS 512       /* remembered of each; a power of two */
 #define SL_CCFB_BYTES_MAX 1150    /* of one report with its RTCP header */
 #define SL_CCFB_REPORTS_OVERLAP 3 /* reports that mention a packet */

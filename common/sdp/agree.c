@@ -7,7 +7,7 @@
 
 const char *sl_sdp_kind_name(enum sl_media_kind kind)
 {
-    return kind == SL_VIDEO ? "video" : "audio";
+    return kind == SL_AUDIO ? "audio" : "video";
 }
 
 bool sl_sdp_is_secure(const struct sl_sdp_section *section)

@@ -143,15 +143,15 @@ static void consider(struct section_choice *choice, const struct sl_sdp_document
         return;
     }
     const char *why;
-    const int pt = kind == SL_VIDEO ? choose_h264(section, local, document->sightline, &why)
-                                    : choose_opus(section, &why);
+    const int pt = kind == SL_AUDIO ? choose_opus(section, &why)
+                                    : choose_h264(section, local, document->sightline, &why);
     if (pt < 0) {
         refusals->codec[kind] = why;
         return;
     }
     struct sl_sdp_media *media = &choice->media;
     sl_sdp_fill_media(media, document, section, kind, (uint8_t)pt);
-    if (kind == SL_VIDEO) {
+    if (kind != SL_AUDIO) {
         const struct sl_sdp_slice profile =
             sl_sdp_fmtp_value(section->payloads[pt].fmtp, "profile-level-id");
         if (profile.at) /* six digits: it was ranked */
@@ -168,23 +168,37 @@ static void consider(struct section_choice *choice, const struct sl_sdp_document
     choice->taken = true;
 }
 
-/* The first usable section of each kind that we want. Returns how many. */
+/* A viewer agrees on one profile and may be given either picture. */
+static bool same_profile(const struct section_choice *a, const struct section_choice *b)
+{
+    return a && strncmp(a->media.h264_profile, b->media.h264_profile, 4) == 0;
+}
+
+/* The first usable section of each kind that we want; a second video behind the first. Returns how
+ * many. */
 static int choose_sections(struct section_choice *choices, const struct sl_sdp_document *document,
                            const struct sl_sdp_local *local, struct refusals *refusals)
 {
     bool open[SL_MEDIA_KINDS] = {[SL_VIDEO] = local->video, [SL_AUDIO] = local->audio};
+    const struct section_choice *main_video = NULL;
     int taken = 0;
     for (int i = 0; i < document->section_count; i++) {
         const struct sl_sdp_section *section = &document->sections[i];
         choices[i].taken = false;
-        for (int kind = 0; kind < SL_MEDIA_KINDS; kind++) {
+        for (int kind = 0; kind < SL_MEDIA_KINDS && !choices[i].taken; kind++) {
             if (!open[kind] || !sl_sdp_slice_is(section->kind, sl_sdp_kind_name(kind)) ||
                 !sl_sdp_is_secure(section) || (section->port == 0 && !section->bundle_only))
                 continue;
             consider(&choices[i], document, section, kind, local, refusals);
-            if (choices[i].taken) {
-                open[kind] = false;
-                taken++;
+            if (kind == SL_VIDEO_SUB && !same_profile(main_video, &choices[i]))
+                choices[i].taken = false;
+            if (!choices[i].taken)
+                continue;
+            open[kind] = false;
+            taken++;
+            if (kind == SL_VIDEO) {
+                main_video = &choices[i];
+                open[SL_VIDEO_SUB] = local->sub && document->sightline;
             }
         }
     }

@@ -14,6 +14,7 @@ enum {
     ID_CAPTURE = 2,
     ID_PLAYOUT = 3,
     PT_VIDEO = 96,
+    PT_VIDEO_SUB = 102,
     PT_FEC_RS = 106,
     PT_FLEXFEC = 107,
     PT_AUDIO = 111
@@ -27,19 +28,33 @@ static int profile_count(const struct sl_sdp_local *local)
     return count;
 }
 
+/* Sections are in the order of kinds, and their mids are counted. */
+static int mid_of(const struct sl_sdp_local *local, enum sl_media_kind kind)
+{
+    return kind == SL_VIDEO ? 0 : (int)local->video + (kind == SL_VIDEO_SUB && local->audio);
+}
+
+static uint8_t first_pt(enum sl_media_kind kind)
+{
+    static const uint8_t pts[] = {
+        [SL_VIDEO] = PT_VIDEO, [SL_AUDIO] = PT_AUDIO, [SL_VIDEO_SUB] = PT_VIDEO_SUB};
+    return pts[kind];
+}
+
 /* The i-th payload type of an offered section. */
 static struct sl_sdp_media offered(const struct sl_sdp_local *local, enum sl_media_kind kind, int i)
 {
+    const bool video = kind != SL_AUDIO;
     struct sl_sdp_media media = {
         .kind = kind,
-        .pt = (uint8_t)(kind == SL_VIDEO ? PT_VIDEO + 2 * i : PT_AUDIO),
-        .clock_hz = kind == SL_VIDEO ? 90000 : 48000,
+        .pt = (uint8_t)(first_pt(kind) + 2 * i),
+        .clock_hz = video ? 90000 : 48000,
         .ids = {.mid = ID_MID,
                 .abs_capture_time = ID_CAPTURE,
-                .playout_delay = kind == SL_VIDEO ? ID_PLAYOUT : 0},
+                .playout_delay = video ? ID_PLAYOUT : 0},
         .nack = true,
-        .pli = kind == SL_VIDEO,
-        .fir = kind == SL_VIDEO,
+        .pli = video,
+        .fir = video,
         .rrtr = true,
         .ssrc = local->ssrc[kind],
         .rtx_ssrc = local->rtx_ssrc[kind],
@@ -47,11 +62,11 @@ static struct sl_sdp_media offered(const struct sl_sdp_local *local, enum sl_med
         .ccfb = true,
     };
     media.rtx_pt = (uint8_t)(media.pt + 1);
-    if (kind == SL_VIDEO) {
+    if (video) {
         const char *profile = profile_count(local) ? local->h264_profiles[i] : "42e01f";
         snprintf(media.h264_profile, sizeof(media.h264_profile), "%s", profile);
     }
-    snprintf(media.mid, sizeof(media.mid), "%d", kind == SL_AUDIO && local->video ? 1 : 0);
+    snprintf(media.mid, sizeof(media.mid), "%d", mid_of(local, kind));
     snprintf(media.cname, sizeof(media.cname), "%s", local->cname);
     return media;
 }
@@ -95,12 +110,16 @@ int sl_sdp_write_offer(const struct sl_sdp_local *local, char *out, size_t size)
 {
     struct sl_sdp_text text = {.start = out, .size = size};
     sl_sdp_say_session(&text, local);
-    sl_sdp_say(&text, "a=group:BUNDLE %s\r\n", local->video && local->audio ? "0 1" : "0");
+    static const char *const mids[] = {"0", "0 1", "0 1 2"};
+    sl_sdp_say(&text, "a=group:BUNDLE %s\r\n",
+               mids[(local->video && local->audio) + (local->video && local->sub)]);
     sl_sdp_say(&text, "a=extmap-allow-mixed\r\n");
     if (local->video)
         write_section(&text, local, SL_VIDEO, true);
     if (local->audio)
         write_section(&text, local, SL_AUDIO, !local->video);
+    if (local->video && local->sub)
+        write_section(&text, local, SL_VIDEO_SUB, false);
     return text.failed ? -EMSGSIZE : (int)text.len;
 }
 
@@ -112,7 +131,7 @@ static int find_payload(const struct sl_sdp_section *section, const struct sl_sd
         const struct sl_sdp_payload *payload = &section->payloads[section->formats[f]];
         for (int i = 0; i < payload_count(local, kind); i++) {
             if (section->formats[f] == offered(local, kind, i).pt &&
-                (kind == SL_VIDEO ? sl_sdp_is_h264(payload) : sl_sdp_is_opus(payload)))
+                (kind == SL_AUDIO ? sl_sdp_is_opus(payload) : sl_sdp_is_h264(payload)))
                 return i;
         }
     }
@@ -193,7 +212,9 @@ int sl_sdp_accept(const char *answer, size_t answer_len, const struct sl_sdp_loc
     int error = sl_sdp_parse(&document, answer, answer_len, why);
     if (error < 0)
         return error;
-    const bool wanted[SL_MEDIA_KINDS] = {[SL_VIDEO] = local->video, [SL_AUDIO] = local->audio};
+    const bool wanted[SL_MEDIA_KINDS] = {[SL_VIDEO] = local->video,
+                                         [SL_AUDIO] = local->audio,
+                                         [SL_VIDEO_SUB] = local->video && local->sub};
     struct sl_sdp_agreed agreed = {
         .local = local->transport,
         .local_sends = local->sends,
@@ -209,8 +230,8 @@ int sl_sdp_accept(const char *answer, size_t answer_len, const struct sl_sdp_loc
         if (index++ >= document.section_count ||
             !sl_sdp_slice_is(section->kind, sl_sdp_kind_name(kind)))
             return -EBADMSG;
-        if (section->port == 0 && kind == SL_AUDIO)
-            continue; /* a camera without sound */
+        if (section->port == 0 && kind != SL_VIDEO)
+            continue; /* a camera without sound; a receiver that knows of one picture only */
         *why = "the answer takes no video";
         if (section->port == 0)
             return -ENOTSUP;

@@ -7,8 +7,9 @@
  *          offerer                     answerer                  offerer
  *
  * Both ends come out with the same `sl_sdp_agreed`, which a session is built from.
- * At most one video and one audio section are taken, on one transport (BUNDLE); all others are
- * rejected in place. Pure; no allocation (some 100 KiB of stack); limits below.
+ * At most one video and one audio section are taken, on one transport (BUNDLE), and of our own
+ * senders a second video section behind them; all others are rejected in place. Pure; no allocation
+ * (some 100 KiB of stack); limits below.
  */
 #pragma once
 
@@ -77,6 +78,8 @@ struct sl_sdp_local {
     struct sl_sdp_transport transport;
     bool sends;
     bool video, audio;
+    bool sub; /* a second video: offered last; taken only of our own programs, if its profile is the
+                 first's */
     bool fec; /* offered, or taken where it is offered; x-rs-fec rather than flexfec-03 */
     char h264_profiles[3][7]; /* in order of preference, e.g. { "640020", "42e01f" }; for the
                                  answerer: [0] is the camera's own when it sends, all it takes when

@@ -125,7 +125,9 @@ void sl_sdp_say_fec(struct sl_sdp_text *text, enum sl_sdp_fec fec, uint8_t pt)
  * fits the sound. */
 void sl_sdp_say_sources(struct sl_sdp_text *text, const struct sl_sdp_media *media)
 {
-    const char *name = media->kind == SL_VIDEO ? "video" : "audio";
+    static const char *const names[] = {
+        [SL_VIDEO] = "video", [SL_AUDIO] = "audio", [SL_VIDEO_SUB] = "sub"};
+    const char *name = names[media->kind];
     const char *cname = media->cname[0] ? media->cname : "sightline";
     sl_sdp_say(text, "a=msid:sightline-%s %s\r\n", name, name);
     if (media->ssrc && media->rtx_ssrc)

@@ -79,9 +79,11 @@ struct sl_session {
         sl_ns at; /* 0: nothing to answer */
         sl_ns answered;
     } rrtr;
-    bool keyframe_due; /* asked for, held back by the limit */
-    sl_ns keyframe_asked;
-    int fir_seq; /* of the last FIR, -1: none yet */
+    struct {
+        bool due; /* asked for, held back by the limit */
+        sl_ns asked;
+        int fir_seq; /* of the last FIR, -1: none yet */
+    } keyframe[SL_MEDIA_KINDS];
 
     struct {
         uint64_t resent, nacks, keyframe_requests, bytes, packets;

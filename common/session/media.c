@@ -103,8 +103,8 @@ static void hand_on(struct sl_session *session, enum sl_media_kind kind,
 /* Video that lacks a packet for good needs a key frame. */
 static void follow_given_up(struct sl_session *session, struct sl_media_receive *receive, sl_ns now)
 {
-    if (sl_nack_given_up(receive->nack) > 0 && receive->media->kind == SL_VIDEO)
-        sl_session_request_keyframe(session, now);
+    if (sl_nack_given_up(receive->nack) > 0 && receive->media->kind != SL_AUDIO)
+        sl_session_request_keyframe(session, receive->media->kind, now);
 }
 
 static void record(struct sl_session *session, const uint8_t *data, sl_ns now)
@@ -216,32 +216,40 @@ static void send_nacks(struct sl_session *session, struct sl_media_receive *rece
     }
 }
 
-static sl_ns keyframe_allowed(const struct sl_session *session)
+static sl_ns keyframe_allowed(const struct sl_session *session, enum sl_media_kind kind)
 {
     const sl_ns gap = session->clock.rtt > KEYFRAME_GAP ? session->clock.rtt : KEYFRAME_GAP;
-    return session->keyframe_asked == SL_NEVER ? 0 : session->keyframe_asked + gap;
+    const sl_ns asked = session->keyframe[kind].asked;
+    return asked == SL_NEVER ? 0 : asked + gap;
 }
 
-static void send_keyframe_request(struct sl_session *session, sl_ns now)
+static sl_ns keyframe_request_due(const struct sl_session *session, enum sl_media_kind kind)
 {
-    const struct sl_media_receive *receive = session->receive[SL_VIDEO];
+    return session->keyframe[kind].due && session->receive[kind]->ssrc
+               ? keyframe_allowed(session, kind)
+               : SL_NEVER;
+}
+
+static void send_keyframe_request(struct sl_session *session, enum sl_media_kind kind, sl_ns now)
+{
+    const struct sl_media_receive *receive = session->receive[kind];
     uint8_t out[SL_SESSION_DATAGRAM];
     struct sl_writer w = sl_writer(out, SL_SESSION_PLAIN_MAX);
     sl_rtcp_write_pli(&w, session->local_ssrc, receive->ssrc);
     sl_reports_send(session, &w);
-    session->keyframe_due = false;
-    session->keyframe_asked = now;
-    session->counts[SL_VIDEO].keyframe_requests++;
+    session->keyframe[kind].due = false;
+    session->keyframe[kind].asked = now;
+    session->counts[kind].keyframe_requests++;
 }
 
-void sl_session_request_keyframe(struct sl_session *session, sl_ns now)
+void sl_session_request_keyframe(struct sl_session *session, enum sl_media_kind kind, sl_ns now)
 {
-    const struct sl_media_receive *receive = session->receive[SL_VIDEO];
+    const struct sl_media_receive *receive = session->receive[kind];
     if (session->state != SL_SESSION_CONNECTED || !receive || !receive->media->pli)
         return;
-    session->keyframe_due = true;
-    if (receive->ssrc && keyframe_allowed(session) <= now)
-        send_keyframe_request(session, now);
+    session->keyframe[kind].due = true;
+    if (keyframe_request_due(session, kind) <= now)
+        send_keyframe_request(session, kind, now);
 }
 
 void sl_session_skip(struct sl_session *session)
@@ -256,9 +264,8 @@ sl_ns sl_media_due(const struct sl_session *session)
     sl_ns due = SL_NEVER;
     for (int kind = 0; kind < SL_MEDIA_KINDS; kind++)
         if (session->receive[kind])
-            due = sl_min_ns(due, sl_nack_due(session->receive[kind]->nack));
-    if (session->keyframe_due && session->receive[SL_VIDEO]->ssrc)
-        due = sl_min_ns(due, keyframe_allowed(session));
+            due = sl_min_ns(due, sl_min_ns(sl_nack_due(session->receive[kind]->nack),
+                                           keyframe_request_due(session, kind)));
     return due;
 }
 
@@ -270,8 +277,7 @@ void sl_media_tick(struct sl_session *session, sl_ns now)
             continue;
         send_nacks(session, receive, now);
         follow_given_up(session, receive, now);
+        if (keyframe_request_due(session, kind) <= now)
+            send_keyframe_request(session, kind, now);
     }
-    if (session->keyframe_due && session->receive[SL_VIDEO]->ssrc &&
-        keyframe_allowed(session) <= now)
-        send_keyframe_request(session, now);
 }

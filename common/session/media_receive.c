@@ -19,7 +19,7 @@ int sl_media_receive_init(struct sl_media_receive *receive, const struct sl_sdp_
 {
     *receive = (struct sl_media_receive){.media = media, .ssrc = media->ssrc};
     sl_reception_init(&receive->reception, media->clock_hz);
-    const bool video = media->kind == SL_VIDEO;
+    const bool video = media->kind != SL_AUDIO;
     const struct sl_nack_config config = {
         .head = video, .tail = video, .relayed = relayed, .patience = patience};
     const int r = sl_nack_create(&receive->nack, &config);

@@ -238,20 +238,27 @@ static void read_nack(struct reading *reading, const struct sl_rtcp_item *item)
                         item->nack_blp);
 }
 
+static bool is_picture(const struct sl_session *session, enum sl_media_kind kind, uint32_t ssrc)
+{
+    return kind != SL_AUDIO && session->send[kind] && session->send[kind]->ssrc == ssrc;
+}
+
 static void read_keyframe_request(struct reading *reading, const struct sl_rtcp_item *item)
 {
     struct sl_session *session = reading->session;
-    const struct sl_media_send *video = session->send[SL_VIDEO];
-    if (!video || item->media_ssrc != video->ssrc)
+    enum sl_media_kind kind = SL_VIDEO;
+    while (kind < SL_MEDIA_KINDS && !is_picture(session, kind, item->media_ssrc))
+        kind++;
+    if (kind == SL_MEDIA_KINDS)
         return;
     if (item->type == SL_RTCP_FIR) { /* repeated until it is seen to work (RFC 5104 4.3.1.2) */
-        if (session->fir_seq == item->fir_seq)
+        if (session->keyframe[kind].fir_seq == item->fir_seq)
             return;
-        session->fir_seq = item->fir_seq;
+        session->keyframe[kind].fir_seq = item->fir_seq;
     }
-    session->counts[SL_VIDEO].keyframe_requests++;
+    session->counts[kind].keyframe_requests++;
     if (session->config.handler->keyframe_wanted)
-        session->config.handler->keyframe_wanted(session->config.ctx, reading->now);
+        session->config.handler->keyframe_wanted(session->config.ctx, kind, reading->now);
 }
 
 static void read_bye(struct reading *reading, const struct sl_rtcp_item *item)

@@ -29,8 +29,11 @@ int sl_session_create(struct sl_session **ret, const struct sl_session_config *c
     session->config.repair_patience = or_default(config->repair_patience, REPAIR_PATIENCE);
     session->lite = config->agreed.local.ice_lite;
     session->created = session->heard = now;
-    session->report_due = session->keyframe_asked = session->feedback_due = SL_NEVER;
-    session->fir_seq = -1;
+    session->report_due = session->feedback_due = SL_NEVER;
+    for (int kind = 0; kind < SL_MEDIA_KINDS; kind++) {
+        session->keyframe[kind].asked = SL_NEVER;
+        session->keyframe[kind].fir_seq = -1;
+    }
     do
         session->local_ssrc = sl_random_u32(config->random);
     while (session->local_ssrc == 0);

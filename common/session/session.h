@@ -55,7 +55,7 @@ struct sl_session_handler {
     void (*packet)(void *ctx, enum sl_media_kind kind, const struct sl_rtp_packet *packet,
                    bool repaired, sl_ns arrival);
     /* Sending: the peer asked for a key frame (PLI or FIR). */
-    void (*keyframe_wanted)(void *ctx, sl_ns now);
+    void (*keyframe_wanted)(void *ctx, enum sl_media_kind kind, sl_ns now);
     /* ICE-lite: `path` passed an authenticated check for the first time. Optional. */
     void (*validated)(void *ctx, const struct sl_path *path);
     /* Sending: the packet `seq` of OUR caller's space is asked for, or its turn has come; answer it
@@ -80,7 +80,7 @@ struct sl_session_config {
     /* Of the encoder. With these, and a peer that sends RFC 8888 feedback, there is a rate
      * controller and packets are paced; without (ceiling 0: a relay) all leaves at once. */
     uint64_t ceiling_bps, floor_bps;
-    uint64_t audio_bps;   /* 0: none */
+    uint64_t audio_bps;   /* of what leaves at once beside the video: sound, VIDEO_SUB; 0: none */
     sl_ns frame_interval; /* 0: 33 ms */
 };
 
@@ -106,7 +106,7 @@ sl_ns sl_session_due(const struct sl_session *session);
 void sl_session_tick(struct sl_session *session, sl_ns now);
 
 /*
- * Sends one packet of the caller's sequence space (any start; int64). With a rate controller video
+ * Sends one packet of the caller's sequence space (any start; int64). With a rate controller VIDEO
  * leaves when its frame is complete (marker) and the pacer lets it: it is fetched then by resend(),
  * so the caller's history must have it. The session puts on pt, ssrc,
  * its own sequence offset (first number on the wire in 1..32767, holes kept), mid, playout-delay
@@ -125,8 +125,8 @@ sl_ns sl_session_gate(const struct sl_session *session, sl_ns now);
 /* The encoder's target; 0: no opinion. */
 int64_t sl_session_bitrate(const struct sl_session *session);
 
-/* Receiving: asks the peer for a key frame, at most once per `max(200 ms, RTT)`. */
-void sl_session_request_keyframe(struct sl_session *session, sl_ns now);
+/* Receiving: asks the peer for a key frame of `kind`, at most once per `max(200 ms, RTT)`. */
+void sl_session_request_keyframe(struct sl_session *session, enum sl_media_kind kind, sl_ns now);
 
 /* Receiving, when nothing came for long: what is missing is given up, and the next packet begins
  * anew, so that what was lost before it is not asked for. */

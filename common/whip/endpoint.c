@@ -46,6 +46,8 @@ struct sl_endpoint {
     sl_ns posted, retry_at, live_since;
 
     struct sl_http_request *request; /* POST, or the last DELETE */
+    struct sl_http_request *choice;  /* PUT of a layer */
+    bool told_small;                 /* by the POST, or the last PUT */
     struct sl_sdp_local local;       /* of the offer under way */
     char location[512];              /* of the session at the receiver; "" if there is none */
     struct sl_udp *udp;
@@ -164,6 +166,26 @@ static void keep_location(struct sl_endpoint *endpoint, const char *location)
     if (path && path[0] == '/' && strlen(path) < sizeof(endpoint->location) &&
         !strpbrk(path, " \r\n"))
         strcpy(endpoint->location, path);
+}
+
+static const char *layer_name(bool small)
+{
+    return small ? "sub" : "main";
+}
+
+/* A receiver that answers anything has heard it: one that knows no layers is not asked again. */
+static void chosen(void *ctx, const struct sl_http_response *response)
+{
+    struct sl_endpoint *endpoint = ctx;
+    endpoint->choice = NULL;
+    if (response->status == 0)
+        endpoint->told_small = !endpoint->config.small;
+}
+
+static void forget_choice(struct sl_endpoint *endpoint)
+{
+    sl_http_cancel(endpoint->choice);
+    endpoint->choice = NULL;
 }
 
 /* ---- The session ---- */
@@ -411,11 +433,11 @@ static void session_packet(void *ctx, enum sl_media_kind kind, const struct sl_r
         endpoint->config.handler->packet(endpoint->config.ctx, kind, packet, repaired, arrival);
 }
 
-static void session_keyframe_wanted(void *ctx, sl_ns now)
+static void session_keyframe_wanted(void *ctx, enum sl_media_kind kind, sl_ns now)
 {
     struct sl_endpoint *endpoint = ctx;
     if (endpoint->config.handler->keyframe_wanted)
-        endpoint->config.handler->keyframe_wanted(endpoint->config.ctx, now);
+        endpoint->config.handler->keyframe_wanted(endpoint->config.ctx, kind, now);
 }
 
 static const struct sl_rtp_packet *session_resend(void *ctx, enum sl_media_kind kind, int64_t seq)
@@ -649,7 +671,11 @@ static void post(struct sl_endpoint *endpoint, bool fresh)
     endpoint->stats.posts++;
     endpoint->stats.pending = 1;
     arm(endpoint);
-    snprintf(path, sizeof(path), "/%s/%s", config->publish ? "whip" : "whep", config->link.camera);
+    endpoint->local.sub = config->publish && config->sub;
+    forget_choice(endpoint);
+    endpoint->told_small = config->small;
+    snprintf(path, sizeof(path), "/%s/%s%s", config->publish ? "whip" : "whep", config->link.camera,
+             config->small ? "?layer=sub" : "");
     const bool quick = is_quick(endpoint);
     struct sl_http_call call =
         call_of(endpoint, "POST", path, quick ? POST_QUICK : POST_TIMEOUT, posted);
@@ -680,6 +706,7 @@ static void begin_stop(struct sl_endpoint *endpoint)
 {
     sl_http_cancel(endpoint->request);
     endpoint->request = NULL;
+    forget_choice(endpoint);
     count_try(endpoint, &endpoint->stats.failed);
     end_session(endpoint);
     endpoint->phase = PHASE_STOPPING;
@@ -739,6 +766,7 @@ void sl_endpoint_destroy(struct sl_endpoint *endpoint)
     if (!endpoint)
         return;
     sl_http_cancel(endpoint->request);
+    forget_choice(endpoint);
     sl_session_destroy(endpoint->session);
     close_socket(endpoint);
     sl_timer_clear(&endpoint->timer);
@@ -749,6 +777,19 @@ static bool is_connected(const struct sl_endpoint *endpoint)
 {
     return endpoint->phase == PHASE_SESSION &&
            sl_session_state(endpoint->session) == SL_SESSION_CONNECTED;
+}
+
+void sl_endpoint_choose(struct sl_endpoint *endpoint, bool small)
+{
+    char path[sizeof(endpoint->location) + 16];
+    endpoint->config.small = small;
+    if (small == endpoint->told_small || endpoint->choice || !is_connected(endpoint) ||
+        !endpoint->location[0])
+        return;
+    snprintf(path, sizeof(path), "%s?layer=%s", endpoint->location, layer_name(small));
+    const struct sl_http_call call = call_of(endpoint, "PUT", path, POST_TIMEOUT, chosen);
+    if (sl_http_start(endpoint->config.http, &call, &endpoint->choice) == 0)
+        endpoint->told_small = small;
 }
 
 /* What was queued leaves at the end of this turn of the loop, as one batch. */
@@ -794,7 +835,7 @@ void sl_endpoint_request_keyframe(struct sl_endpoint *endpoint, sl_ns now)
 {
     if (!is_connected(endpoint))
         return;
-    sl_session_request_keyframe(endpoint->session, now);
+    sl_session_request_keyframe(endpoint->session, SL_VIDEO, now);
     flush_soon(endpoint);
 }
 

@@ -44,7 +44,7 @@ struct sl_endpoint_handler {
     /* As in session/session.h. */
     void (*packet)(void *ctx, enum sl_media_kind kind, const struct sl_rtp_packet *packet,
                    bool repaired, sl_ns arrival);
-    void (*keyframe_wanted)(void *ctx, sl_ns now);
+    void (*keyframe_wanted)(void *ctx, enum sl_media_kind kind, sl_ns now);
     const struct sl_rtp_packet *(*resend)(void *ctx, enum sl_media_kind kind, int64_t seq);
 };
 
@@ -56,7 +56,9 @@ struct sl_endpoint_config {
     sl_ns epoch;
     struct sl_link link; /* camera: which one (viewers fill it in per feed) */
     bool publish;        /* WHIP, else WHEP */
+    bool small;          /* subscribing: begin with the small picture, where there is one */
     bool video, audio;
+    bool sub;             /* publishing: VIDEO_SUB as well, of the same profile */
     char h264_profile[7]; /* publishing: the encoder's */
     struct sl_addr via;   /* --via; unset: as told */
     int retries;          /* failed tries in a row that make it REFUSED; -1: tries forever */
@@ -75,6 +77,9 @@ SL_MUST_CHECK int sl_endpoint_create(struct sl_endpoint **ret,
 void sl_endpoint_start(struct sl_endpoint *endpoint);
 /* BYE, close_notify, DELETE (1 s at most), then STOPPED, never from in here. */
 void sl_endpoint_stop(struct sl_endpoint *endpoint);
+/* Subscribing: the small picture from now on, or the main one, in the session there is and in those
+ * to come. What could not be told to the receiver is told by the next call. */
+void sl_endpoint_choose(struct sl_endpoint *endpoint, bool small);
 /* Tries at once if it waits to try again: for who learnt that the camera has come back. */
 void sl_endpoint_nudge(struct sl_endpoint *endpoint);
 /* At once, without a word to the peer. */

@@ -16,10 +16,11 @@ static struct sl_sdp_local local_of(bool sends)
         .sends = sends,
         .video = true,
         .audio = true,
+        .sub = true,
         .h264_profiles = {"640020", "42e01f"},
         .cname = "yard",
-        .ssrc = {1, 3},
-        .rtx_ssrc = {2, 4},
+        .ssrc = {1, 3, 5},
+        .rtx_ssrc = {2, 4, 6},
     };
 }
 

@@ -114,6 +114,7 @@ static void build(struct bench *bench, const struct sl_dtls_identity *identity, 
     config.ceiling_bps = 2000000;
     config.agreed.media[config.agreed.media_count++] = media_of(SL_VIDEO, how);
     config.agreed.media[config.agreed.media_count++] = media_of(SL_AUDIO, how);
+    config.agreed.media[config.agreed.media_count++] = media_of(SL_VIDEO_SUB, how);
     if (sl_session_create(&bench->session, &config, START) < 0 ||
         sl_srtp_create(&bench->session->srtp, SL_SRTP_AEAD_AES_128_GCM, here_key, there_key) < 0 ||
         sl_srtp_create(&bench->peer, SL_SRTP_AEAD_AES_128_GCM, there_key, here_key) < 0)

@@ -502,13 +502,13 @@ static struct peer *publisher_of(struct world *world)
     return NULL;
 }
 
-static void peer_keyframe_wanted(void *ctx, sl_ns now)
+static void peer_keyframe_wanted(void *ctx, enum sl_media_kind kind, sl_ns now)
 {
     const struct peer *peer = ctx;
     struct peer *publisher = publisher_of(peer->world);
     if (!publisher || !publisher->connected)
         return;
-    sl_session_request_keyframe(publisher->session, now);
+    sl_session_request_keyframe(publisher->session, kind, now);
     settle(publisher);
 }
 
@@ -671,8 +671,9 @@ static void on_packet(void *ctx, enum sl_media_kind kind, const struct sl_rtp_pa
     world->last = now;
 }
 
-static void on_keyframe_wanted(void *ctx, sl_ns now)
+static void on_keyframe_wanted(void *ctx, enum sl_media_kind kind, sl_ns now)
 {
+    (void)kind;
     (void)now;
     struct client *client = ctx;
     client->key_wanted = true;

@@ -71,10 +71,10 @@ static int relay_send(void *session, enum sl_media_kind kind, const struct sl_rt
     return r;
 }
 
-static void relay_request(void *session, sl_ns now)
+static void relay_request(void *session, enum sl_media_kind kind, sl_ns now)
 {
     struct sim_end *end = session;
-    sl_session_request_keyframe(end->session, now);
+    sl_session_request_keyframe(end->session, kind, now);
     sim_end_settle(end);
 }
 
@@ -99,17 +99,19 @@ static const struct sl_rtp_packet *answer(void *ctx, struct sim_end *end, enum s
     return sl_relay_resend(viewer->world->relay, &viewer->feed, kind, seq);
 }
 
-static void wanted_by_viewer(void *ctx, struct sim_end *end, sl_ns now)
+static void wanted_by_viewer(void *ctx, struct sim_end *end, enum sl_media_kind kind, sl_ns now)
 {
     struct viewer *viewer = ctx;
     (void)end;
+    (void)kind;
     sl_relay_keyframe_wanted(viewer->world->relay, &viewer->feed, now);
     settle(viewer->world);
 }
 
-static void wanted_by_relay(void *ctx, struct sim_end *end, sl_ns now)
+static void wanted_by_relay(void *ctx, struct sim_end *end, enum sl_media_kind kind, sl_ns now)
 {
     struct world *world = ctx;
+    (void)kind;
     (void)end;
     (void)now;
     world->camera.key_wanted = true;
@@ -163,7 +165,8 @@ static void pump(struct viewer *viewer)
     while ((got = sl_jitter_pop(viewer->jitter, now, &frame)) != SL_JITTER_WAIT) {
         if (got == SL_JITTER_BROKEN) {
             viewer->breaks++;
-            sl_session_request_keyframe(end->session, now); /* settled by whoever called */
+            sl_session_request_keyframe(end->session, SL_VIDEO,
+                                        now); /* settled by whoever called */
             continue;
         }
         const int64_t number = sim_camera_frame_number(frame.data, frame.len);

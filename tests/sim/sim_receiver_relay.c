@@ -67,8 +67,9 @@ static int relay_send(void *session, enum sl_media_kind kind, const struct sl_rt
     return r;
 }
 
-static void relay_request(void *session, sl_ns now)
+static void relay_request(void *session, enum sl_media_kind kind, sl_ns now)
 {
+    (void)kind;
     (void)now;
     sim_end_request_keyframe(session);
 }
@@ -87,9 +88,10 @@ static void source_arrived(void *ctx, struct sim_end *end, enum sl_media_kind ki
     sl_relay_forward(source->scene->relay, now);
 }
 
-static void viewer_wants_key(void *ctx, struct sim_end *end, sl_ns now)
+static void viewer_wants_key(void *ctx, struct sim_end *end, enum sl_media_kind kind, sl_ns now)
 {
     (void)end;
+    (void)kind;
     struct viewer *viewer = ctx;
     sl_relay_keyframe_wanted(viewer->scene->relay, &viewer->feed, now);
 }
@@ -115,9 +117,10 @@ static void tick(void *ctx)
 
 /* ---- the camera's side: frames of 8 packets, key frames begin with an SPS ---- */
 
-static void source_wants_key(void *ctx, struct sim_end *end, sl_ns now)
+static void source_wants_key(void *ctx, struct sim_end *end, enum sl_media_kind kind, sl_ns now)
 {
     (void)end;
+    (void)kind;
     (void)now;
     struct source *source = ctx;
     source->key_wanted = true;

@@ -83,8 +83,9 @@ static bool is_whole(const struct stage *stage, size_t number)
     return seen->whole && seen->whole - stage->camera.frames[number].sent <= DEADLINE;
 }
 
-static void on_keyframe_wanted(void *ctx, struct sim_end *end, sl_ns now)
+static void on_keyframe_wanted(void *ctx, struct sim_end *end, enum sl_media_kind kind, sl_ns now)
 {
+    (void)kind;
     struct stage *stage = ctx;
     (void)end;
     (void)now;

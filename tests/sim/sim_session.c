@@ -769,6 +769,60 @@ static void test_peer_without_rtx_or_announced_ssrcs(void **state)
     }
 }
 
+/* Main and second video beside each other: each is repaired, and asked for key frames, as its own.
+ * Paced as well, where the second leaves at once. */
+static void test_two_videos_in_one_session(void **state)
+{
+    (void)state;
+    for (int variant = 0; variant < 2; variant++) {
+        struct sim *sim = sim_create(33);
+        struct sim_hop hop;
+        struct sim_hop_config config = hop_of(10 * SL_MS, 0.05);
+        config.sub = true;
+        config.ccfb = variant;
+        config.fec = SL_SDP_FEC_RS;
+        config.ceiling_bps = 8000000;
+        config.audio_bps = 400000;
+        open_connected(&hop, sim, &config);
+        struct sim_flow flow, small;
+        const struct sim_flow_config media = {.packets = 9600};
+        const struct sim_flow_config sub = {
+            .kind = SL_VIDEO_SUB, .interval = SL_SEC / 15, .frame_packets = 3, .packets = 1800};
+        sim_flow_init(&small, &sub, sim_hop_sender(&hop), sim_hop_receiver(&hop));
+        sim_flow_start(&small);
+        play_flow(&hop, &flow, &media, 2 * SL_SEC);
+        const struct sl_session_stats to = sim_end_stats(sim_hop_receiver(&hop));
+        const struct sl_session_stats from = sim_end_stats(sim_hop_sender(&hop));
+        printf("%s: main %zu of %zu missing; sub %zu of %zu missing, %zu repaired, p99 %.1f ms\n",
+               variant ? "paced" : "unpaced", sim_flow_missing(&flow), flow.sent,
+               sim_flow_missing(&small), small.sent, small.repaired,
+               (double)sim_flow_latency(&small, true, .99) / 1e6);
+        assert_true((double)sim_flow_missing(&flow) < 0.001 * (double)flow.sent + 2);
+        assert_true((double)sim_flow_missing(&small) < 0.001 * (double)small.sent + 2);
+        assert_int_equal(small.damaged + flow.damaged, 0);
+        assert_true(small.repaired > 50);
+        assert_true(to.media[SL_VIDEO_SUB].repaired_resend > 50);
+        assert_int_equal(to.media[SL_VIDEO_SUB].fec_rows, 0);
+        assert_int_equal(from.media[SL_VIDEO_SUB].packets, 1800);
+        assert_int_equal(from.rate.controlled, variant);
+
+        struct sim_end *receiver = sim_hop_receiver(&hop), *sender = sim_hop_sender(&hop);
+        const int before = sender->sub_keyframes_wanted, main_before = sender->keyframes_wanted;
+        for (int i = 0; i < 10; i++) {
+            sl_session_request_keyframe(receiver->session, SL_VIDEO_SUB,
+                                        sim_clock_now(&receiver->clock));
+            sim_end_settle(receiver);
+            sim_run_for(sim, SL_SEC);
+        }
+        assert_in_range(sender->sub_keyframes_wanted - before, 7, 10); /* some were lost */
+        assert_int_equal(sender->keyframes_wanted, main_before);
+        sim_flow_fini(&flow);
+        sim_flow_fini(&small);
+        close_hop(&hop);
+        sim_destroy(sim);
+    }
+}
+
 static void test_same_seed_same_run(void **state)
 {
     (void)state;
@@ -816,6 +870,7 @@ int main(void)
         cmocka_unit_test(test_resends_have_a_budget),
         cmocka_unit_test(test_media_allocates_nothing),
         cmocka_unit_test(test_peer_without_rtx_or_announced_ssrcs),
+        cmocka_unit_test(test_two_videos_in_one_session),
         cmocka_unit_test(test_same_seed_same_run),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -98,13 +98,14 @@ static void on_packet(void *ctx, enum sl_media_kind kind, const struct sl_rtp_pa
     back_in(end, left);
 }
 
-static void on_keyframe_wanted(void *ctx, sl_ns now)
+static void on_keyframe_wanted(void *ctx, enum sl_media_kind kind, sl_ns now)
 {
     struct sim_end *end = ctx;
     const uint64_t left = sl_alloc_count();
-    end->keyframes_wanted++;
+    end->keyframes_wanted += kind == SL_VIDEO;
+    end->sub_keyframes_wanted += kind == SL_VIDEO_SUB;
     if (end->handler && end->handler->keyframe_wanted)
-        end->handler->keyframe_wanted(end->ctx, end, now);
+        end->handler->keyframe_wanted(end->ctx, end, kind, now);
     back_in(end, left);
 }
 
@@ -151,7 +152,7 @@ int sim_end_send(struct sim_end *end, enum sl_media_kind kind, const struct sl_r
 
 void sim_end_request_keyframe(struct sim_end *end)
 {
-    sl_session_request_keyframe(end->session, sim_clock_now(&end->clock));
+    sl_session_request_keyframe(end->session, SL_VIDEO, sim_clock_now(&end->clock));
     sim_end_settle(end);
 }
 
@@ -184,11 +185,13 @@ static struct sl_sdp_media make_media(const struct sim_hop_config *config, enum 
                                       struct sl_random *random)
 {
     struct sl_sdp_media media = {.kind = kind,
-                                 .pt = kind == SL_VIDEO ? 108 : 111,
-                                 .clock_hz = kind == SL_VIDEO ? 90000 : 48000,
+                                 .pt = (uint8_t)(kind == SL_AUDIO   ? 111
+                                                 : kind == SL_VIDEO ? 108
+                                                                    : 102),
+                                 .clock_hz = kind == SL_AUDIO ? 48000 : 90000,
                                  .ids = {.mid = 4, .abs_capture_time = 5, .playout_delay = 6},
                                  .nack = true,
-                                 .pli = kind == SL_VIDEO,
+                                 .pli = kind != SL_AUDIO,
                                  .rrtr = !config->no_rrtr};
     snprintf(media.mid, sizeof(media.mid), "%d", kind);
     snprintf(media.cname, sizeof(media.cname), "sim");
@@ -220,6 +223,9 @@ static void agree(struct sim_hop *hop, const struct sim_hop_config *config)
     client->media[client->media_count++] = make_media(config, SL_VIDEO, &hop->client.random);
     if (!config->no_audio)
         client->media[client->media_count++] = make_media(config, SL_AUDIO, &hop->client.random);
+    if (config->sub)
+        client->media[client->media_count++] =
+            make_media(config, SL_VIDEO_SUB, &hop->client.random);
     *lite = *client;
     lite->local = client->remote;
     lite->remote = client->local;
@@ -257,6 +263,7 @@ static void make_session(struct sim_end *end, const struct sl_sdp_agreed *agreed
                                               .fec_percent = config->fec_percent,
                                               .ceiling_bps = config->ceiling_bps,
                                               .floor_bps = config->floor_bps,
+                                              .audio_bps = config->audio_bps,
                                               .frame_interval = config->frame_interval};
     if (sl_session_create(&end->session, &session, sim_clock_now(&end->clock)) < 0)
         die("no session");
@@ -334,7 +341,7 @@ struct sim_end *sim_hop_receiver(struct sim_hop *hop)
 void sim_flow_init(struct sim_flow *flow, const struct sim_flow_config *config,
                    struct sim_end *from, struct sim_end *to)
 {
-    const bool video = config->kind == SL_VIDEO;
+    const bool video = config->kind != SL_AUDIO;
     memset(flow, 0, sizeof(*flow));
     flow->config = *config;
     flow->from = from;
@@ -386,7 +393,7 @@ static void send_frame(void *ctx)
     struct sim_flow *flow = ctx;
     if (flow->stopped)
         return;
-    const uint32_t hz = flow->config.kind == SL_VIDEO ? 90000 : 48000;
+    const uint32_t hz = flow->config.kind == SL_AUDIO ? 48000 : 90000;
     const int per_frame = flow->config.frame_packets;
     const uint64_t frame = flow->sent / (uint64_t)per_frame;
     const uint32_t timestamp = (uint32_t)((__int128)frame * flow->config.interval * hz / SL_SEC);

@@ -24,7 +24,7 @@ struct sim_end;
 struct sim_end_handler { /* each optional */
     void (*packet)(void *ctx, struct sim_end *end, enum sl_media_kind kind,
                    const struct sl_rtp_packet *packet, bool repaired, sl_ns now);
-    void (*keyframe_wanted)(void *ctx, struct sim_end *end, sl_ns now);
+    void (*keyframe_wanted)(void *ctx, struct sim_end *end, enum sl_media_kind kind, sl_ns now);
     /* Else answered from what sim_end_send() remembered. */
     const struct sl_rtp_packet *(*resend)(void *ctx, struct sim_end *end, enum sl_media_kind kind,
                                           int64_t seq);
@@ -51,7 +51,7 @@ struct sim_end {
     enum sl_session_state state;
     sl_ns connected_at; /* of the sim; 0: never */
     char reason[96];
-    int keyframes_wanted;
+    int keyframes_wanted, sub_keyframes_wanted;
     int validated;
     uint64_t allocations; /* made by the session's code, callbacks apart */
     uint64_t apart;
@@ -60,6 +60,7 @@ struct sim_end {
 struct sim_hop_config {
     bool client_sends;
     bool no_audio, no_rtx, no_rrtr;
+    bool sub;                        /* a second video */
     bool foreign;                    /* not our own program: reports each second */
     bool no_ssrcs;                   /* not announced: learned from payload types */
     struct sim_link_config up, down; /* from the client, to it */
@@ -70,7 +71,7 @@ struct sim_hop_config {
     enum sl_sdp_fec fec;
     bool ccfb;
     int fec_percent; /* as all below in session/session.h: of the end that sends */
-    uint64_t ceiling_bps, floor_bps;
+    uint64_t ceiling_bps, floor_bps, audio_bps;
     sl_ns frame_interval;
     bool wrong_fingerprint; /* the client was told another one */
 };

@@ -36,10 +36,10 @@ static int relay_send(void *session, enum sl_media_kind kind, const struct sl_rt
     return r;
 }
 
-static void relay_request(void *session, sl_ns now)
+static void relay_request(void *session, enum sl_media_kind kind, sl_ns now)
 {
     struct sim_end *end = session;
-    sl_session_request_keyframe(end->session, now);
+    sl_session_request_keyframe(end->session, kind, now);
     sim_end_settle(end);
 }
 
@@ -64,18 +64,20 @@ static const struct sl_rtp_packet *answer(void *ctx, struct sim_end *end, enum s
     return sl_relay_resend(path->relay, &path->feed, kind, seq);
 }
 
-static void wanted_by_viewer(void *ctx, struct sim_end *end, sl_ns now)
+static void wanted_by_viewer(void *ctx, struct sim_end *end, enum sl_media_kind kind, sl_ns now)
 {
     struct sim_path *path = ctx;
     (void)end;
+    (void)kind;
     sl_relay_keyframe_wanted(path->relay, &path->feed, now);
     settle_relay(path);
 }
 
-static void wanted_by_relay(void *ctx, struct sim_end *end, sl_ns now)
+static void wanted_by_relay(void *ctx, struct sim_end *end, enum sl_media_kind kind, sl_ns now)
 {
     struct sim_path *path = ctx;
     (void)end;
+    (void)kind;
     (void)now;
     path->camera.key_wanted = true;
 }
@@ -125,7 +127,7 @@ static void pump(struct sim_path *path)
             continue;
         }
         path->breaks++;
-        sl_session_request_keyframe(end->session, now); /* settled by whoever called */
+        sl_session_request_keyframe(end->session, SL_VIDEO, now); /* settled by whoever called */
     }
     sim_timer_set(&path->jitter_timer, sim_clock_when(&end->clock, sl_jitter_due(path->jitter)));
 }
@@ -356,16 +358,16 @@ void sim_path_print(const char *name, const struct sim_path *path, const struct 
     const struct sl_session_media_stats *m = &up.media[SL_VIDEO];
     const struct sl_session_stats from = sim_end_stats(&path->in.client);
     const struct sl_session_media_stats *sent = &from.media[SL_VIDEO];
-    printf(
-        "%s: %.2f/s decoded, %.2f shown of %.2f, %.3f %% lost, age p50 %.1f p99 %.1f max %.0f "
-        "ms, freeze %.0f ms, calm minutes %.0f %%, overhead %.1f %%, delay %.1f ms\n"
-        "    %llu packets, %llu rows, %llu resent; by FEC %llu, by resend %llu, late %llu, "
-        "given up %llu; %zu skipped, %zu breaks\n",
-        name, f->decoded, f->shown, f->captured, 100 * f->lost, (double)f->p50 / 1e6,
-        (double)f->p99 / 1e6, (double)f->most / 1e6, (double)f->freeze / 1e6, 100 * f->calm_minutes,
-        100 * sim_path_overhead(path), (double)sl_jitter_delay(path->jitter) / 1e6,
-        (unsigned long long)sent->packets, (unsigned long long)sent->fec_rows,
-        (unsigned long long)sent->resent, (unsigned long long)m->repaired_fec,
-        (unsigned long long)m->repaired_resend, (unsigned long long)m->late,
-        (unsigned long long)m->given_up, path->camera.skipped, path->breaks);
+    printf("%s: %.2f/s decoded, %.2f shown of %.2f, %.3f %% lost, age p50 %.1f p99 %.1f max %.0f "
+           "ms, freeze %.0f ms, calm minutes %.0f %%, overhead %.1f %%, delay %.1f ms\n"
+           "    %llu packets, %llu rows, %llu resent; by FEC %llu, by resend %llu, late %llu, "
+           "given up %llu; %zu skipped, %zu breaks\n",
+           name, f->decoded, f->shown, f->captured, 100 * f->lost, (double)f->p50 / 1e6,
+           (double)f->p99 / 1e6, (double)f->most / 1e6, (double)f->freeze / 1e6,
+           100 * f->calm_minutes, 100 * sim_path_overhead(path),
+           (double)sl_jitter_delay(path->jitter) / 1e6, (unsigned long long)sent->packets,
+           (unsigned long long)sent->fec_rows, (unsigned long long)sent->resent,
+           (unsigned long long)m->repaired_fec, (unsigned long long)m->repaired_resend,
+           (unsigned long long)m->late, (unsigned long long)m->given_up, path->camera.skipped,
+           path->breaks);
 }

@@ -55,9 +55,9 @@ static void test_states_survive_other_cameras_coming_and_going(void **state)
     struct sl_directory *directory = make();
     struct sl_snapshot snapshot = snapshot_of(two + 1, 1);
     assert_true(sl_directory_apply(directory, &snapshot, NOON));
-    assert_true(sl_directory_state(directory, "yard", true, NOON + 1, "42e01f"));
-    assert_false(sl_directory_state(directory, "yard", true, NOON + 1, "42e01f"));
-    assert_false(sl_directory_state(directory, "nope", true, NOON + 1, "42e01f"));
+    assert_true(sl_directory_state(directory, "yard", true, false, NOON + 1, "42e01f"));
+    assert_false(sl_directory_state(directory, "yard", true, false, NOON + 1, "42e01f"));
+    assert_false(sl_directory_state(directory, "nope", true, false, NOON + 1, "42e01f"));
     assert_string_equal(sl_directory_etag(directory), "\"tag-3\"");
     snapshot = snapshot_of(two, 2);
     assert_true(sl_directory_apply(directory, &snapshot, NOON + 9));
@@ -68,6 +68,9 @@ static void test_states_survive_other_cameras_coming_and_going(void **state)
     assert_string_equal(yard->h264_profile, "42e01f");
     assert_int_equal(sl_directory_find(directory, "gate")->since_us, NOON + 9);
     assert_non_null(strstr(sl_directory_json(directory), "\"state\":\"live\""));
+    assert_null(strstr(sl_directory_json(directory), "layers"));
+    assert_true(sl_directory_state(directory, "yard", true, true, NOON + 1, "42e01f"));
+    assert_non_null(strstr(sl_directory_json(directory), "\"layers\":[\"main\",\"sub\"]"));
     snapshot = snapshot_of(two, 1);
     assert_true(sl_directory_apply(directory, &snapshot, NOON + 10));
     assert_null(sl_directory_find(directory, "yard"));

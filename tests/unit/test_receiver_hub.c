@@ -241,8 +241,9 @@ static void on_packet(void *ctx, enum sl_media_kind kind, const struct sl_rtp_pa
     client->last_timestamp = packet->timestamp;
 }
 
-static void on_keyframe_wanted(void *ctx, sl_ns now)
+static void on_keyframe_wanted(void *ctx, enum sl_media_kind kind, sl_ns now)
 {
+    (void)kind;
     (void)now;
     struct client *client = ctx;
     client->keyframes_wanted++;

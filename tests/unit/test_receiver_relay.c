@@ -22,7 +22,7 @@ struct fake {
     uint8_t first_bytes[SENT_MAX];
     int sent;
     bool refuses;
-    int requests;
+    int requests, sub_requests;
     sl_ns requested_at;
 };
 
@@ -42,9 +42,10 @@ static int fake_send(void *session, enum sl_media_kind kind, const struct sl_rtp
     return 0;
 }
 
-static void fake_request(void *session, sl_ns now)
+static void fake_request(void *session, enum sl_media_kind kind, sl_ns now)
 {
     struct fake *fake = session;
+    fake->sub_requests += kind == SL_VIDEO_SUB;
     fake->requests++;
     fake->requested_at = now;
 }
@@ -603,6 +604,221 @@ static void test_timestamps_follow_capture_time_over_a_restart(void **state)
 
 #define CASE(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
 
+/* ---- layers: two pictures, one stream at the feed ---- */
+
+static void layer_packet(struct bench *bench, enum sl_media_kind kind, int64_t seq,
+                         uint32_t timestamp, enum part part, bool marker)
+{
+    const struct sl_rtp_packet packet = {.seq = seq,
+                                         .timestamp = timestamp,
+                                         .marker = marker,
+                                         .ssrc = bench->ssrc + (uint32_t)kind,
+                                         .payload = bytes[part],
+                                         .payload_len = part == SPS ? 11 : 4};
+    sl_relay_packet(bench->relay, kind, &packet, false, bench->now);
+    sl_relay_forward(bench->relay, bench->now);
+    check_balance(bench);
+}
+
+static void key_frame(struct bench *bench, enum sl_media_kind kind, int64_t seq, uint32_t timestamp)
+{
+    layer_packet(bench, kind, seq, timestamp, SPS, false);
+    layer_packet(bench, kind, seq + 1, timestamp, IDR, true);
+}
+
+static void delta(struct bench *bench, enum sl_media_kind kind, int64_t seq, uint32_t timestamp)
+{
+    layer_packet(bench, kind, seq, timestamp, DELTA, true);
+}
+
+/* One after the other, in the one stream, by timestamps that are the camera's. */
+static void assert_sent(const struct fake *fake, int from, const uint32_t *timestamps, int count)
+{
+    assert_int_equal(fake->sent, from + count);
+    for (int i = 0; i < count; i++) {
+        assert_int_equal(fake->kinds[from + i], SL_VIDEO);
+        assert_int_equal(fake->timestamps[from + i], timestamps[i]);
+        assert_int_equal(fake->seqs[from + i], fake->seqs[0] + from + i);
+    }
+}
+
+static void test_a_feed_gets_the_layer_it_chose(void **state)
+{
+    struct bench *bench = *state;
+    key_frame(bench, SL_VIDEO, 10, 1000);
+    key_frame(bench, SL_VIDEO_SUB, 500, 1001);
+    bench->now += SL_SEC;
+    assert_int_equal(sl_relay_join(bench->relay, &bench->a.feed, &bench->a.fake), 0);
+    sl_relay_choose(bench->relay, &bench->a.feed, SL_VIDEO_SUB, bench->now);
+    assert_int_equal(sl_relay_layer(&bench->a.feed), SL_VIDEO_SUB);
+    sl_relay_connected(bench->relay, &bench->a.feed, bench->now);
+    assert_int_equal(bench->publisher.sub_requests, 1);
+    assert_int_equal(bench->publisher.requests, 1);
+    key_frame(bench, SL_VIDEO, 12, 1100);
+    assert_int_equal(bench->a.fake.sent, 0);
+    key_frame(bench, SL_VIDEO_SUB, 502, 1101);
+    delta(bench, SL_VIDEO, 14, 1200);
+    delta(bench, SL_VIDEO_SUB, 504, 1201);
+    assert_sent(&bench->a.fake, 0, (const uint32_t[]){1101, 1101, 1201}, 3);
+    bench->now += SL_SEC;
+    join(bench, &bench->b); /* who says nothing gets the main one */
+    key_frame(bench, SL_VIDEO, 15, 1300);
+    assert_sent(&bench->b.fake, 0, (const uint32_t[]){1300, 1300}, 2);
+}
+
+static void test_a_change_of_layer_is_seamless(void **state)
+{
+    struct bench *bench = *state;
+    key_frame(bench, SL_VIDEO, 10, 1000);
+    key_frame(bench, SL_VIDEO_SUB, 500, 1001);
+    join(bench, &bench->a);
+    assert_int_equal(bench->a.fake.sent, 2); /* out of the history */
+    bench->now += SL_SEC;
+    sl_relay_choose(bench->relay, &bench->a.feed, SL_VIDEO_SUB, bench->now);
+    assert_int_equal(bench->publisher.sub_requests, 1);
+    /* The old one goes on until the new one can begin, and then up to the end of its frame. */
+    delta(bench, SL_VIDEO, 12, 1100);
+    delta(bench, SL_VIDEO_SUB, 502, 1101);
+    layer_packet(bench, SL_VIDEO, 13, 1200, DELTA, false);
+    key_frame(bench, SL_VIDEO_SUB, 503, 1201);
+    assert_int_equal(bench->a.fake.sent, 4);
+    layer_packet(bench, SL_VIDEO, 14, 1200, DELTA, true);
+    delta(bench, SL_VIDEO, 15, 1300);
+    delta(bench, SL_VIDEO_SUB, 505, 1301);
+    assert_sent(&bench->a.fake, 2, (const uint32_t[]){1100, 1200, 1200, 1201, 1201, 1301}, 6);
+    /* What was sent can be asked for again, whichever layer it is of; nothing else can. */
+    const int64_t first = bench->a.fake.seqs[0];
+    for (int i = 0; i < bench->a.fake.sent; i++) {
+        const struct sl_rtp_packet *again =
+            sl_relay_resend(bench->relay, &bench->a.feed, SL_VIDEO, first + i);
+        assert_non_null(again);
+        assert_int_equal(again->seq, first + i);
+        assert_int_equal(again->timestamp, bench->a.fake.timestamps[i]);
+    }
+    assert_null(sl_relay_resend(bench->relay, &bench->a.feed, SL_VIDEO, first - 1));
+    assert_null(sl_relay_resend(bench->relay, &bench->a.feed, SL_VIDEO, first + 8));
+
+    /* And back. */
+    sl_relay_choose(bench->relay, &bench->a.feed, SL_VIDEO, bench->now);
+    key_frame(bench, SL_VIDEO, 16, 1400);
+    delta(bench, SL_VIDEO_SUB, 506, 1401);
+    delta(bench, SL_VIDEO, 18, 1500);
+    assert_sent(&bench->a.fake, 8, (const uint32_t[]){1400, 1400, 1500}, 3);
+}
+
+static void test_a_change_begins_with_a_picture_made_since(void **state)
+{
+    struct bench *bench = *state;
+    key_frame(bench, SL_VIDEO_SUB, 500, 1001);
+    join(bench, &bench->a);
+    key_frame(bench, SL_VIDEO, 10, 1000);
+    bench->now += 100 * SL_MS; /* fresh enough for a joiner */
+    delta(bench, SL_VIDEO, 12, 1100);
+    sl_relay_choose(bench->relay, &bench->a.feed, SL_VIDEO_SUB, bench->now);
+    delta(bench, SL_VIDEO_SUB, 502, 1101);
+    delta(bench, SL_VIDEO, 13, 1200);
+    assert_sent(&bench->a.fake, 0, (const uint32_t[]){1000, 1000, 1100, 1200}, 4);
+}
+
+/* A frame whose end is lost does not hold up the change for ever; that it is unfinished shows. */
+static void test_a_frame_without_its_end_is_left_behind(void **state)
+{
+    struct bench *bench = *state;
+    key_frame(bench, SL_VIDEO, 10, 1000);
+    key_frame(bench, SL_VIDEO_SUB, 500, 1001);
+    join(bench, &bench->a);
+    layer_packet(bench, SL_VIDEO, 12, 1100, DELTA, false);
+    sl_relay_choose(bench->relay, &bench->a.feed, SL_VIDEO_SUB, bench->now);
+    key_frame(bench, SL_VIDEO_SUB, 502, 1101);
+    assert_int_equal(bench->a.fake.sent, 3);
+    bench->now += 100 * SL_MS;
+    delta(bench, SL_VIDEO_SUB, 504, 1201);
+    assert_int_equal(bench->a.fake.sent, 6);
+    assert_in_range(bench->a.fake.seqs[3], bench->a.fake.seqs[2] + 2, bench->a.fake.seqs[2] + 10);
+    /* What of it comes late takes the numbers left for it. */
+    layer_packet(bench, SL_VIDEO, 13, 1100, DELTA, true);
+    const struct sl_rtp_packet *end =
+        sl_relay_resend(bench->relay, &bench->a.feed, SL_VIDEO, bench->a.fake.seqs[2] + 1);
+    assert_non_null(end);
+    assert_int_equal(end->timestamp, 1100);
+}
+
+static void test_who_changes_back_in_time_never_left(void **state)
+{
+    struct bench *bench = *state;
+    key_frame(bench, SL_VIDEO, 10, 1000);
+    key_frame(bench, SL_VIDEO_SUB, 500, 1001);
+    join(bench, &bench->a);
+    bench->now += SL_SEC;
+    sl_relay_choose(bench->relay, &bench->a.feed, SL_VIDEO_SUB, bench->now);
+    sl_relay_choose(bench->relay, &bench->a.feed, SL_VIDEO, bench->now);
+    key_frame(bench, SL_VIDEO_SUB, 502, 1101);
+    delta(bench, SL_VIDEO, 12, 1100);
+    assert_sent(&bench->a.fake, 2, (const uint32_t[]){1100}, 1);
+    assert_int_equal(sl_relay_due(bench->relay), SL_NEVER); /* nobody waits for a key frame */
+}
+
+static void test_changes_do_not_make_more_requests_than_a_feed_may(void **state)
+{
+    struct bench *bench = *state;
+    key_frame(bench, SL_VIDEO, 10, 1000);
+    key_frame(bench, SL_VIDEO_SUB, 500, 1001);
+    join(bench, &bench->a);
+    for (int i = 0; i < 100; i++) {
+        bench->now += 10 * SL_MS;
+        sl_relay_choose(bench->relay, &bench->a.feed, i % 2 ? SL_VIDEO : SL_VIDEO_SUB, bench->now);
+        sl_relay_tick(bench->relay, bench->now);
+    }
+    assert_in_range(bench->publisher.requests, 1, 6);
+}
+
+/* A publisher without a small picture: the other is given, and the choice is remembered. */
+static void test_a_choice_outlives_the_publisher(void **state)
+{
+    struct bench *bench = *state;
+    key_frame(bench, SL_VIDEO, 10, 1000);
+    key_frame(bench, SL_VIDEO_SUB, 500, 1001);
+    assert_int_equal(sl_relay_join(bench->relay, &bench->a.feed, &bench->a.fake), 0);
+    sl_relay_choose(bench->relay, &bench->a.feed, SL_VIDEO_SUB, bench->now);
+    sl_relay_connected(bench->relay, &bench->a.feed, bench->now);
+    assert_sent(&bench->a.fake, 0, (const uint32_t[]){1001, 1001}, 2);
+
+    bench->now += SL_SEC;
+    bench->ssrc = 88;
+    sl_relay_publish(bench->relay, &bench->second_publisher, bench->now);
+    assert_int_equal(sl_relay_layer(&bench->a.feed), SL_VIDEO);
+    key_frame(bench, SL_VIDEO, 7, 50);
+    assert_int_equal(bench->a.fake.sent, 4);
+    assert_true(bench->a.fake.timestamps[2] > 1001);
+    assert_true(bench->a.fake.seqs[2] > bench->a.fake.seqs[1]);
+
+    bench->now += SL_SEC;
+    bench->ssrc = 99;
+    sl_relay_publish(bench->relay, &bench->publisher, bench->now);
+    key_frame(bench, SL_VIDEO_SUB, 3, 71);
+    key_frame(bench, SL_VIDEO, 9, 70);
+    delta(bench, SL_VIDEO_SUB, 5, 171);
+    assert_int_equal(sl_relay_layer(&bench->a.feed), SL_VIDEO_SUB);
+    assert_int_equal(bench->a.fake.sent, 7);
+    assert_int_equal(bench->a.fake.timestamps[6] - bench->a.fake.timestamps[5], 100);
+    for (int i = 1; i < 7; i++)
+        assert_true(bench->a.fake.seqs[i] > bench->a.fake.seqs[i - 1]);
+}
+
+static void test_a_key_frame_is_wanted_of_the_layer_shown(void **state)
+{
+    struct bench *bench = *state;
+    key_frame(bench, SL_VIDEO, 10, 1000);
+    key_frame(bench, SL_VIDEO_SUB, 500, 1001);
+    assert_int_equal(sl_relay_join(bench->relay, &bench->a.feed, &bench->a.fake), 0);
+    sl_relay_choose(bench->relay, &bench->a.feed, SL_VIDEO_SUB, bench->now);
+    sl_relay_connected(bench->relay, &bench->a.feed, bench->now);
+    bench->now += SL_SEC;
+    sl_relay_keyframe_wanted(bench->relay, &bench->a.feed, bench->now);
+    assert_int_equal(bench->publisher.sub_requests, 1);
+    assert_int_equal(bench->publisher.requests, 1);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -632,6 +848,14 @@ int main(void)
         CASE(test_a_new_ssrc_is_a_new_publisher),
         CASE(test_feeds_wait_for_the_new_publishers_key_frame),
         CASE(test_timestamps_follow_capture_time_over_a_restart),
+        CASE(test_a_feed_gets_the_layer_it_chose),
+        CASE(test_a_change_of_layer_is_seamless),
+        CASE(test_a_change_begins_with_a_picture_made_since),
+        CASE(test_a_frame_without_its_end_is_left_behind),
+        CASE(test_who_changes_back_in_time_never_left),
+        CASE(test_changes_do_not_make_more_requests_than_a_feed_may),
+        CASE(test_a_choice_outlives_the_publisher),
+        CASE(test_a_key_frame_is_wanted_of_the_layer_shown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

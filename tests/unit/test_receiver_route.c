@@ -39,6 +39,11 @@ static const struct {
      "0123456789abcdefABCDEF",
      SL_ROUTE_PATCH,
      {false, true, true, true}},
+    {"PUT",
+     "/s/0123456789abcdefABCDEF",
+     "0123456789abcdefABCDEF",
+     SL_ROUTE_LAYER,
+     {false, true, true, true}},
     {"GET", "/api/v1/cameras", "", SL_ROUTE_CAMERAS, {[VIEWER] = true}},
 };
 
@@ -105,7 +110,7 @@ static void test_other_paths_and_methods(void **state)
     assert_null(sl_route_find("GET", "/whip/yard", argument, allow));
     assert_string_equal(allow, "POST, OPTIONS");
     assert_null(sl_route_find("POST", "/s/x", argument, allow));
-    assert_string_equal(allow, "DELETE, PATCH");
+    assert_string_equal(allow, "DELETE, PATCH, PUT");
     assert_null(sl_route_find("post", "/whip/yard", argument, allow));
 }
 

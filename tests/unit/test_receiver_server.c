@@ -213,7 +213,8 @@ struct client {
     enum sl_endpoint_state state;
     int64_t seq;
     bool key_wanted;
-    int packets;
+    int packets, sub_packets;
+    bool sends_sub;
     uint8_t first_byte;
 };
 
@@ -231,12 +232,14 @@ static void on_packet(void *ctx, enum sl_media_kind kind, const struct sl_rtp_pa
     (void)repaired;
     (void)now;
     struct client *client = ctx;
+    client->sub_packets += packet->payload_len == 5;
     if (client->packets++ == 0)
         client->first_byte = packet->payload[0];
 }
 
-static void on_keyframe_wanted(void *ctx, sl_ns now)
+static void on_keyframe_wanted(void *ctx, enum sl_media_kind kind, sl_ns now)
 {
+    (void)kind;
     (void)now;
     struct client *client = ctx;
     client->key_wanted = true;
@@ -266,6 +269,13 @@ static void send_frame(void *ctx, sl_ns now)
                                          .marker = true,
                                          .payload = payload,
                                          .payload_len = sizeof(payload)};
+    if (client->sends_sub) {
+        const uint8_t small[] = {key ? 0x67 : 0x41, 0x42, 0xe0, 0x1f, 0};
+        struct sl_rtp_packet sub = packet;
+        sub.payload = small;
+        sub.payload_len = sizeof(small);
+        (void)sl_endpoint_send(client->endpoint, SL_VIDEO_SUB, &sub, now);
+    }
     client->key_wanted = false;
     client->seq++;
     sl_history_put(client->history, &packet, now);
@@ -273,10 +283,10 @@ static void send_frame(void *ctx, sl_ns now)
     assert_int_equal(sl_timer_set(&client->timer, now + 33 * SL_MS), 0);
 }
 
-static void open_client(struct client *client, struct site *site, const struct sl_link *link,
-                        bool publish)
+static void open_client_of(struct client *client, struct site *site, const struct sl_link *link,
+                           bool publish, bool sub)
 {
-    *client = (struct client){.site = site};
+    *client = (struct client){.site = site, .sends_sub = publish && sub};
     const struct sl_endpoint_config config = {.loop = site->loop,
                                               .http = site->http,
                                               .identity = site->identity,
@@ -285,6 +295,8 @@ static void open_client(struct client *client, struct site *site, const struct s
                                               .link = *link,
                                               .publish = publish,
                                               .video = true,
+                                              .sub = sub,
+                                              .small = sub,
                                               .h264_profile = "42e01f",
                                               .retries = -1,
                                               .handler = &endpoint_handler,
@@ -295,6 +307,12 @@ static void open_client(struct client *client, struct site *site, const struct s
     if (publish)
         assert_int_equal(sl_timer_set(&client->timer, 0), 0);
     sl_endpoint_start(client->endpoint);
+}
+
+static void open_client(struct client *client, struct site *site, const struct sl_link *link,
+                        bool publish)
+{
+    open_client_of(client, site, link, publish, false);
 }
 
 static void close_client(struct client *client)
@@ -363,6 +381,74 @@ static void test_camera_to_viewer_through_the_whole_receiver(void **state)
     run_until(site, is_refused, &camera);
     for (size_t i = 0; i < SL_COUNT(viewers); i++)
         close_client(&viewers[i]);
+    close_client(&camera);
+}
+
+/* Choosing is repeated, as a viewer does: one at a time is told. */
+static bool got_sub(void *ctx)
+{
+    struct client *client = ctx;
+    sl_endpoint_choose(client->endpoint, true);
+    return client->sub_packets > 3;
+}
+
+static bool got_main(void *ctx)
+{
+    struct client *client = ctx;
+    sl_endpoint_choose(client->endpoint, false);
+    return client->packets - client->sub_packets > 3;
+}
+
+static void ask(struct site *site, const struct sl_link *link, const char *method, const char *path,
+                struct got *got)
+{
+    *got = (struct got){.done = false};
+    const struct sl_http_call call = {.method = method,
+                                      .host = link->host,
+                                      .port = link->port,
+                                      .path = path,
+                                      .pin = link->pin,
+                                      .bearer = link->token,
+                                      .content_type = "application/sdp",
+                                      .timeout = 10 * SL_SEC,
+                                      .done = on_done,
+                                      .ctx = got};
+    assert_int_equal(sl_http_start(site->http, &call, NULL), 0);
+    run_until(site, is_done, got);
+}
+
+static void test_a_viewer_changes_its_layer_in_one_session(void **state)
+{
+    struct site *site = *state;
+    struct client camera, viewer;
+    struct got got;
+    const struct sl_link yard = add(site, SL_ROLE_CAMERA, "yard");
+    struct sl_link wall = add(site, SL_ROLE_VIEWER, "wall");
+    open_client_of(&camera, site, &yard, true, true);
+    run_until(site, is_live, &camera);
+    strcpy(wall.camera, "yard");
+    open_client_of(&viewer, site, &wall, false, true);
+    run_until(site, got_sub, &viewer);
+    get(site, &wall, "/api/v1/cameras", NULL, &got);
+    run_until(site, is_done, &got);
+    assert_non_null(strstr(got.body, "\"layers\":[\"main\",\"sub\"]"));
+    for (int turn = 0; turn < 6; turn++) {
+        viewer.packets = viewer.sub_packets = 0;
+        run_until(site, turn % 2 ? got_sub : got_main, &viewer);
+    }
+    struct sl_hub_stats stats;
+    sl_hub_stats(site->hub, &stats);
+    assert_int_equal(stats.created, 2);
+    assert_int_equal(stats.sessions, 2);
+
+    ask(site, &wall, "POST", "/whep/yard?layer=tiny", &got);
+    assert_int_equal(got.status, 400);
+    assert_non_null(strstr(got.body, "layer: got 'tiny', wanted main or sub"));
+    ask(site, &wall, "PUT", "/s/0123456789012345678901", &got);
+    assert_int_equal(got.status, 400);
+    ask(site, &wall, "PUT", "/s/0123456789012345678901?layer=sub", &got);
+    assert_int_equal(got.status, 404);
+    close_client(&viewer);
     close_client(&camera);
 }
 
@@ -493,6 +579,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         CASE(test_camera_to_viewer_through_the_whole_receiver),
+        CASE(test_a_viewer_changes_its_layer_in_one_session),
         CASE(test_only_so_many_may_wait),
         CASE(test_callers_that_left_do_not_wait),
         CASE(test_one_address_has_only_so_many_connections),

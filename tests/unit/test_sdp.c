@@ -22,8 +22,8 @@ static struct sl_sdp_local side(const char *name, bool sends, bool receiver)
         .video = true,
         .audio = true,
         .h264_profiles = {"42e01f"},
-        .ssrc = {0xfffffff0u, 30},
-        .rtx_ssrc = {20, 40},
+        .ssrc = {0xfffffff0u, 30, 60},
+        .rtx_ssrc = {20, 40, 70},
         .session_id = 1,
         .start_bitrate_kbps = receiver && !sends ? 2500 : 0,
     };
@@ -201,6 +201,95 @@ static void silence_is_agreed_on(void **state)
     assert_int_equal(at_client.media[0].kind, SL_AUDIO);
     assert_string_equal(at_client.media[0].mid, "0");
     both_ends_agree(&at_client, &at_server);
+}
+
+/* Offer and answer of a sender with a second video, by ends as they are now. */
+static int agree_on_sub(const struct sl_sdp_local *client, const struct sl_sdp_local *server,
+                        const char *from, const char *to, struct sl_sdp_agreed *at_client)
+{
+    struct sl_sdp_agreed at_server;
+    write_offer(client);
+    if (from)
+        edit(from, to);
+    const int len = answer_to(server, &at_server);
+    assert_true(len > 0);
+    assert_int_equal(sl_sdp_accept(answer, (size_t)len, client, at_client, &why), 0);
+    assert_int_equal(at_client->media_count, at_server.media_count);
+    return at_client->media_count;
+}
+
+static void a_second_video_is_agreed_on(void **state)
+{
+    (void)state;
+    struct sl_sdp_local client = side("client", true, false), server = side("server", false, true);
+    struct sl_sdp_agreed agreed;
+    client.sub = server.sub = true;
+    client.fec = server.fec = true;
+    assert_int_equal(agree_on_sub(&client, &server, NULL, NULL, &agreed), 3);
+    const struct sl_sdp_media *sub = &agreed.media[2];
+    assert_int_equal(sub->kind, SL_VIDEO_SUB);
+    assert_string_equal(sub->mid, "2");
+    assert_int_equal(sub->ssrc, 60);
+    assert_int_equal(sub->rtx_ssrc, 70);
+    assert_true(sub->pli && sub->nack && sub->ccfb);
+    assert_int_equal(sub->fec_pt, 0);
+    assert_int_equal(agreed.media[0].kind, SL_VIDEO);
+    assert_true(sub->pt != agreed.media[0].pt && sub->rtx_pt != agreed.media[0].rtx_pt);
+    assert_non_null(strstr(answer, "a=group:BUNDLE 0 1 2\r\n"));
+
+    client.audio = false;
+    assert_int_equal(agree_on_sub(&client, &server, NULL, NULL, &agreed), 2);
+    assert_int_equal(agreed.media[1].kind, SL_VIDEO_SUB);
+    assert_string_equal(agreed.media[1].mid, "1");
+}
+
+/* Of a foreign peer, by a receiver that has no use for it, or of a profile that viewers of the
+ * first did not agree to: rejected in place, and the rest is taken. */
+static void a_second_video_may_be_left_out(void **state)
+{
+    (void)state;
+    struct sl_sdp_local client = side("client", true, false), server = side("server", false, true);
+    struct sl_sdp_agreed agreed;
+    client.sub = server.sub = true;
+    assert_int_equal(agree_on_sub(&client, &server, "a=tool:sightline", "a=tool:foreign", &agreed),
+                     2);
+    assert_non_null(strstr(answer, "m=video 0 UDP/TLS/RTP/SAVPF 102\r\n"));
+    assert_non_null(strstr(answer, "a=group:BUNDLE 0 1\r\n"));
+    assert_int_equal(agreed.media[0].kind, SL_VIDEO);
+    assert_int_equal(agreed.media[1].kind, SL_AUDIO);
+
+    strcpy(server.h264_profiles[1], "640034");
+    assert_int_equal(agree_on_sub(&client, &server,
+                                  "fmtp:102 level-asymmetry-allowed=1;packetization-mode=1;"
+                                  "profile-level-id=42e01f",
+                                  "fmtp:102 level-asymmetry-allowed=1;packetization-mode=1;"
+                                  "profile-level-id=64001f",
+                                  &agreed),
+                     2);
+    assert_non_null(strstr(answer, "m=video 0 UDP/TLS/RTP/SAVPF 102\r\n"));
+
+    server.sub = false;
+    assert_int_equal(agree_on_sub(&client, &server, NULL, NULL, &agreed), 2);
+    assert_non_null(strstr(answer, "m=video 0 UDP/TLS/RTP/SAVPF 102\r\n"));
+    server.sub = true;
+    client.sub = false;
+    assert_int_equal(agree_on_sub(&client, &server, NULL, NULL, &agreed), 2);
+}
+
+/* What cannot be taken as the first video is not taken as the second either. */
+static void a_second_video_needs_a_first(void **state)
+{
+    (void)state;
+    struct sl_sdp_local client = side("client", true, false), server = side("server", false, true);
+    struct sl_sdp_agreed agreed;
+    client.sub = server.sub = true;
+    client.audio = false;
+    write_offer(&client);
+    edit("H264/90000", "H265/90000");
+    assert_true(answer_to(&server, &agreed) > 0);
+    assert_int_equal(agreed.media_count, 1);
+    assert_int_equal(agreed.media[0].kind, SL_VIDEO);
+    assert_string_equal(agreed.media[0].mid, "1");
 }
 
 static void the_senders_own_profile_is_taken(void **state)
@@ -514,6 +603,9 @@ int main(void)
         cmocka_unit_test(the_best_fec_is_agreed_on),
         cmocka_unit_test(foreign_fec_is_not_taken),
         cmocka_unit_test(silence_is_agreed_on),
+        cmocka_unit_test(a_second_video_is_agreed_on),
+        cmocka_unit_test(a_second_video_may_be_left_out),
+        cmocka_unit_test(a_second_video_needs_a_first),
         cmocka_unit_test(the_senders_own_profile_is_taken),
         cmocka_unit_test(a_viewer_gets_only_what_it_can_show),
         cmocka_unit_test(h264_without_fu_a_is_refused),

@@ -74,7 +74,7 @@ static void all_of_them(void **state)
                    "640x360", "--fps", "15", "--encoder", "libx264", "--preset", "superfast",
                    "--bitrate", "700k", "--gop", "4s", "--name", "Gate", "--location", "North",
                    "--burn", "time,fps", "--retries", "5", "--via", "127.0.0.1:99", "--stats=1s",
-                   "--min-bitrate", "700k", "--fec", "20")),
+                   "--min-bitrate", "700k", "--fec", "20", "--sub", "320x180@15,400k")),
         -1);
     assert_true(options.loop);
     assert_null(options.audio);
@@ -85,6 +85,10 @@ static void all_of_them(void **state)
     assert_int_equal(options.bitrate_bps, 700000);
     assert_int_equal(options.min_bitrate_bps, 700000);
     assert_int_equal(options.fec_percent, 20);
+    assert_int_equal(options.sub.size.width, 320);
+    assert_int_equal(options.sub.size.height, 180);
+    assert_int_equal(options.sub.fps, 15);
+    assert_int_equal(options.sub.bitrate_bps, 400000);
     assert_int_equal(options.retries, 5);
     assert_int_equal(sl_addr_port(&options.via), 99);
     assert_true(options.stats == SL_SEC);
@@ -183,6 +187,14 @@ static void wrong_command_lines(void **state)
         {{"--to", CAMERA, "--video", "test", "--via", "nowhere"}, 2, "wanted HOST:PORT"},
         {{"--to", CAMERA, "--video", "test", "--loop"}, 2, "--loop: got --video test"},
         {{"--to", CAMERA, "--video", "test", "extra"}, 2, "unexpected argument 'extra'"},
+        {{"--to", CAMERA, "--video", "test", "--sub", "640x360"},
+         2,
+         "--sub: got '640x360', wanted"},
+        {{"--to", CAMERA, "--video", "test", "--sub", "641x360@15,400k"}, 2, "both even"},
+        {{"--to", CAMERA, "--video", "test", "--sub", "640@15,400k"}, 2, "both even"},
+        {{"--to", CAMERA, "--video", "test", "--sub", "640x360@0,400k"}, 2, "1 to 60"},
+        {{"--to", CAMERA, "--video", "test", "--sub", "640x360@15,9k"}, 2, "50k to 8M"},
+        {{"--to", CAMERA, "--video", "test", "--sub", "640x360@15,400kx"}, 2, "50k to 8M"},
         {{"--to", CAMERA, "--video", "test", "--fec", "much"}, 2, "--fec: got 'much', wanted auto"},
         {{"--to", CAMERA, "--video", "test", "--fec", "101"}, 2, "from 0 to 100"},
         {{"--to", CAMERA, "--video", "test", "--fec", "-1"}, 2, "from 0 to 100"},

@@ -475,7 +475,7 @@ static void a_key_frame_on_request(void **state)
     say(&bench, SL_ENDPOINT_LIVE);
     run_until(&bench, keys_reached, 1);
     const struct sl_endpoint_config *config = &bench.endpoint->config;
-    config->handler->keyframe_wanted(config->ctx, sl_loop_now(bench.loop));
+    config->handler->keyframe_wanted(config->ctx, SL_VIDEO, sl_loop_now(bench.loop));
     run_until(&bench, keys_reached, 2);
     assert_int_equal(balance(&bench).key_requests, 1);
     bench.endpoint->refuse = -ENOTCONN;

@@ -71,6 +71,10 @@ static void test_values(void **state)
     assert_true(options.latency == 250 * SL_MS);
     assert_int_equal(options.hud, SL_HUD_OFF);
     assert_true(options.stats == SL_SEC);
+    assert_int_equal(options.layer, SL_LAYER_AUTO);
+    assert_int_equal(parse("--layer", "sub", NULL), -1);
+    assert_int_equal(options.layer, SL_LAYER_SUB);
+    assert_int_equal(parse("--layer", "small", NULL), 2);
     assert_int_equal(parse("--latency", "auto", "--layout", "auto", NULL), -1);
 }
 

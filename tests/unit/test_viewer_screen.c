@@ -313,7 +313,7 @@ static void test_repairs_are_reported(void **state)
     now += SL_SEC;
     measure(f, 300, 10, 1, 375000);
     const char *figures = " delay_ms=0 loss_pct=2.00 lost=14 by_fec=10 by_resend=3 late=2 "
-                          "given_up=1 kbps=2000 rtt_ms=41.5 overhead_pct=20.0\n";
+                          "given_up=1 kbps=2000 rtt_ms=41.5 overhead_pct=20.0";
     assert_non_null(strstr(report(f), figures));
     now += 50 * SL_MS; /* the net thread has not measured anew: the figures stand */
     assert_non_null(strstr(report(f), figures));
