@@ -78,6 +78,10 @@ struct sl_session {
         sl_ns at; /* 0: nothing to answer */
         sl_ns answered;
     } rrtr;
+    struct {
+        sl_ns since; /* the second under way */
+        int count;
+    } events;          /* that came */
     bool keyframe_due; /* asked for, held back by the limit */
     sl_ns keyframe_asked;
     int fir_seq; /* of the last FIR, -1: none yet */
