@@ -3,6 +3,7 @@
  * Pipeline: the threads between the sources and the send loop.
  *
  *     capture ──▶ mailbox of 1 ──▶ encode ──▶ ring of access units ──▶ the loop
+ *        └─▶ motion ───────────────────────▶ ring of events ─────────▶
  *     audio (+ Opus) ──────────────────────▶ ring of packets ────────▶
  *              live, key frame wanted, gate, bit rate ◀── atomic words ── the loop
  *
@@ -26,6 +27,7 @@
 #include "codec/encoder.h"
 #include "sender/audio.h"
 #include "sender/capture.h"
+#include "sender/motion.h"
 #include "sender/overlay.h"
 
 struct sl_pipeline;
@@ -37,6 +39,8 @@ struct sl_pipeline_config {
     struct sl_audio *audio; /* NULL: no sound */
     struct sl_audio_encoder *audio_encoder;
     struct sl_overlay *overlay;
+    struct sl_motion
+        *motion;          /* looks at every picture, before anything is drawn into it; or NULL */
     struct sl_halt *halt; /* the one the sources were opened with; set by destroy */
     int fps;              /* pictures beyond this rate are left out; 0: none are */
     sl_ns
@@ -74,6 +78,9 @@ struct sl_audio_packet {
 };
 
 bool sl_pipeline_take_audio(struct sl_pipeline *pipeline, struct sl_audio_packet *ret);
+
+/* What motion tells, the oldest first; those that find no room are left out: they are repeated. */
+bool sl_pipeline_take_event(struct sl_pipeline *pipeline, struct sl_motion_event *ret);
 
 /* Whether somebody receives. Becoming live asks for a key frame. */
 void sl_pipeline_set_live(struct sl_pipeline *pipeline, bool live);

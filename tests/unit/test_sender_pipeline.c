@@ -28,7 +28,16 @@ struct script {
     sl_ns next, step;
     uint64_t begun, allocations;
     bool noisy;
+    uint64_t
+        square_from; /* a still scene; a square goes through it from that picture on. 0: none */
 };
+
+static void draw_square(const struct script *script, uint8_t *pixels)
+{
+    memset(pixels, 90, SIDE * SIDE);
+    for (int y = 20; script->begun > script->square_from && y < 40; y++)
+        memset(pixels + y * SIDE + script->begun % 40, 200, 20);
+}
 
 static int script_next(struct sl_capture *capture, uint8_t *pixels, sl_ns *captured)
 {
@@ -48,6 +57,8 @@ static int script_next(struct sl_capture *capture, uint8_t *pixels, sl_ns *captu
     memset(pixels, (int)(script->next / SL_MS), sl_capture_bytes(capture));
     for (size_t i = 0; script->noisy && i < sl_capture_bytes(capture); i++)
         pixels[i] = (uint8_t)((noise = noise * 1664525u + 1013904223u) >> 25);
+    if (script->square_from)
+        draw_square(script, pixels);
     *captured = script->next;
     script->next += script->step;
     return 1;
@@ -68,6 +79,7 @@ struct bench {
     struct sl_audio *audio;
     struct sl_audio_encoder *audio_encoder;
     struct sl_overlay overlay;
+    struct sl_motion *motion;
     sl_ns gop;
     struct sl_pipeline *pipeline;
 };
@@ -99,6 +111,7 @@ static void make_pipeline(struct bench *bench, struct sl_capture *capture, int f
         .audio = bench->audio,
         .audio_encoder = bench->audio_encoder,
         .overlay = &bench->overlay,
+        .motion = bench->motion,
         .halt = &bench->halt,
         .fps = fps,
         .gop = bench->gop,
@@ -106,9 +119,9 @@ static void make_pipeline(struct bench *bench, struct sl_capture *capture, int f
     assert_int_equal(sl_pipeline_create(&bench->pipeline, &config), 0);
 }
 
-static void make(struct bench *bench, bool stored, int fps)
+static void make_with(struct bench *bench, bool stored, int fps, struct sl_motion *motion)
 {
-    *bench = (struct bench){0};
+    *bench = (struct bench){.motion = motion};
     assert_int_equal(sl_halt_init(&bench->halt), 0);
     bench->script.base = (struct sl_capture){.kind = &script_kind,
                                              .width = SIDE,
@@ -122,6 +135,11 @@ static void make(struct bench *bench, bool stored, int fps)
     assert_int_equal(sl_wake_init(&bench->script.permit), 0);
     make_encoders(bench, false);
     make_pipeline(bench, &bench->script.base, fps);
+}
+
+static void make(struct bench *bench, bool stored, int fps)
+{
+    make_with(bench, stored, fps, NULL);
 }
 
 static void unmake(struct bench *bench)
@@ -456,6 +474,35 @@ static void the_end_comes_after_the_last_picture(void **state)
     unmake(&bench);
 }
 
+/* Whether anybody watches or not. */
+static void motion_is_told_of(void **state)
+{
+    (void)state;
+    struct bench bench;
+    struct sl_motion *motion;
+    struct sl_motion_event event;
+    const struct sl_motion_config config = {
+        .width = SIDE, .height = SIDE, .sensitivity = 50, .min_area = 0.002, .first_id = 5};
+    assert_int_equal(sl_motion_create(&motion, &config), 0);
+    make_with(&bench, false, 0, motion);
+    bench.script.square_from = 100;
+    permit(&bench, 100);
+    WAIT(&bench, captured, 100);
+    assert_false(sl_pipeline_take_event(bench.pipeline, &event));
+    permit(&bench, 50);
+    for (int i = 0; i < 4; i++) {
+        while (!sl_pipeline_take_event(bench.pipeline, &event))
+            assert_true(sl_wake_wait(sl_pipeline_wake(bench.pipeline), PATIENCE));
+        assert_int_equal(event.id, 5);
+        assert_int_equal(event.state, SL_MOTION_GOES_ON);
+        assert_true(event.map.rows[8]); /* the square's height */
+        assert_int_equal(event.map.rows[3] | event.map.rows[14], 0);
+    }
+    balance(&bench);
+    unmake(&bench);
+    sl_motion_destroy(motion);
+}
+
 static int count_entries(const char *path)
 {
     DIR *dir = opendir(path);
@@ -518,6 +565,7 @@ int main(void)
         cmocka_unit_test(the_encoder_is_told_of_a_new_rate),
         cmocka_unit_test(rate_limit_spreads_evenly),
         cmocka_unit_test(the_end_comes_after_the_last_picture),
+        cmocka_unit_test(motion_is_told_of),
         cmocka_unit_test(starting_and_stopping_leaves_nothing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
