@@ -56,6 +56,8 @@ struct sl_event {
     char camera[SL_NAME_BYTES];
     bool live;
     int64_t since_us;
+    bool moving;             /* something does, before the camera */
+    int64_t moving_since_us; /* 0: it never changed */
     char h264_profile[7];
 };
 
