@@ -206,6 +206,11 @@ bool sl_motion_look(struct sl_motion *motion, const uint8_t *luma, int stride, s
     return tell(motion, captured, ret);
 }
 
+const struct sl_motion_map *sl_motion_where(const struct sl_motion *motion)
+{
+    return &motion->event.map;
+}
+
 void sl_motion_stats(const struct sl_motion *motion, struct sl_motion_stats *ret)
 {
     *ret = motion->stats;

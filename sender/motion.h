@@ -41,6 +41,9 @@ void sl_motion_destroy(struct sl_motion *motion);
 bool sl_motion_look(struct sl_motion *motion, const uint8_t *luma, int stride, sl_ns captured,
                     struct sl_motion_event *ret);
 
+/* Where something moved in the last picture that was looked at. */
+const struct sl_motion_map *sl_motion_where(const struct sl_motion *motion);
+
 /* pictures == looked + left_out */
 struct sl_motion_stats {
     uint64_t pictures, looked, left_out;

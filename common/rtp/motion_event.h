@@ -12,24 +12,16 @@
  */
 #pragma once
 
-#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 #include "base/bytes.h"
 #include "base/types.h"
+#include "rtp/motion_map.h"
 
 #define SL_MOTION_EVENT_NAME 0x534c4556u /* "SLEV" */
-#define SL_MOTION_COLUMNS 32
-#define SL_MOTION_ROWS 18
 
 enum sl_motion_state { SL_MOTION_GOES_ON = 1, SL_MOTION_ENDED = 2 };
-
-/* Where the picture changed: it is divided evenly into 32 x 18 cells; a row's highest bit is its
- * leftmost cell. */
-struct sl_motion_map {
-    uint32_t rows[SL_MOTION_ROWS];
-};
 
 struct sl_motion_event {
     uint32_t id; /* one more with each event of a sender; where it begins is random */
@@ -39,16 +31,6 @@ struct sl_motion_event {
     uint64_t last_ntp;        /* when it was seen last; of one that has ended: its end */
     struct sl_motion_map map; /* as of now; empty where nothing moves just now */
 };
-
-static inline bool sl_motion_map_get(const struct sl_motion_map *map, int column, int row)
-{
-    return map->rows[row] >> (SL_MOTION_COLUMNS - 1 - column) & 1;
-}
-
-static inline void sl_motion_map_set(struct sl_motion_map *map, int column, int row)
-{
-    map->rows[row] |= 1u << (SL_MOTION_COLUMNS - 1 - column);
-}
 
 static inline double sl_motion_percent(uint16_t score)
 {

@@ -246,6 +246,7 @@ static void a_block_is_found_at_once_and_where_it_is(void **state)
     /* It is at 116..152 x 70..102: 2 %, and what is left of its trace. */
     assert_in_range(sl_motion_percent(scene->last.score) * 100, 150, 500);
     assert_true(sl_motion_map_get(&scene->last.map, 130 / 10, 85 / 10));
+    assert_true(sl_motion_map_get(sl_motion_where(scene->motion), 130 / 10, 85 / 10));
     for (int row = 0; row < SL_MOTION_ROWS; row++)
         for (int column = 0; column < SL_MOTION_COLUMNS; column++)
             if (column > 15 || row < 6 || row > 10)
