@@ -105,6 +105,19 @@ bool sl_directory_state(struct sl_directory *directory, const char *name, bool l
     return true;
 }
 
+bool sl_directory_motion(struct sl_directory *directory, const char *name, bool moving,
+                         int64_t since_us)
+{
+    struct sl_directory_camera *camera =
+        (struct sl_directory_camera *)sl_directory_find(directory, name);
+    if (!camera || (camera->moving == moving && camera->moving_since_us == since_us))
+        return false;
+    camera->moving = moving;
+    camera->moving_since_us = since_us;
+    changed(directory);
+    return true;
+}
+
 /* RFC 3339, UTC, milliseconds. */
 static void write_time(int64_t us, char out[40])
 {
@@ -130,8 +143,9 @@ static bool add_layers(cJSON *object, const struct sl_directory_camera *camera)
 
 static bool add_camera(cJSON *list, const struct sl_directory_camera *camera)
 {
-    char since[40];
+    char since[40], moving_since[40];
     write_time(camera->since_us, since);
+    write_time(camera->moving_since_us, moving_since);
     cJSON *object = cJSON_CreateObject();
     if (!object || !cJSON_AddItemToArray(list, object)) {
         cJSON_Delete(object);
@@ -140,7 +154,10 @@ static bool add_camera(cJSON *list, const struct sl_directory_camera *camera)
     return cJSON_AddStringToObject(object, "name", camera->entry.name) &&
            cJSON_AddStringToObject(object, "location", camera->entry.location) &&
            cJSON_AddStringToObject(object, "state", camera->live ? "live" : "offline") &&
-           cJSON_AddStringToObject(object, "since", since) && add_layers(object, camera);
+           cJSON_AddStringToObject(object, "since", since) && add_layers(object, camera) &&
+           cJSON_AddBoolToObject(object, "motion", camera->moving) &&
+           (camera->moving_since_us == 0 ||
+            cJSON_AddStringToObject(object, "motion_since", moving_since));
 }
 
 const char *sl_directory_json(struct sl_directory *directory)

@@ -17,7 +17,9 @@ struct sl_directory_camera {
     bool live;
     bool sub; /* it has a small picture as well */
     int64_t since_us;
-    char h264_profile[7]; /* while live */
+    bool moving;
+    int64_t moving_since_us; /* 0: it never changed */
+    char h264_profile[7];    /* while live */
 };
 
 /* `tag` tells this run's versions from another's (ETag). 0 or -ENOMEM. */
@@ -31,10 +33,15 @@ bool sl_directory_apply(struct sl_directory *directory, const struct sl_snapshot
 bool sl_directory_state(struct sl_directory *directory, const char *name, bool live, bool sub,
                         int64_t since_us, const char *h264_profile);
 
+/* Whether something moves before it. True if anything changed. */
+bool sl_directory_motion(struct sl_directory *directory, const char *name, bool moving,
+                         int64_t since_us);
+
 const struct sl_directory_camera *sl_directory_find(const struct sl_directory *directory,
                                                     const char *name);
 
-/* {"version":N,"cameras":[{"name","location","state","since"}]}; valid until the next change. NULL
+/* {"version":N,"cameras":[{"name","location","state","since","motion","motion_since"}]}, the last
+ * of it once there was any; valid until the next change. NULL
  * if out of memory. */
 const char *sl_directory_json(struct sl_directory *directory);
 /* With its quotes. */

@@ -59,6 +59,8 @@ struct sl_event {
     bool live;
     bool sub; /* it has a small picture as well */
     int64_t since_us;
+    bool moving;             /* something does, before the camera */
+    int64_t moving_since_us; /* 0: it never changed */
     char h264_profile[7];
 };
 

@@ -12,6 +12,7 @@
 #include "base/time.h"
 #include "base/trace.h"
 #include "receiver/limiter.h"
+#include "receiver/motion_log.h"
 #include "receiver/peers.h"
 #include "stun/stun.h"
 
@@ -31,6 +32,9 @@ struct sl_camera {
     bool told; /* HTTP knows the state */
     bool removed;
     int64_t since_us;
+    struct sl_motion_log motion;
+    bool moving; /* as told */
+    int64_t moving_since_us;
     int peers; /* that point here */
     struct sl_timer timer;
     bool fed; /* its relay has packets to forward */
@@ -69,7 +73,12 @@ struct sl_hub_limits sl_hub_limits_default(void)
 static void tell_camera(struct sl_camera *camera)
 {
     struct sl_event event = {
-        .type = SL_EVENT_CAMERA, .live = camera->live, .since_us = camera->since_us};
+        .type = SL_EVENT_CAMERA,
+        .live = camera->live,
+        .since_us = camera->since_us,
+        .moving = camera->moving,
+        .moving_since_us = camera->moving_since_us,
+    };
     snprintf(event.camera, sizeof(event.camera), "%s", camera->name);
     if (camera->live) {
         memcpy(event.h264_profile, camera->publisher->h264_profile, sizeof(event.h264_profile));
@@ -100,6 +109,25 @@ static void set_live(struct sl_camera *camera, bool live, sl_ns now)
     tell_camera(camera);
 }
 
+/* After each change of its log. */
+static void set_motion(struct sl_camera *camera, const struct sl_motion_lines *lines, sl_ns now)
+{
+    for (int i = 0; i < lines->count; i++)
+        sl_info("%s", lines->text[i]);
+    if (camera->moving == camera->motion.moving)
+        return;
+    camera->moving = camera->motion.moving;
+    camera->moving_since_us = (now + camera->hub->config.epoch) / SL_US;
+    tell_camera(camera);
+}
+
+static void stop_motion(struct sl_camera *camera, sl_ns now)
+{
+    struct sl_motion_lines lines;
+    sl_motion_log_stop(&camera->motion, camera->name, &lines);
+    set_motion(camera, &lines, now);
+}
+
 static struct sl_camera *find_camera(const struct sl_hub *hub, const char *name)
 {
     struct sl_camera *camera = hub->cameras;
@@ -111,7 +139,8 @@ static struct sl_camera *find_camera(const struct sl_hub *hub, const char *name)
 /* When the camera's timer ought to fire. */
 static sl_ns camera_due(const struct sl_camera *camera)
 {
-    sl_ns due = sl_relay_due(camera->relay);
+    const sl_ns relay = sl_relay_due(camera->relay), motion = sl_motion_log_due(&camera->motion);
+    sl_ns due = relay < motion ? relay : motion;
     if (camera->live) {
         const sl_ns silent = sl_session_heard(camera->publisher->session) + SILENT_AFTER;
         if (silent < due)
@@ -135,6 +164,9 @@ static void camera_timer(void *ctx, sl_ns now)
                 (int)(SILENT_AFTER / SL_SEC));
         set_live(camera, false, now);
     }
+    struct sl_motion_lines lines;
+    sl_motion_log_tick(&camera->motion, camera->name, now, &lines);
+    set_motion(camera, &lines, now);
     sl_relay_tick(camera->relay, now);
     arm(&camera->timer, camera_due(camera));
 }
@@ -278,6 +310,7 @@ static void peer_over(struct sl_peer *peer, const char *why, sl_ns now)
         why = peer->reason;
     sl_addr_text(&peer->from, from);
     if (peer->publisher && camera->publisher == peer) {
+        stop_motion(camera, now);
         camera->publisher = NULL;
         sl_relay_publish(camera->relay, NULL, now);
         if (camera->live)
@@ -344,6 +377,22 @@ static void peer_packet(void *ctx, enum sl_media_kind kind, const struct sl_rtp_
         trace_frame(peer, packet->timestamp, in);
 }
 
+/* To every viewer of ours, each time it is told: so its repetitions are theirs. */
+static void peer_event(void *ctx, const struct sl_motion_event *event, sl_ns now)
+{
+    struct sl_peer *peer = ctx;
+    struct sl_camera *camera = peer->camera;
+    struct sl_motion_lines lines;
+    if (peer->doomed || camera->publisher != peer)
+        return;
+    sl_motion_log_hear(&camera->motion, camera->name, event, now, &lines);
+    set_motion(camera, &lines, now);
+    arm(&camera->timer, camera_due(camera));
+    for (struct sl_peer *to = peer->hub->peers.first; to; to = to->next)
+        if (to->camera == camera && !to->publisher && !to->doomed)
+            (void)sl_session_send_event(to->session, event); /* a browser's is not supported */
+}
+
 static void peer_keyframe_wanted(void *ctx, enum sl_media_kind kind, sl_ns now)
 {
     (void)kind; /* a subscriber has one picture */
@@ -380,6 +429,7 @@ static const struct sl_session_handler publisher_handler = {
     .state = peer_state,
     .packet = peer_packet,
     .validated = peer_validated,
+    .event = peer_event,
 };
 
 static const struct sl_session_handler subscriber_handler = {

@@ -155,6 +155,8 @@ static void hub_ready(void *ctx, uint32_t events)
         if (event.type == SL_EVENT_CAMERA) {
             news |= sl_directory_state(server->directory, event.camera, event.live, event.sub,
                                        event.since_us, event.h264_profile);
+            news |= sl_directory_motion(server->directory, event.camera, event.moving,
+                                        event.moving_since_us);
         } else {
             sl_request_answered(event.ask->owner);
         }

@@ -34,7 +34,8 @@ struct sender {
     struct sl_random random;
     struct sl_trace *trace; /* NULL: not wanted */
     struct sl_capture *capture;
-    struct sl_audio *audio; /* NULL: none, or the capture's own */
+    struct sl_audio *audio;   /* NULL: none, or the capture's own */
+    struct sl_motion *motion; /* NULL: not wanted */
     struct sl_loop *loop;
     struct sl_video_encoder *video_encoder, *sub_encoder; /* sub: NULL: not wanted */
     struct sl_audio_encoder *audio_encoder;
@@ -88,6 +89,34 @@ static int open_audio(struct sender *sender)
     const int error = source ? sl_audio_open(&sender->audio, source, &config, why, sizeof(why)) : 0;
     if (error)
         sl_error("--audio %s: %s", source, why);
+    return error ? 1 : -1;
+}
+
+static int open_motion(struct sender *sender)
+{
+    const struct sl_sender_options *options = &sender->options;
+    struct sl_motion_mask mask = {0};
+    char why[256] = "";
+    if (!options->motion || !sender->capture) /* the latter: halted */
+        return -1;
+    if (options->motion_mask &&
+        sl_motion_mask_read(&mask, options->motion_mask, why, sizeof(why)) != 0) {
+        sl_error("--motion-mask %s: %s", options->motion_mask, why);
+        return 1;
+    }
+    const struct sl_motion_config config = {
+        .width = sender->capture->width,
+        .height = sender->capture->height,
+        .sensitivity = options->motion_sensitivity,
+        .min_area = options->motion_min_area,
+        .mask = mask.looked_at ? &mask : NULL,
+        .first_id = sl_random_u32(&sender->random),
+        .epoch = sender->epoch,
+    };
+    const int error = sl_motion_create(&sender->motion, &config);
+    sl_motion_mask_fini(&mask);
+    if (error)
+        sl_error("--motion: %s", strerror(-error));
     return error ? 1 : -1;
 }
 
@@ -313,6 +342,7 @@ static int make_pipeline(struct sender *sender)
         .sub_encoder = sender->sub_encoder,
         .sub_size = sender->options.sub.size,
         .sub_fps = sender->options.sub.fps,
+        .motion = sender->motion,
         .halt = &halt,
         .fps = sender->options.fps,
         .gop = sender->options.gop,
@@ -422,6 +452,7 @@ static void unmake(struct sender *sender)
     sl_video_encoder_destroy(sender->video_encoder);
     sl_service_close(&sender->service);
     sl_loop_destroy(sender->loop);
+    sl_motion_destroy(sender->motion);
     sl_audio_close(sender->audio);
     sl_capture_close(sender->capture);
     sl_trace_close(sender->trace);
@@ -446,6 +477,7 @@ int main(int argc, char **argv)
         sl_error("signals: %s", strerror(-error));
     status = error ? 1 : open_trace(&sender);
     status = status >= 0 ? status : open_sources(&sender);
+    status = status >= 0 ? status : open_motion(&sender);
     status = status >= 0 ? status : make_loop(&sender);
     status = status >= 0 ? status : open_encoders(&sender);
     status = status >= 0 ? status : make_and_run(&sender);

@@ -5,6 +5,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "net/resolve.h"
@@ -74,6 +75,26 @@ static int parse_burn(void *options, const char *text, char *wanted, size_t want
     struct sl_sender_options *sender = options;
     snprintf(wanted, wanted_len, "some of time,name,location,fps");
     return sl_overlay_parse(&sender->overlay, text);
+}
+
+static int parse_motion(void *options, const char *text, char *wanted, size_t wanted_len)
+{
+    struct sl_sender_options *sender = options;
+    snprintf(wanted, wanted_len, "off or on");
+    sender->motion = strcmp(text, "on") == 0;
+    return sender->motion || strcmp(text, "off") == 0 ? 0 : -EINVAL;
+}
+
+static int parse_min_area(void *options, const char *text, char *wanted, size_t wanted_len)
+{
+    struct sl_sender_options *sender = options;
+    char *end;
+    const double percent = strtod(text, &end);
+    snprintf(wanted, wanted_len, "percent of the picture, from 0.01 to 100");
+    if (end == text || *end || !(percent >= 0.01 && percent <= 100))
+        return -EINVAL;
+    sender->motion_min_area = percent / 100;
+    return 0;
 }
 
 static int parse_video(void *options, const char *text, char *wanted, size_t wanted_len)
@@ -249,6 +270,31 @@ static const struct sl_option options[] = {
      .type = SL_OPTION_FLAG,
      .offset = FIELD(preview),
      .help = "show the picture in a small window here"},
+    {.name = "motion",
+     .type = SL_OPTION_CUSTOM,
+     .parse = parse_motion,
+     .value = "off|on",
+     .initial = "off",
+     .help = "look for motion and tell the receiver of it"},
+    {.name = "motion-sensitivity",
+     .type = SL_OPTION_INT,
+     .offset = FIELD(motion_sensitivity),
+     .value = "N",
+     .initial = "50",
+     .help = "from 1, for what stands out only, to 100",
+     .min = 1,
+     .max = 100},
+    {.name = "motion-min-area",
+     .type = SL_OPTION_CUSTOM,
+     .parse = parse_min_area,
+     .value = "PERCENT",
+     .initial = "0.2",
+     .help = "of the picture that has to move, in one place"},
+    {.name = "motion-mask",
+     .type = SL_OPTION_TEXT,
+     .offset = FIELD(motion_mask),
+     .value = "FILE",
+     .help = "a PGM picture of any size: what is black in it is not looked at"},
     {.name = "retries",
      .type = SL_OPTION_CUSTOM,
      .parse = parse_retries,
@@ -366,6 +412,7 @@ const char *sl_sender_options_unused(const struct sl_sender_options *sender, cha
         {known && sender->gop != gop, "--gop"},
         {sl_overlay_wanted(&sender->overlay), "--burn"},
         {sender->sub.fps, "--sub"},
+        {sender->motion, "--motion"},
     };
     size_t len = 0;
     out[0] = 0;

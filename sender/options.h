@@ -28,6 +28,10 @@ struct sl_sender_options {
     } sub;
     int fec_percent; /* SL_FEC_AUTO, 0: off, else fixed */
     sl_ns gop;
+    bool motion;
+    int motion_sensitivity;
+    double motion_min_area;  /* share of the picture */
+    const char *motion_mask; /* file, or NULL */
     const char *name, *location, *via_text;
     sl_ns stats;
     const char *trace; /* file, or NULL */

@@ -17,6 +17,7 @@
 #define SUB_PICTURES 2 /* the same of the small one, without capture */
 #define UNITS 8
 #define AUDIO_PACKETS 32
+#define EVENTS 8
 /* Requests within this time of the last key frame wait for it to pass: the asker cannot have seen
  * that one yet, and two in a row cost quality without mending anything. */
 #define KEY_SPACING (100 * SL_MS)
@@ -53,7 +54,7 @@ struct sl_pipeline {
     _Atomic int64_t bitrate_bps; /* wanted; 0: as it is */
 
     struct sl_pool *units;
-    struct sl_ring *video_ring, *audio_ring;
+    struct sl_ring *video_ring, *audio_ring, *event_ring;
     struct sl_wake loop_wake;
     atomic_bool all_made;
 
@@ -144,6 +145,16 @@ static struct picture *hand_over(struct sl_pipeline *pipeline, struct picture *p
     return unread ? unread : sl_pool_take(pipeline->pictures);
 }
 
+static void look_for_motion(struct sl_pipeline *pipeline, const struct picture *picture)
+{
+    struct sl_motion_event event;
+    if (pipeline->config.motion &&
+        sl_motion_look(pipeline->config.motion, picture->pixels, pipeline->config.capture->width,
+                       picture->captured, &event) &&
+        sl_ring_push(pipeline->event_ring, &event))
+        sl_wake_signal(&pipeline->loop_wake);
+}
+
 static int capture_pictures(struct sl_pipeline *pipeline)
 {
     struct picture *picture = sl_pool_take(pipeline->pictures);
@@ -155,6 +166,7 @@ static int capture_pictures(struct sl_pipeline *pipeline)
             break;
         count(&pipeline->captured);
         trace(pipeline, SL_TRACE_CAPTURED, picture->captured);
+        look_for_motion(pipeline, picture);
         if (too_soon(pipeline, picture->captured, &next))
             count(&pipeline->skipped);
         else
@@ -462,6 +474,8 @@ static int take_memory(struct sl_pipeline *pipeline)
     error = error ? error
                   : sl_ring_create(&pipeline->audio_ring, AUDIO_PACKETS,
                                    sizeof(struct sl_audio_packet));
+    error = error ? error
+                  : sl_ring_create(&pipeline->event_ring, EVENTS, sizeof(struct sl_motion_event));
     error = error ? error : sl_wake_init(&pipeline->encode_wake);
     error = error ? error : sl_wake_init(&pipeline->live_wake);
     return error ? error : sl_wake_init(&pipeline->loop_wake);
@@ -550,6 +564,7 @@ void sl_pipeline_destroy(struct sl_pipeline *pipeline)
     sl_pool_destroy(pipeline->units);
     sl_ring_destroy(pipeline->video_ring);
     sl_ring_destroy(pipeline->audio_ring);
+    sl_ring_destroy(pipeline->event_ring);
     sl_wake_fini(&pipeline->encode_wake);
     sl_wake_fini(&pipeline->live_wake);
     sl_wake_fini(&pipeline->loop_wake);
@@ -587,6 +602,11 @@ void sl_pipeline_give_back_sub(struct sl_pipeline *pipeline, const struct sl_acc
 bool sl_pipeline_take_audio(struct sl_pipeline *pipeline, struct sl_audio_packet *ret)
 {
     return sl_ring_pop(pipeline->audio_ring, ret);
+}
+
+bool sl_pipeline_take_event(struct sl_pipeline *pipeline, struct sl_motion_event *ret)
+{
+    return sl_ring_pop(pipeline->event_ring, ret);
 }
 
 void sl_pipeline_set_live(struct sl_pipeline *pipeline, bool live)

@@ -4,6 +4,7 @@
  *
  *     capture ──▶ mailbox of 1 ──▶ encode ──▶ ring of access units ──▶ the loop
  *                                     └──▶ sub (sender/sub.h) ───────▶
+ *        └─▶ motion ───────────────────────▶ ring of events ─────────▶
  *     audio (+ Opus) ──────────────────────▶ ring of packets ────────▶
  *              live, key frame wanted, gate, bit rate ◀── atomic words ── the loop
  *
@@ -35,6 +36,7 @@
 #include "codec/encoder.h"
 #include "sender/audio.h"
 #include "sender/capture.h"
+#include "sender/motion.h"
 #include "sender/overlay.h"
 #include "sender/preview.h"
 #include "sender/sub.h"
@@ -52,8 +54,9 @@ struct sl_pipeline_config {
     struct sl_video_encoder *sub_encoder; /* of the small picture; NULL: there is none */
     struct sl_frame_size sub_size;
     int sub_fps;
-    struct sl_halt *halt; /* the one the sources were opened with; set by destroy */
-    int fps;              /* pictures beyond this rate are left out; 0: none are */
+    struct sl_motion *motion; /* looks at every picture before anything is drawn into it; or NULL */
+    struct sl_halt *halt;     /* the one the sources were opened with; set by destroy */
+    int fps;                  /* pictures beyond this rate are left out; 0: none are */
     sl_ns
         gop; /* a key frame at least this often, however slow the source; 0: as the encoder will */
     struct sl_trace *trace; /* or NULL */
@@ -85,6 +88,9 @@ struct sl_audio_packet {
 };
 
 bool sl_pipeline_take_audio(struct sl_pipeline *pipeline, struct sl_audio_packet *ret);
+
+/* What motion tells, the oldest first; those that find no room are left out: they are repeated. */
+bool sl_pipeline_take_event(struct sl_pipeline *pipeline, struct sl_motion_event *ret);
 
 /* Whether somebody receives. Becoming live asks for a key frame; an encoded source that cannot be
  * asked gives it when it is due. */

@@ -213,6 +213,7 @@ static void pipeline_ready(void *ctx, uint32_t events)
     struct sl_pipeline *pipeline = uplink->config.pipeline;
     struct sl_access_unit unit;
     struct sl_audio_packet sound;
+    struct sl_motion_event event;
     int error;
     sl_wake_clear(sl_pipeline_wake(pipeline));
     while (sl_pipeline_take_video(pipeline, &unit)) {
@@ -225,6 +226,9 @@ static void pipeline_ready(void *ctx, uint32_t events)
     }
     while (sl_pipeline_take_audio(pipeline, &sound))
         send_sound(uplink, &sound);
+    while (sl_pipeline_take_event(pipeline, &event))
+        if (uplink->live && sl_endpoint_send_event(uplink->endpoint, &event) == 0)
+            uplink->stats.events++;
     if (!uplink->end_told && sl_pipeline_ended(pipeline, &error)) {
         uplink->end_told = true;
         uplink->config.handler->ended(uplink->config.ctx, error);

@@ -52,6 +52,7 @@ struct sl_uplink_stats {
     uint64_t packets, bytes;      /* video, payload bytes */
     uint64_t audio_packets;       /* sent */
     uint64_t sub_sent, sub_bytes; /* pictures and payload bytes of the small picture */
+    uint64_t events;              /* of motion, told; each several times */
     uint64_t refused;             /* packets that the endpoint did not take */
     uint64_t key_requests;        /* PLI and FIR */
     sl_ns encode_sum, encode_max; /* of units taken since the last call of sl_uplink_stats() */

@@ -9,6 +9,7 @@
 #include <stdint.h>
 
 #include "base/types.h"
+#include "rtp/motion_map.h"
 #include "viewer/tile.h"
 
 #define SL_FEEDS_MAX 64 /* cameras on one wall */
@@ -26,6 +27,10 @@ struct sl_feed_gauges {
     _Atomic sl_ns rtt;
     _Atomic sl_ns delay; /* frames are held back so long after the fastest transit */
     _Atomic sl_ns asked; /* when the running session was asked for */
+    /* Something moves before the camera, unless told otherwise, until then; and where: what is of
+     * two moments in it does no harm. */
+    _Atomic sl_ns motion_until;
+    _Atomic uint32_t motion_rows[SL_MOTION_ROWS];
 };
 
 enum sl_event_kind {

@@ -23,6 +23,9 @@
 #define HELD_MAX 128 /* a power of two; two seconds at 60/s: latency is 1 s at most */
 #define HELD_AUTO 64 /* one second at 60/s: twice SL_PLAYOUT_MAX */
 
+/* When five datagrams in a row that tell of motion are lost, it is over. */
+#define MOTION_HEARD SL_SEC
+
 struct sl_feed {
     struct sl_feed_config config;
     struct sl_endpoint *endpoint;
@@ -220,6 +223,18 @@ static void on_packet(void *ctx, enum sl_media_kind kind, const struct sl_rtp_pa
     pump(feed, now);
 }
 
+static void on_event(void *ctx, const struct sl_motion_event *event, sl_ns now)
+{
+    const struct sl_feed *feed = ctx;
+    struct sl_feed_gauges *gauges = feed->config.gauges;
+    for (int row = 0; row < SL_MOTION_ROWS; row++)
+        atomic_store_explicit(&gauges->motion_rows[row], event->map.rows[row],
+                              memory_order_relaxed);
+    atomic_store_explicit(&gauges->motion_until,
+                          event->state == SL_MOTION_GOES_ON ? now + MOTION_HEARD : 0,
+                          memory_order_relaxed);
+}
+
 /* ---- the link ---- */
 
 /* Every session numbers its packets anew. */
@@ -332,7 +347,8 @@ static int create_lane(struct sl_feed *feed)
 
 static int create_endpoint(struct sl_feed *feed)
 {
-    static const struct sl_endpoint_handler handler = {.state = on_state, .packet = on_packet};
+    static const struct sl_endpoint_handler handler = {
+        .state = on_state, .packet = on_packet, .event = on_event};
     const struct sl_endpoint_config config = {
         .loop = feed->config.loop,
         .http = feed->config.http,

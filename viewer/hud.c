@@ -11,6 +11,7 @@
 #define WHITE 0xffffffu
 #define SOFT 0xd0d4d8u   /* ages, reasons */
 #define ALARM 0xffb020u  /* stale, loss */
+#define MOVES 0x30e060u  /* motion */
 #define SELECT 0x3fa7ffu /* the selected tile's frame */
 #define UNDER_TEXT 96    /* of 256: what is left of the picture under a label */
 #define LINE_MAX_CHARS 256
@@ -38,7 +39,7 @@ struct text {
 };
 
 struct sl_hud_label {
-    struct text name, place, age, delay, loss, net, net_brief, state, reason;
+    struct text name, place, age, delay, loss, motion, net, net_brief, state, reason;
     struct sl_hud_content drawn; /* without its texts */
     bool ever;
 };
@@ -83,8 +84,8 @@ void sl_hud_label_destroy(struct sl_hud_label *label)
     if (!label)
         return;
     struct text *const texts[] = {
-        &label->name, &label->place,     &label->age,   &label->delay,  &label->loss,
-        &label->net,  &label->net_brief, &label->state, &label->reason,
+        &label->name,   &label->place, &label->age,       &label->delay, &label->loss,
+        &label->motion, &label->net,   &label->net_brief, &label->state, &label->reason,
     };
     for (size_t i = 0; i < SL_COUNT(texts); i++)
         free(texts[i]->bitmap.alpha);
@@ -186,12 +187,16 @@ static void draw_details(struct sl_hud *hud, struct sl_hud_label *label,
     render(hud, &label->age, sl_hud_age_text(content->view.age, text), size);
     render(hud, &label->delay, sl_hud_delay_text(delay_shown(content), text), size);
     render(hud, &label->loss, content->view.loss ? "LOSS" : "", size);
+    render(hud, &label->motion,
+           content->motion && content->view.state == SL_TILE_LIVE ? "MOTION" : "", size);
     render(hud, &label->place, place, size);
     const int left = gap + boxed(&label->name);
     int right = cell->width - gap;
     right -= put(cell, &label->age, right - boxed(&label->age), line, SOFT);
     if (label->loss.bitmap.width)
         right -= gap + put(cell, &label->loss, right - gap - boxed(&label->loss), line, ALARM);
+    if (label->motion.bitmap.width && right - gap - boxed(&label->motion) >= left)
+        right -= gap + put(cell, &label->motion, right - gap - boxed(&label->motion), line, MOVES);
     if (label->delay.bitmap.width && right - gap - boxed(&label->delay) >= left)
         right -= gap + put(cell, &label->delay, right - gap - boxed(&label->delay), line, SOFT);
     if (left + boxed(&label->place) <= right)
@@ -263,6 +268,7 @@ bool sl_hud_changed(const struct sl_hud *hud, const struct sl_hud_label *label,
         return true;
     char text[SL_HUD_TEXT];
     return hud->level == SL_HUD_FULL &&
-           (now->loss != then->loss || strcmp(label->age.words, sl_hud_age_text(now->age, text)) ||
+           (now->loss != then->loss || content->motion != label->drawn.motion ||
+            strcmp(label->age.words, sl_hud_age_text(now->age, text)) ||
             strcmp(label->delay.words, sl_hud_delay_text(delay_shown(content), text)));
 }

@@ -38,6 +38,7 @@ struct sl_hud_content {
     struct sl_tile_view view;
     bool selected; /* draw the frame of the selection */
     bool sound;    /* its sound is on */
+    bool motion;   /* something moves before it */
     sl_ns delay;   /* for which its pictures are held back */
     /* What its network does, whole and for a tile that has no room for that; "" or NULL: nothing
      * worth telling. A tile too small for either goes without. */

@@ -17,7 +17,7 @@ static const struct {
     {SDLK_UP, SL_ACTION_UP},          {SDLK_DOWN, SL_ACTION_DOWN},
     {SDLK_TAB, SL_ACTION_NEXT},       {SDLK_f, SL_ACTION_FULLSCREEN},
     {SDLK_F11, SL_ACTION_FULLSCREEN}, {SDLK_m, SL_ACTION_MUTE},
-    {SDLK_s, SL_ACTION_SNAPSHOT},
+    {SDLK_s, SL_ACTION_SNAPSHOT},     {SDLK_v, SL_ACTION_MOTION},
 };
 
 static enum sl_action key_action(const SDL_KeyboardEvent *event)

@@ -19,6 +19,7 @@ enum sl_action {
     SL_ACTION_FULLSCREEN,
     SL_ACTION_MUTE,
     SL_ACTION_SNAPSHOT,
+    SL_ACTION_MOTION, /* the plain picture, or the motion view */
     SL_ACTION_REDRAW, /* the window was uncovered or changed its size */
 };
 

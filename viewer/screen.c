@@ -11,6 +11,7 @@
 #include "viewer/convert.h"
 #include "viewer/figures.h"
 #include "viewer/lane.h"
+#include "viewer/motion_view.h"
 #include "viewer/png.h"
 #include "viewer/wall.h"
 
@@ -58,7 +59,7 @@ struct sl_screen {
     struct sl_hud *hud;
     struct sl_wall wall;
     struct place *places[SL_FEEDS_MAX]; /* in the order of the wall */
-    bool mute;
+    bool mute, motion_view;
     int listening; /* feed, -1: none */
     bool laid_out;
     int visible;    /* tiles */
@@ -290,6 +291,7 @@ static struct sl_hud_content content_of(const struct sl_screen *screen, int at, 
         .net = place->net,
         .net_brief = place->net_brief,
         .net_harm = place->net_harm,
+        .motion = now < atomic_load_explicit(&place->gauges->motion_until, memory_order_relaxed),
     };
 }
 
@@ -328,8 +330,18 @@ static void fill_around(const struct sl_canvas *canvas, struct sl_rect cell, str
         sl_canvas_fill(canvas, bars[i], 0);
 }
 
+static void draw_motion(const struct place *place, const struct sl_canvas *canvas,
+                        struct sl_rect fit)
+{
+    struct sl_motion_map map;
+    for (int row = 0; row < SL_MOTION_ROWS; row++)
+        map.rows[row] =
+            atomic_load_explicit(&place->gauges->motion_rows[row], memory_order_relaxed);
+    sl_motion_view_draw(canvas, fit, &map);
+}
+
 static void draw_picture(struct place *place, const struct sl_canvas *canvas,
-                         const struct sl_tile_view *view)
+                         const struct sl_tile_view *view, bool motion)
 {
     const struct sl_rect fit =
         sl_wall_fit(&place->cell, place->shown->source_width, place->shown->source_height);
@@ -343,6 +355,8 @@ static void draw_picture(struct place *place, const struct sl_canvas *canvas,
     if (view->grey)
         sl_canvas_grey(canvas, fit,
                        view->state == SL_TILE_RECONNECTING ? RECONNECTING_KEEP : STALE_KEEP);
+    else if (motion)
+        draw_motion(place, canvas, fit);
 }
 
 static void draw_place(struct sl_screen *screen, int at, const struct sl_canvas *canvas,
@@ -350,7 +364,7 @@ static void draw_place(struct sl_screen *screen, int at, const struct sl_canvas 
 {
     struct place *place = screen->places[at];
     if (place->shown)
-        draw_picture(place, canvas, &content->view);
+        draw_picture(place, canvas, &content->view, screen->motion_view && content->motion);
     else
         sl_canvas_fill(canvas, place->cell, DARK);
     sl_hud_draw(screen->hud, place->label, canvas, place->cell, content);
@@ -571,6 +585,9 @@ static bool act(struct sl_screen *screen, const struct sl_input *input)
         break;
     case SL_ACTION_MUTE:
         screen->mute = !screen->mute;
+        break;
+    case SL_ACTION_MOTION:
+        screen->motion_view = !screen->motion_view;
         break;
     case SL_ACTION_SNAPSHOT:
         take_snapshot(screen);

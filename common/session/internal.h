@@ -84,6 +84,10 @@ struct sl_session {
         sl_ns asked;
         int fir_seq; /* of the last FIR, -1: none yet */
     } keyframe[SL_MEDIA_KINDS];
+    struct {
+        sl_ns since; /* the second under way */
+        int count;
+    } events; /* that came */
 
     struct {
         uint64_t resent, nacks, keyframe_requests, bytes, packets;

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* RTCP of a session, both ways: reports, clocks, and what the peer asks for. */
+#include <errno.h>
+
 #include "base/time.h"
 #include "session/internal.h"
 
@@ -8,6 +10,7 @@
 #define RR_INTERVAL_SIGHTLINE (200 * SL_MS) /* on our own hops */
 #define RRTR_ANSWER_GAP (20 * SL_MS)        /* however often a peer asks */
 #define NACKED_MAX 1024                     /* numbers looked at per datagram */
+#define EVENTS_A_SECOND 10                  /* of motion: our own programs send 5 */
 #define RTT_MAX (60 * SL_SEC)               /* a larger one is a lie */
 
 void sl_reports_send(struct sl_session *session, struct sl_writer *w)
@@ -126,6 +129,20 @@ void sl_reports_bye(struct sl_session *session)
     sl_rtcp_write_rr(&w, ssrcs[0], NULL, 0);
     sl_rtcp_write_bye(&w, ssrcs, count);
     sl_reports_send(session, &w);
+}
+
+/* On its own (RFC 5506), as it is for our own programs only. */
+int sl_session_send_event(struct sl_session *session, const struct sl_motion_event *event)
+{
+    uint8_t out[SL_SESSION_DATAGRAM];
+    struct sl_writer w = sl_writer(out, SL_SESSION_PLAIN_MAX);
+    if (session->state != SL_SESSION_CONNECTED)
+        return -ENOTCONN;
+    if (!session->config.agreed.sightline || !session->send[SL_VIDEO])
+        return -ENOTSUP;
+    sl_motion_event_write(event, session->send[SL_VIDEO]->ssrc, &w);
+    sl_reports_send(session, &w);
+    return 0;
 }
 
 /* When a peer's RRTR is to be answered. */
@@ -269,8 +286,37 @@ static void read_bye(struct reading *reading, const struct sl_rtcp_item *item)
         reading->bye = true;
 }
 
+static bool one_event_more(struct sl_session *session, sl_ns now)
+{
+    if (session->events.count == 0 || now - session->events.since >= SL_SEC) {
+        session->events.since = now;
+        session->events.count = 0;
+    }
+    return session->events.count < EVENTS_A_SECOND && ++session->events.count;
+}
+
+static void read_event(struct reading *reading, const struct sl_rtcp_item *item)
+{
+    struct sl_session *session = reading->session;
+    struct sl_motion_event event;
+    if (!session->config.agreed.sightline || !session->receive[SL_VIDEO] ||
+        sl_motion_event_read(item->data, item->data_len, &event))
+        return;
+    if (!one_event_more(session, reading->now)) {
+        session->stats.events_refused++;
+        return;
+    }
+    session->stats.events++;
+    event.start_ntp -= (uint64_t)session->clock_span;
+    event.last_ntp -= (uint64_t)session->clock_span;
+    if (session->config.handler->event)
+        session->config.handler->event(session->config.ctx, &event, reading->now);
+}
+
 static void read_app(struct reading *reading, const struct sl_rtcp_item *item)
 {
+    if (item->app_name == SL_MOTION_EVENT_NAME)
+        read_event(reading, item);
     struct sl_repair_report report;
     if (item->app_name == SL_REPAIR_REPORT_NAME &&
         sl_repair_report_read(item->data, item->data_len, &report) == 0)

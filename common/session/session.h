@@ -30,6 +30,7 @@
 #include "dtls/dtls.h"
 #include "rate/controller.h"
 #include "rtp/history.h"
+#include "rtp/motion_event.h"
 #include "rtp/packet.h"
 #include "rtp/repair_report.h"
 #include "sdp/sdp.h"
@@ -61,6 +62,9 @@ struct sl_session_handler {
     /* Sending: the packet `seq` of OUR caller's space is asked for, or its turn has come; answer it
      * from there, or NULL. */
     const struct sl_rtp_packet *(*resend)(void *ctx, enum sl_media_kind kind, int64_t seq);
+    /* Receiving from one of our own programs: something moves, its times by OUR clock. Each is told
+     * several times, and the order may be wrong. Optional. */
+    void (*event)(void *ctx, const struct sl_motion_event *event, sl_ns now);
 };
 
 struct sl_session_config {
@@ -131,6 +135,10 @@ void sl_session_request_keyframe(struct sl_session *session, enum sl_media_kind 
 /* Receiving, when nothing came for long: what is missing is given up, and the next packet begins
  * anew, so that what was lost before it is not asked for. */
 void sl_session_skip(struct sl_session *session);
+/* Sending video: tells one of our own programs what moves, by one datagram; whoever calls repeats
+ * it. 0, -ENOTCONN, -ENOTSUP (not our own, or no video). */
+int sl_session_send_event(struct sl_session *session, const struct sl_motion_event *event);
+
 
 /* Says BYE and close_notify, then CLOSED. */
 void sl_session_close(struct sl_session *session, sl_ns now);
@@ -188,6 +196,8 @@ struct sl_session_stats {
     uint64_t unknown_source; /* not validated, before keys, or an SSRC of no use */
     uint64_t late;           /* after the end */
     uint64_t datagrams_in, datagrams_out;
+    /* Of motion, that came: handed on, and beyond 10 a second. */
+    uint64_t events, events_refused;
     enum sl_srtp_profile profile; /* 0 before keys */
     struct sl_path path;
 };

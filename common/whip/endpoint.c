@@ -448,12 +448,20 @@ static const struct sl_rtp_packet *session_resend(void *ctx, enum sl_media_kind 
                : NULL;
 }
 
+static void session_event(void *ctx, const struct sl_motion_event *event, sl_ns now)
+{
+    struct sl_endpoint *endpoint = ctx;
+    if (endpoint->config.handler->event)
+        endpoint->config.handler->event(endpoint->config.ctx, event, now);
+}
+
 static const struct sl_session_handler session_handler = {
     .send = session_send,
     .state = session_state,
     .packet = session_packet,
     .keyframe_wanted = session_keyframe_wanted,
     .resend = session_resend,
+    .event = session_event,
 };
 
 static void datagram(void *ctx, const struct sl_path *path, sl_ns arrival, uint8_t *data,
@@ -808,6 +816,15 @@ int sl_endpoint_send(struct sl_endpoint *endpoint, enum sl_media_kind kind,
     if (!is_connected(endpoint))
         return -ENOTCONN;
     const int error = sl_session_send(endpoint->session, kind, packet, now);
+    flush_soon(endpoint);
+    return error;
+}
+
+int sl_endpoint_send_event(struct sl_endpoint *endpoint, const struct sl_motion_event *event)
+{
+    if (!is_connected(endpoint))
+        return -ENOTCONN;
+    const int error = sl_session_send_event(endpoint->session, event);
     flush_soon(endpoint);
     return error;
 }

@@ -56,8 +56,16 @@ static const struct sl_rtp_packet *on_resend(void *ctx, enum sl_media_kind kind,
     return &bench->last;
 }
 
+static void on_event(void *ctx, const struct sl_motion_event *event, sl_ns now)
+{
+    (void)ctx;
+    (void)now;
+    if (event->state != SL_MOTION_GOES_ON && event->state != SL_MOTION_ENDED)
+        abort();
+}
+
 static const struct sl_session_handler handler = {
-    .send = on_send, .packet = on_packet, .resend = on_resend};
+    .send = on_send, .packet = on_packet, .resend = on_resend, .event = on_event};
 
 static struct sl_sdp_media media_of(enum sl_media_kind kind, uint8_t how)
 {

@@ -124,6 +124,15 @@ static const struct sl_rtp_packet *on_resend(void *ctx, enum sl_media_kind kind,
     return sl_history_get(end->history[kind], seq, NULL);
 }
 
+static void on_event(void *ctx, const struct sl_motion_event *event, sl_ns now)
+{
+    struct sim_end *end = ctx;
+    const uint64_t left = sl_alloc_count();
+    if (end->handler && end->handler->event)
+        end->handler->event(end->ctx, end, event, now);
+    back_in(end, left);
+}
+
 static const struct sl_session_handler session_handler = {
     .send = on_send,
     .state = on_state,
@@ -131,6 +140,7 @@ static const struct sl_session_handler session_handler = {
     .keyframe_wanted = on_keyframe_wanted,
     .validated = on_validated,
     .resend = on_resend,
+    .event = on_event,
 };
 
 void sim_end_start(struct sim_end *end)
@@ -145,6 +155,15 @@ int sim_end_send(struct sim_end *end, enum sl_media_kind kind, const struct sl_r
     sl_history_put(end->history[kind], packet, now);
     const uint64_t entered = enter(end);
     const int r = sl_session_send(end->session, kind, packet, now);
+    leave(end, entered);
+    sim_end_settle(end);
+    return r;
+}
+
+int sim_end_send_event(struct sim_end *end, const struct sl_motion_event *event)
+{
+    const uint64_t entered = enter(end);
+    const int r = sl_session_send_event(end->session, event);
     leave(end, entered);
     sim_end_settle(end);
     return r;

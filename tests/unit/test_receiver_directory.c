@@ -40,9 +40,9 @@ static void test_text_and_version(void **state)
     assert_string_equal(
         sl_directory_json(directory),
         "{\"version\":2,\"cameras\":[{\"name\":\"gate\",\"location\":\"\",\"state\":\"offline\","
-        "\"since\":\"2026-11-20T17:00:00.123Z\"},"
+        "\"since\":\"2026-11-20T17:00:00.123Z\",\"motion\":false},"
         "{\"name\":\"yard\",\"location\":\"a \\\"b\\\"\\\\\","
-        "\"state\":\"offline\",\"since\":\"2026-11-20T17:00:00.123Z\"}]}");
+        "\"state\":\"offline\",\"since\":\"2026-11-20T17:00:00.123Z\",\"motion\":false}]}");
     /* The same again is no news. */
     assert_false(sl_directory_apply(directory, &snapshot, NOON + 5));
     assert_string_equal(sl_directory_etag(directory), "\"tag-2\"");
@@ -77,6 +77,24 @@ static void test_states_survive_other_cameras_coming_and_going(void **state)
     sl_directory_destroy(directory);
 }
 
+static void test_motion_is_news(void **state)
+{
+    (void)state;
+    struct sl_directory *directory = make();
+    const struct sl_snapshot snapshot = snapshot_of(two + 1, 1);
+    assert_true(sl_directory_apply(directory, &snapshot, NOON));
+    assert_false(sl_directory_motion(directory, "yard", false, 0));
+    assert_false(sl_directory_motion(directory, "nope", true, NOON));
+    assert_true(sl_directory_motion(directory, "yard", true, NOON));
+    assert_false(sl_directory_motion(directory, "yard", true, NOON));
+    assert_string_equal(sl_directory_etag(directory), "\"tag-3\"");
+    assert_non_null(strstr(sl_directory_json(directory),
+                           "\"motion\":true,\"motion_since\":\"2026-11-20T17:00:00.123Z\""));
+    assert_true(sl_directory_motion(directory, "yard", false, NOON + 1));
+    assert_non_null(strstr(sl_directory_json(directory), "\"motion\":false,\"motion_since\""));
+    sl_directory_destroy(directory);
+}
+
 static void test_a_new_location_is_news(void **state)
 {
     (void)state;
@@ -97,6 +115,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_text_and_version),
         cmocka_unit_test(test_states_survive_other_cameras_coming_and_going),
+        cmocka_unit_test(test_motion_is_news),
         cmocka_unit_test(test_a_new_location_is_news),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -55,7 +55,8 @@ struct client {
     enum sl_session_state state;
     struct sl_ask ask;
     int64_t next_seq;
-    int packets, repaired, keyframes_wanted;
+    int packets, repaired, keyframes_wanted, events;
+    struct sl_motion_event event; /* the last one */
     bool first_is_key;
     int64_t last_seq;
     uint32_t last_timestamp;
@@ -256,12 +257,21 @@ static const struct sl_rtp_packet *on_resend(void *ctx, enum sl_media_kind kind,
     return sl_history_get(client->history, seq, NULL);
 }
 
+static void on_event(void *ctx, const struct sl_motion_event *event, sl_ns now)
+{
+    (void)now;
+    struct client *client = ctx;
+    client->events++;
+    client->event = *event;
+}
+
 static const struct sl_session_handler client_handler = {
     .send = on_send,
     .state = on_state,
     .packet = on_packet,
     .keyframe_wanted = on_keyframe_wanted,
     .resend = on_resend,
+    .event = on_event,
 };
 
 static void on_timer(void *ctx, sl_ns now)
@@ -800,6 +810,99 @@ static void test_silent_publisher_goes_offline(void **state)
     close_site(&site);
 }
 
+static bool is_moving(void *ctx)
+{
+    const struct site *site = ctx;
+    return site->last_camera.moving;
+}
+
+static bool is_still(void *ctx)
+{
+    const struct site *site = ctx;
+    return !site->last_camera.moving;
+}
+
+static bool has_event(void *ctx)
+{
+    const struct client *client = ctx;
+    return client->events > 0;
+}
+
+static void send_event(struct client *client, uint32_t id, enum sl_motion_state state)
+{
+    struct sl_motion_event event = {.id = id, .state = state, .score = 9};
+    sl_motion_map_set(&event.map, 3, 4);
+    sl_loop_refresh(client->site->loop);
+    assert_int_equal(sl_session_send_event(client->session, &event), 0);
+    settle(client);
+}
+
+static void test_motion_goes_to_viewers_of_the_camera(void **state)
+{
+    (void)state;
+    struct site site;
+    struct client yard, gate, viewer, other;
+    static const char *const two[] = {"gate", "yard", NULL};
+    const struct sl_token cameras[] = {token_of(SL_ROLE_CAMERA, "yard", 1),
+                                       token_of(SL_ROLE_CAMERA, "gate", 2)};
+    const struct sl_token wall = token_of(SL_ROLE_VIEWER, "wall", 3);
+    open_site(&site, NULL);
+    give(&site, two, 3);
+    prepare(&gate, &site, true, "gate", &cameras[1]);
+    connect_client(&gate);
+    prepare(&yard, &site, true, "yard", &cameras[0]);
+    connect_client(&yard);
+    prepare(&viewer, &site, false, "yard", &wall);
+    connect_client(&viewer);
+    prepare(&other, &site, false, "gate", &wall);
+    connect_client(&other);
+    send_event(&yard, 77, SL_MOTION_GOES_ON);
+    run_until(&site, has_event, &viewer);
+    assert_int_equal(viewer.event.id, 77);
+    assert_true(sl_motion_map_get(&viewer.event.map, 3, 4));
+    run_until(&site, is_moving, &site);
+    assert_string_equal(site.last_camera.camera, "yard");
+    assert_true(site.last_camera.live);
+    viewer.events = 0;
+    send_event(&yard, 77, SL_MOTION_ENDED);
+    run_until(&site, has_event, &viewer);
+    assert_int_equal(viewer.event.state, SL_MOTION_ENDED);
+    run_until(&site, is_still, &site);
+    /* Its sender leaves in the midst of the next. */
+    send_event(&yard, 78, SL_MOTION_GOES_ON);
+    run_until(&site, is_moving, &site);
+    sl_session_close(yard.session, sl_loop_refresh(site.loop));
+    settle(&yard);
+    run_until(&site, is_offline, &site);
+    assert_false(site.last_camera.moving);
+    assert_int_equal(other.events, 0);
+    drop(&yard);
+    drop(&gate);
+    drop(&viewer);
+    drop(&other);
+    close_site(&site);
+}
+
+/* An event whose end never comes. */
+static void test_motion_that_is_not_heard_of_is_over(void **state)
+{
+    (void)state;
+    struct site site;
+    struct client yard;
+    const struct sl_token camera = token_of(SL_ROLE_CAMERA, "yard", 1);
+    open_site(&site, NULL);
+    give(&site, yard_only, 1);
+    prepare(&yard, &site, true, "yard", &camera);
+    connect_client(&yard);
+    send_event(&yard, 77, SL_MOTION_GOES_ON);
+    run_until(&site, is_moving, &site);
+    const sl_ns moving = sl_loop_refresh(site.loop);
+    run_until(&site, is_still, &site);
+    assert_true(sl_loop_refresh(site.loop) - moving > 2 * SL_SEC);
+    drop(&yard);
+    close_site(&site);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -813,6 +916,8 @@ int main(void)
         cmocka_unit_test(test_a_session_that_is_not_set_up_ends),
         cmocka_unit_test(test_a_live_sessions_address_is_not_taken),
         cmocka_unit_test(test_silent_publisher_goes_offline),
+        cmocka_unit_test(test_motion_goes_to_viewers_of_the_camera),
+        cmocka_unit_test(test_motion_that_is_not_heard_of_is_over),
     };
     sl_log_init("test", SL_LOG_ERROR);
     if (sl_srtp_library_init() != 0)

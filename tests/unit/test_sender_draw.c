@@ -13,6 +13,7 @@
 
 #include "sender/font.h"
 #include "sender/letters.h"
+#include "sender/motion_mark.h"
 #include "sender/overlay.h"
 #include "sender/scene.h"
 
@@ -355,6 +356,21 @@ static void time_tells_its_zone(void **state)
     tzset();
 }
 
+static void motion_is_outlined(void **state)
+{
+    (void)state;
+    uint8_t *pixels = blank(320, 180);
+    const struct sl_canvas canvas = sl_canvas(pixels, 320, 180);
+    struct sl_motion_map map = {0};
+    sl_motion_map_set(&map, 3, 4);
+    sl_motion_mark(&canvas, &map);
+    assert_int_equal(count_luma(pixels, 320, 180, 150), 100 - 36);
+    assert_int_equal(canvas.plane[0][40 * 320 + 30], 150);
+    assert_int_equal(canvas.plane[0][45 * 320 + 35], canvas.plane[0][0]);
+    assert_int_equal(canvas.plane[1][20 * 160 + 15], 90);
+    free(pixels);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -370,6 +386,7 @@ int main(void)
         cmocka_unit_test(overlay_is_legible_on_everything),
         cmocka_unit_test(overlay_fits_any_size),
         cmocka_unit_test(time_tells_its_zone),
+        cmocka_unit_test(motion_is_outlined),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

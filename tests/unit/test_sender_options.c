@@ -61,6 +61,10 @@ static void defaults(void **state)
     assert_null(options.audio);
     assert_false(sl_addr_is_set(&options.via));
     assert_false(sl_overlay_wanted(&options.overlay));
+    assert_false(options.motion);
+    assert_int_equal(options.motion_sensitivity, 50);
+    assert_true(options.motion_min_area == 0.002);
+    assert_null(options.motion_mask);
 }
 
 static void all_of_them(void **state)
@@ -74,7 +78,9 @@ static void all_of_them(void **state)
                    "640x360", "--fps", "15", "--encoder", "libx264", "--preset", "superfast",
                    "--bitrate", "700k", "--gop", "4s", "--name", "Gate", "--location", "North",
                    "--burn", "time,fps", "--retries", "5", "--via", "127.0.0.1:99", "--stats=1s",
-                   "--min-bitrate", "700k", "--fec", "20", "--sub", "320x180@15,400k")),
+                   "--min-bitrate", "700k", "--fec", "20", "--sub", "320x180@15,400k", "--motion",
+                   "on", "--motion-sensitivity", "70", "--motion-min-area", "1.5", "--motion-mask",
+                   "a.pgm")),
         -1);
     assert_true(options.loop);
     assert_null(options.audio);
@@ -95,6 +101,10 @@ static void all_of_them(void **state)
     assert_true(options.overlay.time && options.overlay.fps);
     assert_false(options.overlay.name || options.overlay.location);
     assert_string_equal(options.overlay.location_text, "North");
+    assert_true(options.motion);
+    assert_int_equal(options.motion_sensitivity, 70);
+    assert_true(options.motion_min_area == 0.015);
+    assert_string_equal(options.motion_mask, "a.pgm");
 }
 
 static void kinds_of_sound(void **state)
@@ -198,6 +208,11 @@ static void wrong_command_lines(void **state)
         {{"--to", CAMERA, "--video", "test", "--fec", "much"}, 2, "--fec: got 'much', wanted auto"},
         {{"--to", CAMERA, "--video", "test", "--fec", "101"}, 2, "from 0 to 100"},
         {{"--to", CAMERA, "--video", "test", "--fec", "-1"}, 2, "from 0 to 100"},
+        {{"--to", CAMERA, "--video", "test", "--motion", "yes"}, 2, "got 'yes', wanted off or on"},
+        {{"--to", CAMERA, "--video", "test", "--motion-sensitivity", "0"}, 2, "got '0', wanted"},
+        {{"--to", CAMERA, "--video", "test", "--motion-min-area", "0"}, 2, "wanted percent of"},
+        {{"--to", CAMERA, "--video", "test", "--motion-min-area", "5%"}, 2, "wanted percent of"},
+        {{"--to", CAMERA, "--video", "test", "--motion-min-area", "nan"}, 2, "wanted percent of"},
         {{"--to", CAMERA, "--video", "test", "--min-bitrate", "9k"}, 2, "--min-bitrate: got '9k'"},
         {{"--to", CAMERA, "--video", "test", "--min-bitrate", "3M"},
          2,

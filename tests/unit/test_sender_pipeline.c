@@ -31,8 +31,16 @@ struct script {
     uint8_t unit[64]; /* of an encoded source: what was given last */
     int gop;          /* its key frames: each gop-th */
     _Atomic int keys_asked;
-    size_t unit_len; /* 0: as long as `unit` */
+    size_t unit_len;      /* 0: as long as `unit` */
+    uint64_t square_from; /* a still scene; a square goes through it from then on. 0: none */
 };
+
+static void draw_square(const struct script *script, uint8_t *pixels)
+{
+    memset(pixels, 90, SIDE * SIDE);
+    for (int y = 20; script->begun > script->square_from && y < 40; y++)
+        memset(pixels + y * SIDE + script->begun % 40, 200, 20);
+}
 
 /* Waits for the permit of one more: 1, or what next() is to say. */
 static int script_begin(struct script *script)
@@ -61,6 +69,8 @@ static int script_next(struct sl_capture *capture, uint8_t *pixels, sl_ns *captu
     memset(pixels, (int)(script->next / SL_MS), sl_capture_bytes(capture));
     for (size_t i = 0; script->noisy && i < sl_capture_bytes(capture); i++)
         pixels[i] = (uint8_t)((noise = noise * 1664525u + 1013904223u) >> 25);
+    if (script->square_from)
+        draw_square(script, pixels);
     *captured = script->next;
     script->next += script->step;
     return 1;
@@ -106,6 +116,7 @@ struct bench {
     struct sl_audio *audio;
     struct sl_audio_encoder *audio_encoder;
     struct sl_overlay overlay;
+    struct sl_motion *motion;
     sl_ns gop;
     struct sl_pipeline *pipeline;
 };
@@ -137,6 +148,7 @@ static void make_pipeline(struct bench *bench, struct sl_capture *capture, int f
         .audio = bench->audio,
         .audio_encoder = bench->audio_encoder,
         .overlay = &bench->overlay,
+        .motion = bench->motion,
         .halt = &bench->halt,
         .fps = fps,
         .gop = bench->gop,
@@ -160,11 +172,17 @@ static void make_script(struct bench *bench, bool stored)
     assert_int_equal(sl_wake_init(&bench->script.permit), 0);
 }
 
-static void make(struct bench *bench, bool stored, int fps)
+static void make_with(struct bench *bench, bool stored, int fps, struct sl_motion *motion)
 {
     make_script(bench, stored);
+    bench->motion = motion;
     make_encoders(bench, false);
     make_pipeline(bench, &bench->script.base, fps);
+}
+
+static void make(struct bench *bench, bool stored, int fps)
+{
+    make_with(bench, stored, fps, NULL);
 }
 
 /* With a source that gives access units, each `gop`-th a key frame; no encoder is there. */
@@ -624,6 +642,35 @@ static void a_source_that_can_be_asked_is_asked(void **state)
     unmake(&bench);
 }
 
+/* Whether anybody watches or not. */
+static void motion_is_told_of(void **state)
+{
+    (void)state;
+    struct bench bench;
+    struct sl_motion *motion;
+    struct sl_motion_event event;
+    const struct sl_motion_config config = {
+        .width = SIDE, .height = SIDE, .sensitivity = 50, .min_area = 0.002, .first_id = 5};
+    assert_int_equal(sl_motion_create(&motion, &config), 0);
+    make_with(&bench, false, 0, motion);
+    bench.script.square_from = 100;
+    permit(&bench, 100);
+    WAIT(&bench, captured, 100);
+    assert_false(sl_pipeline_take_event(bench.pipeline, &event));
+    permit(&bench, 50);
+    for (int i = 0; i < 4; i++) {
+        while (!sl_pipeline_take_event(bench.pipeline, &event))
+            assert_true(sl_wake_wait(sl_pipeline_wake(bench.pipeline), PATIENCE));
+        assert_int_equal(event.id, 5);
+        assert_int_equal(event.state, SL_MOTION_GOES_ON);
+        assert_true(event.map.rows[8]); /* the square's height */
+        assert_int_equal(event.map.rows[3] | event.map.rows[14], 0);
+    }
+    balance(&bench);
+    unmake(&bench);
+    sl_motion_destroy(motion);
+}
+
 static int count_entries(const char *path)
 {
     DIR *dir = opendir(path);
@@ -690,6 +737,7 @@ int main(void)
         cmocka_unit_test(a_full_ring_leaves_units_out_up_to_a_key_frame),
         cmocka_unit_test(a_shut_gate_leaves_units_out_up_to_a_key_frame),
         cmocka_unit_test(a_source_that_can_be_asked_is_asked),
+        cmocka_unit_test(motion_is_told_of),
         cmocka_unit_test(starting_and_stopping_leaves_nothing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

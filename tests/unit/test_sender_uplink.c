@@ -43,6 +43,8 @@ struct sl_endpoint {
     bool outage;
     struct note notes[PACKETS_MAX];
     size_t count;
+    size_t events;
+    struct sl_motion_event event; /* the last one */
 };
 
 static struct sl_endpoint *made; /* the last one created: the uplink's */
@@ -94,6 +96,13 @@ int sl_endpoint_send(struct sl_endpoint *endpoint, enum sl_media_kind kind,
     return endpoint->refuse;
 }
 
+int sl_endpoint_send_event(struct sl_endpoint *endpoint, const struct sl_motion_event *event)
+{
+    endpoint->events++;
+    endpoint->event = *event;
+    return endpoint->refuse;
+}
+
 enum sl_rate_verdict sl_endpoint_next_frame(struct sl_endpoint *endpoint, sl_ns now)
 {
     (void)now;
@@ -130,6 +139,7 @@ struct bench {
     struct sl_video_encoder *video;
     struct sl_audio_encoder *audio_encoder;
     struct sl_overlay overlay;
+    struct sl_motion *motion;
     struct sl_pipeline *pipeline;
     struct sl_uplink *uplink;
     struct sl_endpoint *endpoint;
@@ -180,12 +190,20 @@ static void make(struct bench *bench, const char *source)
     assert_int_equal(sl_audio_encoder_create(&bench->audio_encoder, 64000, why, sizeof(why)), 0);
     const struct sl_audio_config audio = {.halt = &bench->halt, .epoch = EPOCH};
     assert_int_equal(sl_audio_open(&bench->audio, "test", &audio, why, sizeof(why)), 0);
+    const struct sl_motion_config motion = {.width = bench->capture->width,
+                                            .height = bench->capture->height,
+                                            .sensitivity = 50,
+                                            .min_area = 0.002,
+                                            .first_id = 3,
+                                            .epoch = EPOCH};
+    assert_int_equal(sl_motion_create(&bench->motion, &motion), 0);
     const struct sl_pipeline_config pipeline = {
         .capture = bench->capture,
         .video = bench->video,
         .audio = bench->audio,
         .audio_encoder = bench->audio_encoder,
         .overlay = &bench->overlay,
+        .motion = bench->motion,
         .halt = &bench->halt,
     };
     assert_int_equal(sl_pipeline_create(&bench->pipeline, &pipeline), 0);
@@ -210,6 +228,7 @@ static void unmake(struct bench *bench)
     sl_timer_clear(&bench->give_up);
     sl_uplink_destroy(bench->uplink);
     sl_pipeline_destroy(bench->pipeline);
+    sl_motion_destroy(bench->motion);
     sl_audio_encoder_destroy(bench->audio_encoder);
     sl_video_encoder_destroy(bench->video);
     sl_audio_close(bench->audio);
@@ -263,6 +282,11 @@ static bool sent_reached(struct bench *bench)
 static bool keys_reached(struct bench *bench)
 {
     return balance(bench).keys >= bench->wanted;
+}
+
+static bool events_reached(struct bench *bench)
+{
+    return balance(bench).events >= bench->wanted;
 }
 
 static bool captured_reached(struct bench *bench)
@@ -486,6 +510,22 @@ static void a_key_frame_on_request(void **state)
     unmake(&bench);
 }
 
+/* The test picture moves. */
+static void motion_is_told_while_somebody_hears(void **state)
+{
+    (void)state;
+    struct bench bench;
+    make(&bench, "test");
+    run_until(&bench, captured_reached, 2 * FPS);
+    assert_int_equal(bench.endpoint->events, 0);
+    say(&bench, SL_ENDPOINT_LIVE);
+    run_until(&bench, events_reached, 2);
+    assert_int_equal(bench.endpoint->events, 2);
+    assert_int_equal(bench.endpoint->event.id, 3);
+    assert_int_equal(bench.endpoint->event.state, SL_MOTION_GOES_ON);
+    unmake(&bench);
+}
+
 static void the_end_is_told_once_and_last(void **state)
 {
     (void)state;
@@ -524,6 +564,7 @@ int main(void)
         cmocka_unit_test(the_gate_reaches_the_encoder),
         cmocka_unit_test(a_link_that_is_back_gets_a_key_frame),
         cmocka_unit_test(a_key_frame_on_request),
+        cmocka_unit_test(motion_is_told_while_somebody_hears),
         cmocka_unit_test(the_end_is_told_once_and_last),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

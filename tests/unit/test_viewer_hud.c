@@ -238,6 +238,7 @@ static void test_nothing_leaves_its_tile(void **state)
         .view = {.state = SL_TILE_RECONNECTING, .loss = true, .age = SL_NEVER},
         .selected = true,
         .sound = true,
+        .motion = true,
         .delay = 145 * SL_MS,
         .net = name,
         .net_brief = name,
@@ -275,6 +276,12 @@ static void test_changes_are_noticed(void **state)
     assert_false(sl_hud_changed(b.hud, b.label, &content));
     content.delay = 0;
     assert_true(with_delay > drawn(&b, cell, &content) + 200);
+    const int without_motion = drawn(&b, cell, &content);
+    content.motion = true;
+    assert_true(sl_hud_changed(b.hud, b.label, &content));
+    assert_true(drawn(&b, cell, &content) > without_motion + 200);
+    assert_false(sl_hud_changed(b.hud, b.label, &content));
+    content.motion = false;
     content.view.loss = true;
     assert_true(sl_hud_changed(b.hud, b.label, &content));
     drawn(&b, cell, &content);

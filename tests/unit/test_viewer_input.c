@@ -48,6 +48,7 @@ static void test_keys(void **state)
         {SDLK_f, SL_ACTION_FULLSCREEN, SL_ACTION_NONE},
         {SDLK_m, SL_ACTION_MUTE, SL_ACTION_NONE},
         {SDLK_s, SL_ACTION_SNAPSHOT, SL_ACTION_NONE},
+        {SDLK_v, SL_ACTION_MOTION, SL_ACTION_NONE},
         {SDLK_x, SL_ACTION_NONE, SL_ACTION_NONE},
     };
     for (size_t i = 0; i < SL_COUNT(expected); i++) {

@@ -552,6 +552,44 @@ static void test_a_picture_of_another_size_is_fitted(void **state)
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
+/* Pixels of the colour that the motion view draws with, in a rectangle of the window. */
+static int count_marks(int left, int top, int right, int bottom)
+{
+    int marks = 0;
+    for (int y = top; y < bottom; y++)
+        for (int x = left; x < right; x++)
+            marks += !memcmp(window.pixels + (y * WIDTH + x) * 4, "\x60\xe0\x30", 3);
+    return marks;
+}
+
+static void test_a_key_shows_where_something_moves(void **state)
+{
+    struct fixture *f = *state;
+    struct sl_feed_gauges *gauges = &f->gauges[0];
+    add_camera(f, 0, "yard");
+    link_camera(f, 0, SL_TILE_LINK_UP, "");
+    sl_screen_draw(f->screen);
+    send_frame(f, 0, 0);
+    /* The upper left quarter, for a second; 160x120 is 480x360 on the window, at 80. */
+    for (int row = 0; row < 9; row++)
+        gauges->motion_rows[row] = 0xffff0000;
+    gauges->motion_until = now + SL_SEC;
+    sl_screen_draw(f->screen);
+    assert_int_equal(count_marks(0, 0, WIDTH, HEIGHT), 0);
+    give(f, SL_ACTION_MOTION, 0, 0);
+    assert_int_equal(count_marks(80, 0, 320, 180), 2 * 240 + 2 * 178);
+    assert_int_equal(count_marks(0, 0, WIDTH, HEIGHT), count_marks(80, 0, 320, 180));
+    give(f, SL_ACTION_MOTION, 0, 0);
+    assert_int_equal(count_marks(0, 0, WIDTH, HEIGHT), 0);
+    /* Over with the event; the next picture is plain. */
+    give(f, SL_ACTION_MOTION, 0, 0);
+    assert_true(count_marks(0, 0, WIDTH, HEIGHT) > 0);
+    now += SL_SEC;
+    send_frame(f, 0, 1);
+    sl_screen_draw(f->screen);
+    assert_int_equal(count_marks(0, 0, WIDTH, HEIGHT), 0);
+}
+
 int main(void)
 {
     av_log_set_level(AV_LOG_QUIET);
@@ -560,6 +598,8 @@ int main(void)
         TEST(test_repairs_are_reported),
         TEST(test_figures_of_the_network_cost_no_drawing),
         TEST(test_a_wall_of_many_rests_between_two_presentings),
+        cmocka_unit_test_setup_teardown(test_a_key_shows_where_something_moves, setup_plain,
+                                        teardown),
         cmocka_unit_test_setup_teardown(test_plain_single_camera_fills_the_window, setup_plain,
                                         teardown),
         TEST(test_stale_is_grey_and_redrawn_each_second),
