@@ -227,7 +227,7 @@ def every_route_without_a_login():
                 ("POST", "/whip/yard", 401), ("POST", "/whip/none", 401), ("POST", "/whep/yard", 401),
                 ("DELETE", "/s/0123456789012345678901", 401), ("PATCH", "/s/0123456789012345678901", 401),
                 ("GET", "/api/v1/cameras", 401), ("GET", "/", 404), ("GET", "/whip/yard", 405),
-                ("GET", "/api/v1/cameras/yard", 404), ("PUT", "/s/x", 405), ("POST", "/api/v1/cameras", 405)):
+                ("GET", "/api/v1/cameras/yard", 404), ("PUT", "/s/x?layer=sub", 401), ("POST", "/s/x", 405), ("POST", "/api/v1/cameras", 405)):
             detail = problem(Client(site).ask(method, path, OFFER if method == "POST" else None,
                                               Content_Type="application/sdp"), wanted)
             check("yard" not in detail, detail)
