@@ -39,6 +39,8 @@ struct sl_segment_writer {
     struct lane lanes[TRACKS];
     int dir, fd, error;
     bool sync;
+    void (*wrote)(void *ctx, int fd, bool created);
+    void *ctx;
     struct sl_segment_params params;
     char path[SL_SEGMENT_PATH_BYTES];
     sl_ns fragment_began; /* SL_NEVER: nothing muxed since the last fragment */
@@ -154,6 +156,8 @@ static int to_disk(struct sl_segment_writer *writer)
         err = -errno;
     if (err != 0)
         return fail(writer, err);
+    if (writer->wrote && writer->out_len > 0)
+        writer->wrote(writer->ctx, writer->fd, writer->info.bytes == 0);
     writer->next.bytes += (int64_t)writer->out_len;
     writer->info = writer->next;
     writer->out_len = 0;
@@ -294,6 +298,8 @@ int sl_segment_write_open(struct sl_segment_writer **ret,
     writer->fd = -1;
     writer->dir = fcntl(config->dir, F_DUPFD_CLOEXEC, 0);
     writer->sync = config->sync;
+    writer->wrote = config->wrote;
+    writer->ctx = config->ctx;
     writer->params = config->params;
     writer->fragment_began = SL_NEVER;
     writer->next.meta = config->meta;
