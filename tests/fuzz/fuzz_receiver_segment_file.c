@@ -36,13 +36,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         must(info.bytes <= (int64_t)size && info.frames > 0 && info.duration_us >= 0);
         must(sl_segment_tail_torn(fd, info.bytes) >= 0);
     }
-    must(sl_segment_index(fd, &index, why) == err);
-    if (err == 0) {
-        must(index.tracks[SL_SEGMENT_VIDEO].count == (size_t)info.frames);
-        must(index.tracks[SL_SEGMENT_AUDIO].count == (size_t)info.sounds);
+    if (sl_segment_index(fd, &index, why) == 0) { /* which looks at all, whatever a summary says */
+        must(index.tracks[SL_SEGMENT_VIDEO].count == (size_t)index.info.frames);
+        must(index.tracks[SL_SEGMENT_AUDIO].count == (size_t)index.info.sounds);
         must(index.tracks[SL_SEGMENT_VIDEO].items[0].key);
         for (int i = 0; i < SL_SEGMENT_TRACKS; i++)
-            check_samples(&index.tracks[i], info.bytes);
+            check_samples(&index.tracks[i], index.info.bytes);
         sl_segment_index_free(&index);
     }
     close(fd);

@@ -16,6 +16,7 @@
 
 #include "base/bytes.h"
 #include "receiver/segment_file.h"
+#include "receiver/segment_summary.h"
 #include "receiver/segment_write.h"
 #include "tests/support/clip.h"
 
@@ -85,6 +86,7 @@ static void record_file(void)
     const ssize_t len = read(fd, bytes, sizeof(bytes));
     assert_true(len > 0 && len < BYTES_MAX);
     bytes_len = (size_t)len;
+    ends[fragments++] = len - SL_SEGMENT_SUMMARY_BYTES;
     ends[fragments++] = len;
     close(fd);
 }
@@ -209,7 +211,7 @@ static void a_damage_in_the_middle_is_no_torn_tail(void **state)
 {
     (void)state;
     struct sl_segment_info info;
-    const int fd = file_of(bytes, bytes_len);
+    const int fd = file_of(bytes, bytes_len - 1);            /* without its summary */
     assert_int_equal(pwrite(fd, "XXXX", 4, ends[1] + 4), 4); /* of the moof */
     assert_int_equal(sl_segment_scan(fd, &info, why), 0);
     assert_int_equal(info.bytes, ends[1]);
@@ -323,6 +325,33 @@ static void what_is_not_ours_is_refused(void **state)
     assert_non_null(strstr(why, "regular"));
 }
 
+/* Counting the fragments tells the same as the summary; a summary that lies is not one. */
+static void a_summary_is_as_good_as_counting(void **state)
+{
+    (void)state;
+    struct sl_segment_info told, counted;
+    const int fd = file_of(bytes, bytes_len);
+    assert_int_equal(pwrite(fd, "XXXX", 4, ends[1] + 4), 4); /* not looked at */
+    assert_int_equal(sl_segment_scan(fd, &told, why), 0);
+    assert_int_equal(told.bytes, bytes_len);
+    assert_int_equal(pwrite(fd, "moof", 4, ends[1] + 4), 4);
+    assert_int_equal(pwrite(fd, "X", 1, (off_t)bytes_len - 20), 1); /* of the summary */
+    assert_int_equal(sl_segment_scan(fd, &counted, why), 0);
+    assert_int_equal(told.bytes, counted.bytes);
+    assert_int_equal(told.duration_us, counted.duration_us);
+    assert_int_equal(told.frames, counted.frames);
+    assert_int_equal(told.sounds, counted.sounds);
+    assert_int_equal(told.gaps, counted.gaps);
+    assert_int_equal(told.gaps_us, counted.gaps_us);
+    assert_int_equal(ftruncate(fd, ends[2]), 0);
+    assert_int_equal(
+        pwrite(fd, bytes + bytes_len - SL_SEGMENT_SUMMARY_BYTES, SL_SEGMENT_SUMMARY_BYTES, ends[2]),
+        SL_SEGMENT_SUMMARY_BYTES); /* another file's */
+    assert_int_equal(sl_segment_scan(fd, &counted, why), 0);
+    assert_true(counted.frames < told.frames);
+    close(fd);
+}
+
 /* More samples than their bytes can be, or than anyone writes in half a second. */
 static void counts_are_taken_for_lies(void **state)
 {
@@ -331,6 +360,7 @@ static void counts_are_taken_for_lies(void **state)
     uint8_t *copy = malloc(bytes_len);
     assert_non_null(copy);
     memcpy(copy, bytes, bytes_len);
+    copy[bytes_len - 1] ^= 1; /* no summary */
     uint8_t *trun = memmem(copy + ends[1], bytes_len - (size_t)ends[1], "trun", 4);
     assert_non_null(trun);
     sl_put32(trun + 8, UINT32_MAX);
@@ -353,6 +383,7 @@ int main(void)
         cmocka_unit_test(a_file_begins_with_a_key_frame),
         cmocka_unit_test(gaps_are_counted_between_fragments_too),
         cmocka_unit_test(what_is_not_ours_is_refused),
+        cmocka_unit_test(a_summary_is_as_good_as_counting),
         cmocka_unit_test(counts_are_taken_for_lies),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
