@@ -288,19 +288,20 @@ static void video_from_a_file(void **state)
 static void what_an_encoded_source_does_not_heed(void **state)
 {
     (void)state;
+    const struct sl_capture_heeds none = {0};
     struct sl_sender_options options;
     char said[1024], list[128];
     assert_int_equal(parse(&options, said, ARGS("--to", CAMERA, "--video", "rtsp://cam/")), -1);
     assert_int_equal(options.rtsp_transport, SL_RTSP_TCP);
-    assert_string_equal(sl_sender_options_unused(&options, list, sizeof(list)), "");
+    assert_string_equal(sl_sender_options_unused(&options, &none, list, sizeof(list)), "");
     assert_int_equal(parse(&options, said,
                            ARGS("--to", CAMERA, "--video", "rtsp://cam/", "--burn", "time",
                                 "--encoder", "libx264", "--preset", "fast", "--bitrate", "1M",
                                 "--gop", "1s", "--fps", "5", "--size", "64x64")),
                      -1);
-    assert_string_equal(sl_sender_options_unused(&options, list, sizeof(list)),
+    assert_string_equal(sl_sender_options_unused(&options, &none, list, sizeof(list)),
                         "--size, --fps, --encoder, --preset, --bitrate, --gop, --burn");
-    sl_sender_options_unused(&options, list, 10);
+    sl_sender_options_unused(&options, &none, list, 10);
     assert_true(strlen(list) < 10);
 }
 

@@ -93,9 +93,10 @@ static int script_next_unit(struct sl_capture *capture, struct sl_capture_unit *
     return 1;
 }
 
-static void script_request_key(struct sl_capture *capture)
+static bool script_request_key(struct sl_capture *capture)
 {
     atomic_fetch_add(&((struct script *)capture)->keys_asked, 1);
+    return true;
 }
 
 static void script_close(struct sl_capture *capture)
