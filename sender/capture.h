@@ -21,6 +21,7 @@
  */
 #pragma once
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -61,6 +62,7 @@ struct sl_capture {
     bool full_range;
     bool stored; /* plays from its beginning: worth starting only once somebody watches */
     struct sl_audio *sound; /* its own sound, closed with it; NULL if it has none */
+    atomic_bool away;       /* the device is gone, and looked for: no pictures until it is back */
     const char *why; /* set before next() or next_unit() fails, where errno does not say it */
 
     bool encoded;                  /* next_unit() is called, not next() */

@@ -342,6 +342,7 @@ static void lose(struct v4l2 *v4l2, const char *reason)
     if (!v4l2->lost)
         sl_warn("v4l2: %s '%s': %s; looking for it", info->path, info->card, reason);
     v4l2->lost = true;
+    atomic_store(&v4l2->base.away, true);
     v4l2->stats.outages++;
     close_device(v4l2);
     v4l2->deadline = v4l2->ops->now(); /* it may be there at once */
@@ -387,6 +388,7 @@ static void note_picture(struct v4l2 *v4l2, sl_ns *captured)
         tell(v4l2);
     }
     v4l2->lost = false;
+    atomic_store(&v4l2->base.away, false);
     v4l2->tries = 0;
     v4l2->stats.given++;
     v4l2->deadline = v4l2->ops->now() + patience(v4l2);
