@@ -7,10 +7,10 @@
 #include "base/bytes.h"
 #include "media/nal.h"
 
-#define IDS 32          /* of SPS; PPS have 256, of which these are enough */
-#define SPS_MAX 31      /* the count has 5 bits */
-#define HEAD_BYTES 5    /* version, profile, constraints, level, length size */
-#define SPS_ID_AT 4     /* bytes: NAL header, profile, constraints, level */
+#define IDS 32       /* of SPS; PPS have 256, of which these are enough */
+#define SPS_MAX 31   /* the count has 5 bits */
+#define HEAD_BYTES 5 /* version, profile, constraints, level, length size */
+#define SPS_ID_AT 4  /* bytes: NAL header, profile, constraints, level */
 #define PPS_ID_AT 1
 #define EMULATION_FREE 4 /* the ids lie in so many bytes */
 

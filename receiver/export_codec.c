@@ -208,8 +208,8 @@ void sl_export_encoder_destroy(struct sl_export_encoder *encoder)
 static void keep_colours(struct SwsContext *scaler, const AVFrame *frame)
 {
     const bool full = frame->color_range == AVCOL_RANGE_JPEG;
-    const int *from = sws_getCoefficients(
-        frame->colorspace == AVCOL_SPC_BT709 ? SWS_CS_ITU709 : SWS_CS_DEFAULT);
+    const int *from =
+        sws_getCoefficients(frame->colorspace == AVCOL_SPC_BT709 ? SWS_CS_ITU709 : SWS_CS_DEFAULT);
     (void)sws_setColorspaceDetails(scaler, from, full, sws_getCoefficients(SWS_CS_DEFAULT), 0, 0,
                                    1 << 16, 1 << 16);
 }
@@ -219,9 +219,9 @@ static int scale(struct sl_export_encoder *encoder, const AVFrame *frame)
     const AVCodecContext *context = encoder->context;
     AVFrame *scaled = encoder->scaled;
     struct SwsContext *before = encoder->scaler;
-    encoder->scaler = sws_getCachedContext(before, frame->width, frame->height, frame->format,
-                                           context->width, context->height, context->pix_fmt,
-                                           SWS_BICUBIC, NULL, NULL, NULL);
+    encoder->scaler =
+        sws_getCachedContext(before, frame->width, frame->height, frame->format, context->width,
+                             context->height, context->pix_fmt, SWS_BICUBIC, NULL, NULL, NULL);
     if (!encoder->scaler)
         return -ENOMEM;
     if (encoder->scaler != before)

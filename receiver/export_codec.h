@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Export codec: pictures of a recording decoded, and made anew: as H.264 of the camera's own kind for
- * the beginning of a remuxed file, as VP8 for a WebM, as MPEG-4 for an AVI. Encoders hold no picture
- * back. One thread.
+ * Export codec: pictures of a recording decoded, and made anew: as H.264 of the camera's own kind
+ * for the beginning of a remuxed file, as VP8 for a WebM, as MPEG-4 for an AVI. Encoders hold no
+ * picture back. One thread.
  */
 #pragma once
 

@@ -18,8 +18,8 @@
 static const struct {
     const char *ending, *muxer;
 } kinds[] = {
-    [SL_EXPORT_MP4] = {"mp4", "mp4"},    [SL_EXPORT_MKV] = {"mkv", "matroska"},
-    [SL_EXPORT_MOV] = {"mov", "mov"},    [SL_EXPORT_WEBM] = {"webm", "webm"},
+    [SL_EXPORT_MP4] = {"mp4", "mp4"}, [SL_EXPORT_MKV] = {"mkv", "matroska"},
+    [SL_EXPORT_MOV] = {"mov", "mov"}, [SL_EXPORT_WEBM] = {"webm", "webm"},
     [SL_EXPORT_AVI] = {"avi", "avi"},
 };
 
@@ -94,7 +94,8 @@ static int add_streams(struct sl_export_file *file, const struct sl_export_file_
 {
     const AVRational fine = {1, VIDEO_HZ};
     const bool counts = config->kind == SL_EXPORT_AVI;
-    int err = add_stream(file, SL_SEGMENT_VIDEO, config->video, counts ? av_inv_q(config->rate) : fine);
+    int err =
+        add_stream(file, SL_SEGMENT_VIDEO, config->video, counts ? av_inv_q(config->rate) : fine);
     if (err == 0) {
         file->streams[SL_SEGMENT_VIDEO]->avg_frame_rate = config->rate;
         if (config->sound)
@@ -138,8 +139,8 @@ int sl_export_file_open(struct sl_export_file **ret, const struct sl_export_file
     if (!file)
         return -ENOMEM;
     int err = name_files(file, config->path);
-    if (err == 0 && avformat_alloc_output_context2(&file->muxer, NULL, kinds[config->kind].muxer,
-                                                   NULL) < 0)
+    if (err == 0 &&
+        avformat_alloc_output_context2(&file->muxer, NULL, kinds[config->kind].muxer, NULL) < 0)
         err = -ENOMEM;
     if (err == 0)
         err = add_streams(file, config);
@@ -158,8 +159,8 @@ int sl_export_file_open(struct sl_export_file **ret, const struct sl_export_file
     return 0;
 }
 
-int sl_export_file_write(struct sl_export_file *file, enum sl_segment_track track,
-                         AVPacket *packet, AVRational base)
+int sl_export_file_write(struct sl_export_file *file, enum sl_segment_track track, AVPacket *packet,
+                         AVRational base)
 {
     AVStream *stream = file->streams[track];
     packet->stream_index = stream->index;
@@ -194,7 +195,8 @@ int sl_export_file_finish(struct sl_export_file *file, int64_t *bytes)
 
 int sl_export_file_place(struct sl_export_file *file, bool replace)
 {
-    int done = replace ? -1 : renameat2(AT_FDCWD, file->beside, AT_FDCWD, file->path, RENAME_NOREPLACE);
+    int done =
+        replace ? -1 : renameat2(AT_FDCWD, file->beside, AT_FDCWD, file->path, RENAME_NOREPLACE);
     if (!replace && done != 0) {
         if (errno != EINVAL && errno != ENOSYS) /* a file system that cannot */
             return -errno;

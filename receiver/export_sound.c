@@ -9,8 +9,8 @@
 #include "codec/decoder.h"
 #include "codec/encoder.h"
 
-#define PACKET_SAMPLES 5760       /* the most that a packet of Opus has */
-#define NEAR_SAMPLES 960          /* 20 ms off are followed by counting on */
+#define PACKET_SAMPLES 5760 /* the most that a packet of Opus has */
+#define NEAR_SAMPLES 960    /* 20 ms off are followed by counting on */
 #define PAUSE_MAX (10 * SL_AUDIO_RATE_HZ)
 #define BIT_RATE 128000
 
@@ -18,9 +18,9 @@
 struct sl_export_sound {
     struct sl_audio_decoder *decoder;
     AVCodecContext *context;
-    AVFrame *frame;   /* being filled */
-    int filled;       /* samples in it */
-    int64_t next;     /* place of the sample that comes next */
+    AVFrame *frame; /* being filled */
+    int filled;     /* samples in it */
+    int64_t next;   /* place of the sample that comes next */
     int16_t pcm[PACKET_SAMPLES * SL_AUDIO_CHANNELS];
     int pcm_at, pcm_count;
     int64_t silence; /* samples of it that go before those */
@@ -74,8 +74,8 @@ int sl_export_sound_create(struct sl_export_sound **ret, enum AVCodecID codec)
         sl_export_sound_destroy(sound);
         return err;
     }
-    /* What the encoder puts before the first sample is cut by a MOV's edit list; an AVI has none, so
-     * as much of the beginning is left out. */
+    /* What the encoder puts before the first sample is cut by a MOV's edit list; an AVI has none,
+     * so as much of the beginning is left out. */
     if (codec == AV_CODEC_ID_MP3)
         sound->next = sound->context->initial_padding;
     *ret = sound;
@@ -172,8 +172,8 @@ int sl_export_sound_send(struct sl_export_sound *sound, const uint8_t *data, siz
         return 0;
     }
     const int64_t at = (at_us * SL_AUDIO_RATE_HZ + 500000) / 1000000;
-    int count = sl_audio_decoder_decode(sound->decoder, data, len, false, sound->pcm,
-                                        PACKET_SAMPLES);
+    int count =
+        sl_audio_decoder_decode(sound->decoder, data, len, false, sound->pcm, PACKET_SAMPLES);
     if (count < 0)
         return 0; /* silence will stand for it */
     const int64_t ahead = at - sound->next;

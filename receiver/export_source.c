@@ -213,6 +213,15 @@ static int read_unit(struct sl_export_source *source, const struct sl_segment_sa
     return 0;
 }
 
+/* Until the next one, whatever it says of itself: what came late was written before that was known.
+ */
+static int64_t picture_us(const struct sl_segment_samples *samples, size_t i)
+{
+    const struct sl_segment_sample *sample = &samples->items[i];
+    return i + 1 < samples->count ? span_us(samples, sample[1].at - sample->at)
+                                  : span_us(samples, sample->ticks);
+}
+
 /* A picture that lasts too long is one of an ordinary length, and a gap. */
 static void look_for_gap(struct sl_export_source *source, struct sl_export_unit *unit)
 {
@@ -236,7 +245,7 @@ static void give_picture(struct sl_export_source *source, struct sl_export_unit 
     if (!unit->lead && source->span_end_us != INT64_MAX && source->end_us != NOT_YET)
         source->shift_us = source->out_end_us - unit->at_us; /* the gap is closed */
     unit->out_us = unit->at_us + source->shift_us;
-    unit->lasts_us = span_us(lane->samples, sample->ticks);
+    unit->lasts_us = picture_us(lane->samples, lane->next);
     if (unit->at_us + unit->lasts_us > source->config.to_us)
         unit->lasts_us = source->config.to_us - unit->at_us;
     unit->key = sample->key;

@@ -6,9 +6,9 @@
  *
  * It begins at the key frame that the first picture of the range needs: what lies before that
  * picture is marked as lead, to be decoded and not shown. Sound begins and ends with the pictures,
- * within one packet. A gap is where a picture lasts longer than 500 ms and than three ordinary ones;
- * kept, or closed: then what is behind it moves up, and the sound within it is left out. Where a
- * clock was set back, what comes later moves behind what was there: times never go back.
+ * within one packet. A gap is where a picture lasts longer than 500 ms and than three ordinary
+ * ones; kept, or closed: then what is behind it moves up, and the sound within it is left out.
+ * Where a clock was set back, what comes later moves behind what was there: times never go back.
  *
  * A segment that cannot be read is left out, as a gap, and counted. Blocks on the disk.
  */
