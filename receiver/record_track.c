@@ -259,6 +259,8 @@ static void look_at_key(struct sl_record_track *track, const struct sl_jitter_fr
     struct sl_segment_params params;
     if (sl_segment_params_read(&params, frame->data, frame->len) != 0)
         return; /* no segment could begin with it; one that is under way goes on */
+    if (track->config.news->key)
+        track->config.news->key(track->config.ctx, wall_us(track, time), frame->data, frame->len);
     const bool changed =
         params.len != track->params.len || memcmp(params.data, track->params.data, params.len) != 0;
     if (track->writer && (changed || stepped(track) || is_full(track, time))) {
