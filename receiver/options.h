@@ -21,6 +21,7 @@ enum sl_command {
     SL_COMMAND_VIEWER_ADD,
     SL_COMMAND_VIEWER_LIST,
     SL_COMMAND_VIEWER_REMOVE,
+    SL_COMMAND_EXPORT,
 };
 
 struct sl_receiver_options {
@@ -37,6 +38,12 @@ struct sl_receiver_options {
     bool record_given, pre_given, post_given;
     const char *location;
     const char *host;
+    sl_ns snapshot_every;  /* 0: only when asked for */
+    sl_ns snapshot_keep;   /* 0: for ever */
+    const char *camera;    /* whose recordings */
+    const char *from, *to; /* receiver/when.h */
+    const char *output;
+    bool fast, close_gaps, force;
 
     enum sl_command command;
     const char *name; /* of the camera or viewer */

@@ -61,6 +61,7 @@ struct lane {
     char camera[SL_NAME_BYTES];
     struct sl_record_track *track; /* NULL: no publisher */
     struct sl_record_rule rule;
+    struct sl_snapshot_slot *snapshot;
 };
 
 struct sl_record {
@@ -146,11 +147,19 @@ static void news_key_wanted(void *ctx)
     atomic_store(&lane->record->key_wanted[lane->slot], true);
 }
 
+static void news_key(void *ctx, int64_t at_us, const uint8_t *unit, size_t len)
+{
+    const struct lane *lane = ctx;
+    if (lane->record->config.snapshots)
+        sl_snapshot_offer(lane->record->config.snapshots, lane->snapshot, at_us, unit, len);
+}
+
 static const struct sl_record_news news = {
     .segment = news_segment,
     .event = news_event,
     .say = news_say,
     .key_wanted = news_key_wanted,
+    .key = news_key,
 };
 
 /* ---- Messages ---- */
@@ -174,6 +183,8 @@ static void connect_lane(struct sl_record *record, struct lane *lane, const stru
     memcpy(lane->camera, config.camera, sizeof(lane->camera));
     (void)sl_catalogue_writer_connected(record->config.writer, config.camera, config.location,
                                         message->session.text, wall_us(record, message->at));
+    if (record->config.snapshots)
+        lane->snapshot = sl_snapshot_slot(record->config.snapshots, config.camera);
     const int err = sl_record_track_create(&lane->track, &config);
     if (err != 0) {
         sl_error("camera %s: is not recorded: %s", config.camera, strerror(-err));

@@ -138,6 +138,36 @@ static void test_wrong_command_lines(void **state)
     assert_refused("--data", "--data");
 }
 
+static void test_export(void **state)
+{
+    (void)state;
+    struct parsed p = parse("export --camera yard --from -2h --to now -o a.mp4 --data d");
+    assert_int_equal(p.status, -1);
+    assert_int_equal(p.options.command, SL_COMMAND_EXPORT);
+    assert_string_equal(p.options.camera, "yard");
+    assert_string_equal(p.options.from, "-2h");
+    assert_string_equal(p.options.to, "now");
+    assert_string_equal(p.options.output, "a.mp4");
+    assert_false(p.options.fast || p.options.close_gaps || p.options.force);
+    p = parse("export --camera yard --from -2h --to now -o a.AVI --fast --gaps close --force "
+              "--recordings /r --data d");
+    assert_int_equal(p.status, -1);
+    assert_true(p.options.fast && p.options.close_gaps && p.options.force);
+    assert_string_equal(p.options.recordings, "/r");
+    assert_refused("export --from -2h --to now -o a.mp4 --data d", "no --camera given");
+    assert_refused("export --camera yard --to now -o a.mp4 --data d", "no --from given");
+    assert_refused("export --camera yard --from -2h -o a.mp4 --data d", "no --to given");
+    assert_refused("export --camera yard --from -2h --to now --data d", "no -o given");
+    assert_refused("export --camera ../x --from -2h --to now -o a.mp4 --data d", "got '../x'");
+    assert_refused("export --camera yard --from -2h --to now -o a --data d", "got 'a'");
+    assert_refused("export --camera yard --from -2h --to now -o .mp4 --data d", "got '.mp4'");
+    assert_refused("export --gaps fill --data d", "wanted keep or close");
+    assert_refused("export yard --data d", "export: unexpected argument 'yard'");
+    p = parse("--data d");
+    assert_int_equal(p.options.snapshot_every, 0);
+    assert_int_equal(p.options.snapshot_keep, 7 * 24 * 3600 * SL_SEC);
+}
+
 static void test_help(void **state)
 {
     (void)state;
@@ -169,9 +199,13 @@ static void test_hosts(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_run),       cmocka_unit_test(test_commands),
-        cmocka_unit_test(test_recording), cmocka_unit_test(test_wrong_command_lines),
-        cmocka_unit_test(test_help),      cmocka_unit_test(test_hosts),
+        cmocka_unit_test(test_run),
+        cmocka_unit_test(test_commands),
+        cmocka_unit_test(test_recording),
+        cmocka_unit_test(test_wrong_command_lines),
+        cmocka_unit_test(test_export),
+        cmocka_unit_test(test_help),
+        cmocka_unit_test(test_hosts),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
