@@ -20,6 +20,7 @@
 #include "receiver/hub.h"
 #include "receiver/options.h"
 #include "receiver/reach.h"
+#include "receiver/rebuild.h"
 #include "receiver/record.h"
 #include "receiver/recover.h"
 #include "receiver/server.h"
@@ -321,6 +322,10 @@ int main(int argc, char **argv)
         sl_log_init("sightline-receiver", SL_LOG_DEBUG);
     if (receiver.options.command == SL_COMMAND_EXPORT)
         return sl_export_command(&receiver.options, stdout, stderr);
+    if (receiver.options.command == SL_COMMAND_CHECK)
+        return sl_check_run(receiver.options.data, receiver.options.recordings, stdout, stderr);
+    if (receiver.options.command == SL_COMMAND_REBUILD)
+        return sl_rebuild_run(receiver.options.data, receiver.options.recordings, stdout, stderr);
     if (receiver.options.command != SL_COMMAND_RUN)
         return sl_admin_run(&receiver.options, stdout, stderr);
     status = run(&receiver);
