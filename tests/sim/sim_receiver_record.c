@@ -519,6 +519,69 @@ static void a_disk_that_comes_back_is_used(void **state)
     assert_int_equal(world.file_count, 3);
 }
 
+/* The end of a file by the monotonic clock. */
+static sl_ns end_of(const struct file *file)
+{
+    return file->meta.start_mono + file->end_us * SL_US;
+}
+
+static void motion_is_recorded_with_what_was_before_and_after(void **state)
+{
+    (void)state;
+    const struct sl_record_rule rule = {
+        .mode = SL_RECORD_MOTION, .pre = 5 * SL_SEC, .post = 10 * SL_SEC};
+    const sl_ns gop = GOP * FRAME + FRAME;
+    begin(900 * SL_SEC);
+    world.judge = false;
+    sl_record_track_rule(world.track, &rule, 0);
+    for (int i = 0; i < 3; i++) {
+        run(30 * SL_SEC + i * SL_SEC / 2); /* wherever in a GOP */
+        assert_int_equal(world.file_count, i);
+        const sl_ns began = world.number * FRAME + SL_SEC;
+        sl_record_track_motion(world.track, true, began, began);
+        assert_int_equal(world.file_count, i + 1);
+        run(4 * SL_SEC);
+        const sl_ns ended = world.number * FRAME + SL_SEC;
+        sl_record_track_motion(world.track, false, ended, ended);
+        run(15 * SL_SEC);
+        const struct file *file = &world.files[i];
+        assert_true(file->closed);
+        assert_in_range(began - file->meta.start_mono, rule.pre - FRAME, rule.pre + gop);
+        assert_in_range(end_of(file) - ended, rule.post - FRAME, rule.post + gop);
+        assert_int_equal(file->pictures, (end_of(file) - file->meta.start_mono) / FRAME);
+        assert_in_range(file->sounds, file->pictures - 1, file->pictures);
+    }
+    end();
+    assert_int_equal(world.gaps, 0);
+}
+
+static void a_rule_is_changed_while_it_runs(void **state)
+{
+    (void)state;
+    struct sl_record_rule rule = sl_record_rule_default();
+    begin(900 * SL_SEC);
+    world.judge = false;
+    run(10 * SL_SEC);
+    rule.mode = SL_RECORD_OFF;
+    sl_record_track_rule(world.track, &rule, world.number * FRAME + SL_SEC);
+    assert_true(world.files[0].closed);
+    run(10 * SL_SEC);
+    assert_int_equal(world.file_count, 1);
+    world.keys_wanted = 0;
+    rule.mode = SL_RECORD_ALWAYS;
+    sl_record_track_rule(world.track, &rule, world.number * FRAME + SL_SEC);
+    assert_int_equal(world.keys_wanted, 1);
+    run(10 * SL_SEC);
+    assert_int_equal(world.file_count, 2);
+    rule.mode = SL_RECORD_MOTION; /* nothing moves: up to the next key frame */
+    sl_record_track_rule(world.track, &rule, world.number * FRAME + SL_SEC);
+    run(10 * SL_SEC);
+    assert_true(world.files[1].closed);
+    assert_in_range(end_of(&world.files[1]), 31 * SL_SEC - FRAME, 33 * SL_SEC);
+    end();
+    assert_int_equal(world.file_count, 2);
+}
+
 static void tap(void *ctx, enum sl_media_kind kind, const struct sl_rtp_packet *packet, sl_ns now)
 {
     struct world *w = ctx;
@@ -597,6 +660,8 @@ int main(void)
         cmocka_unit_test(what_is_repaired_late_is_recorded),
         cmocka_unit_test(what_is_lost_is_a_gap),
         cmocka_unit_test(a_disk_that_comes_back_is_used),
+        cmocka_unit_test(motion_is_recorded_with_what_was_before_and_after),
+        cmocka_unit_test(a_rule_is_changed_while_it_runs),
         cmocka_unit_test(every_picture_is_recorded_on_a_bad_uplink),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
