@@ -156,8 +156,8 @@ static void look_for_motion(struct sl_pipeline *pipeline, struct picture *pictur
                        &event) &&
         sl_ring_push(pipeline->event_ring, &event))
         sl_wake_signal(&pipeline->loop_wake);
-    picture->moved =
-        *sl_motion_where(motion); /* which is this thread's: it goes with the picture */
+    /* The map is this thread's own: a copy goes with the picture. */
+    picture->moved = *sl_motion_where(motion);
 }
 
 static int capture_pictures(struct sl_pipeline *pipeline)
