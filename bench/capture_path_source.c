@@ -47,6 +47,7 @@ static int open_source(struct source *source, const char *name,
         .size = {config->width, config->height},
         .fps = config->fps,
         .loop = true,
+        .pictures = true, /* there is nothing to burn into otherwise */
         .name = "bench",
         .epoch = sl_time_epoch(),
         .halt = config->halt, /* retries 0: a device that gives nothing is given up */
