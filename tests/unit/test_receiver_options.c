@@ -75,6 +75,7 @@ static void test_commands(void **state)
         {"--data d camera list", SL_COMMAND_CAMERA_LIST, NULL},
         {"camera --data d link a-1_b", SL_COMMAND_CAMERA_LINK, "a-1_b"},
         {"camera remove 0 --data d", SL_COMMAND_CAMERA_REMOVE, "0"},
+        {"camera set yard --pre 0 --data d", SL_COMMAND_CAMERA_SET, "yard"},
         {"viewer add wall --host h:1 --data d", SL_COMMAND_VIEWER_ADD, "wall"},
         {"viewer list --data d", SL_COMMAND_VIEWER_LIST, NULL},
         {"viewer remove wall --data d", SL_COMMAND_VIEWER_REMOVE, "wall"},
@@ -88,6 +89,28 @@ static void test_commands(void **state)
         else
             assert_null(p.options.name);
     }
+}
+
+static void test_recording(void **state)
+{
+    (void)state;
+    struct parsed p = parse("--data d");
+    assert_true(p.options.segment == 900 * SL_SEC);
+    assert_null(p.options.recordings);
+    p = parse("--data d --recordings /mnt/r --segment 24h --no-record");
+    assert_int_equal(p.status, -1);
+    assert_string_equal(p.options.recordings, "/mnt/r");
+    assert_true(p.options.segment == 86400 * SL_SEC && p.options.no_record);
+    p = parse("camera set yard --data d --record motion --post 1m");
+    assert_int_equal(p.options.record.mode, SL_RECORD_MOTION);
+    assert_true(p.options.record_given && p.options.post_given && !p.options.pre_given);
+    assert_true(p.options.record.post == 60 * SL_SEC);
+    assert_refused("--data d --segment 500ms", "--segment");
+    assert_refused("--data d --segment 25h", "--segment");
+    assert_refused("camera set yard --data d", "nothing to set");
+    assert_refused("camera set yard --data d --record sometimes", "motion or off");
+    assert_refused("camera set yard --data d --pre 2m", "60s");
+    assert_refused("camera set --data d --pre 2s", "no name");
 }
 
 static void test_wrong_command_lines(void **state)
@@ -176,11 +199,9 @@ static void test_hosts(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_run),
-        cmocka_unit_test(test_commands),
-        cmocka_unit_test(test_wrong_command_lines),
-        cmocka_unit_test(test_export),
-        cmocka_unit_test(test_help),
+        cmocka_unit_test(test_run),       cmocka_unit_test(test_commands),
+        cmocka_unit_test(test_recording), cmocka_unit_test(test_wrong_command_lines),
+        cmocka_unit_test(test_export),    cmocka_unit_test(test_help),
         cmocka_unit_test(test_hosts),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
