@@ -184,6 +184,16 @@ static void pass_requests_on(struct sl_pipeline *pipeline)
         pipeline->only_key = true;
     if (requests & REQUEST_KEY)
         (void)sl_capture_request_key(pipeline->config.capture);
+    const int64_t wanted = atomic_load_explicit(&pipeline->bitrate_bps, memory_order_relaxed);
+    if (wanted)
+        sl_capture_set_bitrate(pipeline->config.capture, wanted);
+}
+
+/* Nothing of it can be sent before a key frame; one is not wanted before it can be sent. */
+static void wait_for_key(struct sl_pipeline *pipeline)
+{
+    count(&pipeline->keyless);
+    (void)sl_capture_request_key(pipeline->config.capture);
 }
 
 static bool is_shut_for_long(struct sl_pipeline *pipeline)
@@ -234,6 +244,8 @@ static void pass_on(struct sl_pipeline *pipeline, const struct sl_capture_unit *
     pass_requests_on(pipeline);
     if (!is_live(pipeline))
         leave_out(pipeline, &pipeline->idle);
+    else if (pipeline->only_key && !unit->key && !is_shut(pipeline))
+        wait_for_key(pipeline);
     else if (pipeline->only_key && !unit->key)
         count(&pipeline->keyless);
     else if (is_shut_for_long(pipeline))
@@ -607,6 +619,11 @@ bool sl_pipeline_take_audio(struct sl_pipeline *pipeline, struct sl_audio_packet
 bool sl_pipeline_take_event(struct sl_pipeline *pipeline, struct sl_motion_event *ret)
 {
     return sl_ring_pop(pipeline->event_ring, ret);
+}
+
+bool sl_pipeline_away(const struct sl_pipeline *pipeline)
+{
+    return atomic_load(&pipeline->config.capture->away);
 }
 
 void sl_pipeline_set_live(struct sl_pipeline *pipeline, bool live)
