@@ -9,6 +9,7 @@
 
 #include "base/address.h"
 #include "base/option.h"
+#include "receiver/record_rule.h"
 
 enum sl_command {
     SL_COMMAND_RUN,
@@ -16,9 +17,11 @@ enum sl_command {
     SL_COMMAND_CAMERA_LIST,
     SL_COMMAND_CAMERA_LINK,
     SL_COMMAND_CAMERA_REMOVE,
+    SL_COMMAND_CAMERA_SET,
     SL_COMMAND_VIEWER_ADD,
     SL_COMMAND_VIEWER_LIST,
     SL_COMMAND_VIEWER_REMOVE,
+    SL_COMMAND_EXPORT,
 };
 
 struct sl_receiver_options {
@@ -28,8 +31,19 @@ struct sl_receiver_options {
     struct sl_addr listen;
     struct sl_addr media; /* unset: the same as listen */
     struct sl_option_list advertise;
+    const char *recordings; /* directory; NULL: in `data` */
+    sl_ns segment;
+    bool no_record;
+    struct sl_record_rule record; /* camera set: what was given of it */
+    bool record_given, pre_given, post_given;
     const char *location;
     const char *host;
+    sl_ns snapshot_every;  /* 0: only when asked for */
+    sl_ns snapshot_keep;   /* 0: for ever */
+    const char *camera;    /* whose recordings */
+    const char *from, *to; /* receiver/when.h */
+    const char *output;
+    bool fast, close_gaps, force;
 
     enum sl_command command;
     const char *name; /* of the camera or viewer */

@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Catalogue: what was recorded and what happened, in SQLite (WAL) at DATA/catalogue.db. Made anew
+ * from the files whenever need be, so it holds nothing that they do not tell but locks, marks,
+ * sessions and events.
+ *
+ *     segments(uuid, camera, location, path, start, end, bytes, frames, gaps, clock, locked, ...)
+ *     sessions(camera, connected, disconnected, why)   events(camera, type, start, end, score)
+ *     marks(camera, at, text)                          cameras(name, location, address, seen)
+ *     meta(key, value): schema, store (UUID of the store's marker file)
+ *
+ * A running receiver writes on its store thread alone; admin commands write beside it in short
+ * transactions (busy_timeout). Times are UTC in microseconds, ranges half-open: [from, to). One
+ * thread per open catalogue. Errors: -errno, and a sentence in sl_catalogue_why().
+ */
+#pragma once
+
+#include "receiver/segment.h"
+
+struct sl_catalogue;
+
+/* With `write`, makes it if it is absent and brings an older schema up to date, in one
+ * transaction. -EBADMSG: not a database, or of a newer version. `why` names the file. */
+SL_MUST_CHECK int sl_catalogue_open(struct sl_catalogue **ret, const char *dir, bool write,
+                                    char why[SL_STORE_WHY]);
+void sl_catalogue_close(struct sl_catalogue *catalogue);
+const char *sl_catalogue_why(const struct sl_catalogue *catalogue);
+
+/* Several changes as one: all or none. */
+SL_MUST_CHECK int sl_catalogue_begin(struct sl_catalogue *catalogue);
+SL_MUST_CHECK int sl_catalogue_commit(struct sl_catalogue *catalogue);
+void sl_catalogue_rollback(struct sl_catalogue *catalogue);
+
+/* ---- Segments ---- */
+
+struct sl_segment_row {
+    int64_t id; /* ascending; of the catalogue, gone with a rebuild */
+    struct sl_segment_info info;
+    char path[SL_SEGMENT_PATH_BYTES]; /* relative to the store */
+    bool open;                        /* still being written */
+    bool locked;
+};
+
+/* New, or known by its UUID: then all but `locked` is brought up to date. */
+SL_MUST_CHECK int sl_catalogue_put(struct sl_catalogue *catalogue,
+                                   const struct sl_segment_row *row);
+/* -ENOENT */
+SL_MUST_CHECK int sl_catalogue_get(struct sl_catalogue *catalogue, const char *uuid,
+                                   struct sl_segment_row *ret);
+/* -ENOENT */
+SL_MUST_CHECK int sl_catalogue_remove(struct sl_catalogue *catalogue, const char *uuid);
+
+/* What is wanted; zero: everything. */
+struct sl_segment_filter {
+    const char *camera;            /* exactly, or NULL */
+    const char *location;          /* exactly, or NULL */
+    int64_t from_us, to_us;        /* overlaps it; 0: open */
+    int64_t longer_us, shorter_us; /* durations, inclusive; 0: any */
+    const char *event; /* type of an event of the camera that overlaps the segment, or NULL */
+    bool newest_first;
+};
+
+/* A place between two rows: where the page before ended. Zero: at the beginning. */
+struct sl_catalogue_cursor {
+    int64_t start_us, id;
+};
+
+/*
+ * Up to `max` rows by start (and id) behind `*cursor`, which moves on. How many, or -errno; fewer
+ * than `max`: there are no more.
+ */
+SL_MUST_CHECK int sl_catalogue_page(struct sl_catalogue *catalogue,
+                                    const struct sl_segment_filter *filter,
+                                    struct sl_catalogue_cursor *cursor, struct sl_segment_row *rows,
+                                    int max);
+
+/* Locks or unlocks what overlaps [from, to). How many changed, or -errno. */
+SL_MUST_CHECK int sl_catalogue_lock(struct sl_catalogue *catalogue, const char *camera,
+                                    int64_t from_us, int64_t to_us, bool locked);
+
+/* ---- What happened ---- */
+
+struct sl_catalogue_event {
+    int64_t id;
+    char camera[SL_NAME_BYTES];
+    char type[16];            /* "motion", "connected", "gap" ... */
+    int64_t start_us, end_us; /* end 0: not over */
+    double score;
+    char detail[128];
+};
+
+/* `id` 0: a new one, its id in it then; else that one is brought up to date. */
+SL_MUST_CHECK int sl_catalogue_event_put(struct sl_catalogue *catalogue,
+                                         struct sl_catalogue_event *event);
+/* As sl_catalogue_page(); of the filter: camera, location, from_us, to_us, durations, event. */
+SL_MUST_CHECK int sl_catalogue_events(struct sl_catalogue *catalogue,
+                                      const struct sl_segment_filter *filter,
+                                      struct sl_catalogue_cursor *cursor,
+                                      struct sl_catalogue_event *rows, int max);
+
+SL_MUST_CHECK int sl_catalogue_connected(struct sl_catalogue *catalogue, const char *camera,
+                                         const char *location, const char *address, int64_t at_us);
+SL_MUST_CHECK int sl_catalogue_disconnected(struct sl_catalogue *catalogue, const char *camera,
+                                            const char *why, int64_t at_us);
+
+SL_MUST_CHECK int sl_catalogue_meta_set(struct sl_catalogue *catalogue, const char *key,
+                                        const char *value);
+/* -ENOENT, -EMSGSIZE. */
+SL_MUST_CHECK int sl_catalogue_meta_get(struct sl_catalogue *catalogue, const char *key, char *out,
+                                        size_t size);
