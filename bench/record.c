@@ -104,6 +104,7 @@ static const struct sl_column cost_columns[] = {
     {.key = "load", .title = "load", .unit = "% of a core", .decimals = 1},
     {.key = "p50", .title = "live p50", .unit = "ms", .better = SL_BETTER_LOWER, .decimals = 2},
     {.key = "p99", .title = "p99", .unit = "ms", .better = SL_BETTER_LOWER, .decimals = 2},
+    {.key = "dropped", .title = "sockets full", .unit = "", .better = SL_BETTER_LOWER},
     {.key = "lost", .title = "live lost", .unit = "", .better = SL_BETTER_LOWER},
     {.key = "late", .title = "load late", .unit = "times", .better = SL_BETTER_LOWER},
     {.key = NULL},
@@ -155,6 +156,7 @@ static void tell_cost(cJSON *table, int round, const struct sl_record_cell *cell
     sl_row_number(row, "load", 100 * cell->load_cores);
     sl_row_ms(row, "p50", cell->p50);
     sl_row_ms(row, "p99", cell->p99);
+    sl_row_number(row, "dropped", (double)(cell->receiver_drops + cell->load_drops));
     sl_row_number(row, "lost", (double)cell->lost);
     sl_row_number(row, "late", (double)cell->late_ticks);
 }
@@ -231,10 +233,10 @@ static void tell_goal(cJSON *result, const struct record_bench *record)
     if (isnan(sum->over))
         return;
     sl_result_note(result,
-                   "Recording takes %.2f %% of a core beyond relaying (%.2f %%, with it %.2f %%): "
-                   "%.2f %% in threads of its own, the rest in what the others do more. That is "
-                   "%.3f %% a camera. Goal: at most %.0f %% at %d cameras of %d Mb/s: %s.",
-                   sum->over, sum->alone_all, sum->with_all, sum->own, each, SL_RECORD_GOAL,
+                   "Recording takes %.2f %% of a core beyond relaying: %.2f %% in threads of its "
+                   "own (record, sync, store); the others took %.2f %% alone and %+.2f %% with it. "
+                   "That is %.3f %% a camera. Goal: at most %.0f %% at %d cameras of %d Mb/s: %s.",
+                   sum->over, sum->own, sum->alone_all, sum->more, each, SL_RECORD_GOAL,
                    SL_RECORD_GOAL_CAMERAS, SL_RECORD_GOAL_BPS / 1000000, goal ? goal : "not tried");
 }
 

@@ -44,8 +44,7 @@ enum sl_record_group sl_record_group_of(const char *thread, bool first)
 
 bool sl_record_cell_clean(const struct sl_record_cell *cell)
 {
-    return cell->published && !cell->lost && !cell->broken && !cell->receiver_drops &&
-           !cell->load_drops &&
+    return cell->published && !cell->lost && !cell->broken &&
            (!cell->recording ||
             (!cell->short_of && cell->left_out == 0 && cell->recorded.files > 0 &&
              !cell->recorded.bad && cell->recorded.closed == cell->recorded.files));

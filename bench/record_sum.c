@@ -42,7 +42,8 @@ void sl_record_sum(struct sl_record_sum *ret, const struct sl_record_cell *cells
     ret->alone_all = percent(cells, count, false, SL_RECORD_GROUPS);
     ret->with_all = percent(cells, count, true, SL_RECORD_GROUPS);
     ret->own = ret->with[SL_RECORD_RECORD] + ret->with[SL_RECORD_SYNC] + ret->with[SL_RECORD_STORE];
-    ret->over = ret->with_all - ret->alone_all;
+    ret->more = ret->with_all - ret->own - ret->alone_all;
+    ret->over = ret->own + (ret->more < 0 ? 0 : ret->more);
 }
 
 const char *sl_record_goal(const struct sl_record_sum *sum, int cameras, double in_bps)

@@ -17,7 +17,8 @@ struct sl_record_sum { /* % of a core; medians of the rounds; NAN: one of the ki
     double alone[SL_RECORD_GROUPS], alone_all;
     double with[SL_RECORD_GROUPS], with_all;
     double own;  /* of the threads that are there to record */
-    double over; /* with_all - alone_all: these, and what the others do more */
+    double more; /* of all others: with - alone; below 0 on a machine that is not quiet */
+    double over; /* own, and what is above 0 of `more` */
 };
 
 void sl_record_sum(struct sl_record_sum *ret, const struct sl_record_cell *cells, int count);
