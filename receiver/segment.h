@@ -16,6 +16,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/random.h"
 #include "base/types.h"
 #include "receiver/store.h"
 
@@ -53,6 +54,9 @@ struct sl_segment_info {
 };
 
 /* 1 and the path, relative to the store, of a segment of `camera` that starts at `start_us`; the
- * `try`th of that second, from 1 on. -ENAMETOOLONG. */
+ * `try`th of that second, from 1 on. -ENAMETOOLONG, -EINVAL (a time before 1970). */
 SL_MUST_CHECK int sl_segment_path(char path[SL_SEGMENT_PATH_BYTES], const char *camera,
                                   int64_t start_us, int try);
+
+/* A new one, version 4. */
+void sl_segment_uuid(char uuid[SL_SEGMENT_UUID_BYTES], struct sl_random *random);

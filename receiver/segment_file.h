@@ -3,8 +3,9 @@
  * Segment file: a recording read back, whoever wrote it and however it ended. Reads boxes of
  * ISO/IEC 14496-12 itself, so that a torn file is no surprise and a fragment costs no decoding.
  *
- *     sl_segment_scan  what it says of itself, and how far it is whole
- *     sl_segment_index every sample: where it lies, when it is, whether it can be begun with
+ *     sl_segment_scan       what it says of itself, and how far it is whole
+ *     sl_segment_index      every sample: where it lies, when it is, whether it can be begun with
+ *     sl_segment_tail_torn  whether what lies behind that is a write cut short, not footage
  *
  * Every length in a file is taken for a lie until it is proved; memory is bounded by the limits
  * below. Reads through a descriptor with pread(): its offset stays.
@@ -18,10 +19,17 @@
 
 /*
  * 0: `ret` is filled; ret->bytes may be less than the file has: the rest is torn. -ENODATA: not one
- * whole fragment with a key frame first; -EBADMSG: not a file of ours (`why` says what is wrong);
- * or another -errno.
+ * whole fragment with a key frame first; ret->meta and ret->bytes (of its head) are filled all the
+ * same. -EBADMSG: not a file of ours; or another -errno. `why` says what is wrong. One read of 4
+ * KiB a fragment, mostly.
  */
 SL_MUST_CHECK int sl_segment_scan(int fd, struct sl_segment_info *ret, char why[SL_STORE_WHY]);
+
+/*
+ * Of a file that is whole up to `from`: 1 if the rest is one fragment that was not written to its
+ * end, 0 if it may be more than that (a damage in the middle), or -errno.
+ */
+SL_MUST_CHECK int sl_segment_tail_torn(int fd, int64_t from);
 
 enum sl_segment_track { SL_SEGMENT_VIDEO, SL_SEGMENT_AUDIO, SL_SEGMENT_TRACKS };
 
