@@ -21,14 +21,14 @@
 
 #include "receiver/segment_file.h"
 
-#define SL_MEDIA_RANGE_MAX_US (24 * 3600 * INT64_C(1000000))
+#define SL_MEDIA_RANGE_MAX_US (25 * 3600 * INT64_C(1000000)) /* a segment of 24 h, and a GOP */
 #define SL_MEDIA_RANGE_SAMPLES_MAX (10 * 1000 * 1000) /* a day of 60/s, and sound */
 #define SL_MEDIA_RANGE_SEGMENTS_MAX 20000
 #define SL_MEDIA_RANGE_ETAG 35 /* 32 digits in quotes, and NUL */
 
 struct sl_media_range;
 
-/* [from, to), UTC in microseconds. 0, -ERANGE (empty, or longer than 24 h) or -ENOMEM. */
+/* [from, to), UTC in microseconds. 0, -ERANGE (empty, or longer than 25 h) or -ENOMEM. */
 SL_MUST_CHECK int sl_media_range_begin(struct sl_media_range **ret, int64_t from_us, int64_t to_us);
 /* The next segment by its start, its file `path` relative to the store and open as `fd`, which is
  * only looked at. What overlaps what came before is left out. 0; -E2BIG: more samples, segments or
