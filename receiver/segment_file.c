@@ -10,6 +10,7 @@
 
 #include "base/bytes.h"
 #include "receiver/segment_box.h"
+#include "receiver/segment_summary.h"
 
 #define WINDOW_BYTES 4096 /* read at each box: most often a moof, and its mdat's beginning */
 #define OTHER_BOXES_MAX 64
@@ -288,6 +289,21 @@ static void fill_info(const struct scan *scan, struct sl_segment_info *info)
     };
 }
 
+/* 1: its last box tells all; 0: it has to be counted; -errno. */
+static int read_summary(struct scan *scan, struct sl_segment_info *info)
+{
+    const int64_t at = scan->size - SL_SEGMENT_SUMMARY_BYTES;
+    size_t len;
+    if (scan->index || at <= scan->whole.bytes)
+        return 0;
+    const int err = look(scan, at, SL_SEGMENT_SUMMARY_BYTES);
+    if (err != 0)
+        return err;
+    const uint8_t *data = seen(scan, at, &len);
+    fill_info(scan, info);
+    return len >= SL_SEGMENT_SUMMARY_BYTES && sl_segment_summary_read(info, scan->size, data);
+}
+
 static int scan_file(struct scan *scan, struct sl_segment_info *info, char *why)
 {
     struct stat stat;
@@ -298,6 +314,8 @@ static int scan_file(struct scan *scan, struct sl_segment_info *info, char *why)
         return bad(why, "not a regular file");
     scan->size = stat.st_size;
     int err = read_head(scan, why);
+    if (err == 0 && (err = read_summary(scan, info)) == 1)
+        return 0;
     if (err == 0)
         err = read_fragments(scan);
     if (err == 0) {

@@ -15,6 +15,7 @@
 
 #include "base/bytes.h"
 #include "media/opus.h"
+#include "receiver/segment_summary.h"
 
 #define VIDEO_HZ 90000
 #define TRIES_MAX 1000 /* names of one second */
@@ -250,7 +251,7 @@ static int make_muxer(struct sl_segment_writer *writer,
     return err != 0 ? err : set_tags(writer, &config->meta);
 }
 
-/* Without a trailer: a file that was closed looks like one that was cut. */
+/* Without a trailer: nothing but the summary tells a file that was closed from one that was cut. */
 static int write_head(struct sl_segment_writer *writer)
 {
     AVDictionary *options = NULL;
@@ -457,6 +458,15 @@ int sl_segment_write_sound(struct sl_segment_writer *writer, int64_t at_us, cons
 
 /* ---- The end ---- */
 
+/* So that reading the file back need not look at each fragment. */
+static int summarise(struct sl_segment_writer *writer)
+{
+    uint8_t summary[SL_SEGMENT_SUMMARY_BYTES];
+    sl_segment_summary_write(summary, &writer->info);
+    avio_write(writer->muxer->pb, summary, sizeof(summary));
+    return to_disk(writer);
+}
+
 int sl_segment_write_close(struct sl_segment_writer *writer, int64_t end_us,
                            struct sl_segment_info *info)
 {
@@ -473,6 +483,8 @@ int sl_segment_write_close(struct sl_segment_writer *writer, int64_t end_us,
         err = end_fragment(writer);
     if (err == 0 && av_write_trailer(writer->muxer) == 0) /* frees; there is nothing to write */
         err = to_disk(writer);
+    if (err == 0 && writer->info.frames > 0)
+        err = summarise(writer);
     if (info)
         *info = writer->info;
     destroy(writer);
