@@ -72,14 +72,16 @@ size_t sl_segment_avc_room(size_t len)
     return len + len / 4 + START_CODE;
 }
 
-size_t sl_segment_avc_strip(uint8_t *out, const uint8_t *unit, size_t len)
+size_t sl_segment_avc_strip(uint8_t *out, const struct sl_segment_params *params,
+                            const uint8_t *unit, size_t len)
 {
     const uint8_t *at = unit;
     size_t written = 0;
     struct sl_nal nal;
     while (sl_nal_next(&at, unit + len, &nal)) {
         const int type = nal.data[0] & 0x1f;
-        if (type == SL_NAL_SPS || type == SL_NAL_PPS || type == SL_NAL_AUD)
+        const bool set = type == SL_NAL_SPS || type == SL_NAL_PPS;
+        if (type == SL_NAL_AUD || (set && has(params, &nal)))
             continue;
         written += put(out + written, &nal);
     }

@@ -38,8 +38,9 @@ struct lane {
 struct sl_segment_writer {
     AVFormatContext *muxer;
     struct lane lanes[TRACKS];
-    int fd, error;
+    int dir, fd, error;
     bool sync;
+    struct sl_segment_params params;
     char path[SL_SEGMENT_PATH_BYTES];
     sl_ns fragment_began; /* SL_NEVER: nothing muxed since the last fragment */
     size_t muxed_bytes;
@@ -199,6 +200,7 @@ static int add_sound(struct sl_segment_writer *writer, int channels)
     par->codec_type = AVMEDIA_TYPE_AUDIO;
     par->codec_id = AV_CODEC_ID_OPUS;
     par->sample_rate = SL_OPUS_CLOCK_HZ;
+    par->frame_size = SL_OPUS_CLOCK_HZ / 50; /* usually */
     av_channel_layout_default(&par->ch_layout, channels);
     stream->time_base = (AVRational){1, SL_OPUS_CLOCK_HZ};
     writer->lanes[SOUND].stream = stream;
@@ -260,6 +262,8 @@ static int write_head(struct sl_segment_writer *writer)
                           "+frag_discont",
                           0);
     if (err >= 0)
+        err = av_dict_set(&options, "use_editlist", "0", 0);
+    if (err >= 0)
         err = avformat_write_header(writer->muxer, &options);
     av_dict_free(&options);
     return err < 0 ? from_muxer(err) : to_disk(writer);
@@ -276,6 +280,8 @@ static void destroy(struct sl_segment_writer *writer)
     avformat_free_context(writer->muxer);
     if (writer->fd >= 0)
         close(writer->fd);
+    if (writer->dir >= 0)
+        close(writer->dir);
     free(writer->out);
     free(writer);
 }
@@ -287,13 +293,15 @@ int sl_segment_write_open(struct sl_segment_writer **ret,
     if (!writer)
         return -ENOMEM;
     writer->fd = -1;
+    writer->dir = fcntl(config->dir, F_DUPFD_CLOEXEC, 0);
     writer->sync = config->sync;
+    writer->params = config->params;
     writer->fragment_began = SL_NEVER;
     writer->next.meta = config->meta;
     writer->next.sound = config->sound;
     writer->next.width = config->params.width;
     writer->next.height = config->params.height;
-    int err = make_muxer(writer, config);
+    int err = writer->dir < 0 ? -errno : make_muxer(writer, config);
     if (err == 0)
         err = make_file(writer, config);
     if (err == 0 && (err = write_head(writer)) != 0)
@@ -434,7 +442,8 @@ int sl_segment_write_video(struct sl_segment_writer *writer, int64_t at_us, cons
         return err;
     if (av_new_packet(lane->held, (int)sl_segment_avc_room(len)) < 0)
         return fail(writer, -ENOMEM);
-    av_shrink_packet(lane->held, (int)sl_segment_avc_strip(lane->held->data, unit, len));
+    const size_t stripped = sl_segment_avc_strip(lane->held->data, &writer->params, unit, len);
+    av_shrink_packet(lane->held, (int)stripped);
     hold(lane, at, key, now);
     return 0;
 }
@@ -467,6 +476,15 @@ static int summarise(struct sl_segment_writer *writer)
     return to_disk(writer);
 }
 
+/* Of the last unit of a file that ends at `end_us`; sound does not outlast the pictures. */
+static int64_t last_ticks(const struct sl_segment_writer *writer, enum track track, int64_t end_us)
+{
+    const int64_t hz = track == VIDEO ? VIDEO_HZ : SL_OPUS_CLOCK_HZ;
+    const int64_t left = (end_us * hz + 500000) / 1000000 - writer->lanes[track].held->dts;
+    const int64_t usual = guess(writer, track);
+    return left > 0 && (track == VIDEO || left < usual) ? left : usual;
+}
+
 int sl_segment_write_close(struct sl_segment_writer *writer, int64_t end_us,
                            struct sl_segment_info *info)
 {
@@ -475,9 +493,7 @@ int sl_segment_write_close(struct sl_segment_writer *writer, int64_t end_us,
         const AVPacket *held = writer->lanes[i].held;
         if (held->size == 0)
             continue;
-        const int64_t end = end_us * VIDEO_HZ / 1000000;
-        const bool known = i == VIDEO && end > held->dts;
-        err = release(writer, i, known ? end - held->dts : guess(writer, i));
+        err = release(writer, i, last_ticks(writer, i, end_us));
     }
     if (err == 0)
         err = end_fragment(writer);
@@ -487,6 +503,8 @@ int sl_segment_write_close(struct sl_segment_writer *writer, int64_t end_us,
         err = summarise(writer);
     if (info)
         *info = writer->info;
+    if (writer->info.frames == 0) /* of no use to anybody */
+        (void)unlinkat(writer->dir, writer->path, 0);
     destroy(writer);
     return err;
 }

@@ -71,8 +71,10 @@ static void samples_are_slices(void **state)
     for (int i = 0; i < clip.frames; i++) {
         uint8_t out[65536];
         const struct sl_test_unit *unit = &clip.video[i];
+        struct sl_segment_params params;
+        assert_int_equal(sl_segment_params_read(&params, clip.video[0].data, clip.video[0].len), 0);
         const uint8_t *at = unit->data;
-        const size_t len = sl_segment_avc_strip(out, unit->data, unit->len);
+        const size_t len = sl_segment_avc_strip(out, &params, unit->data, unit->len);
         size_t read = 0;
         struct sl_nal nal;
         while (sl_nal_next(&at, unit->data + unit->len, &nal)) {
@@ -87,13 +89,25 @@ static void samples_are_slices(void **state)
     }
 }
 
+/* One that comes in the middle is needed: it stays where it is. */
+static void new_parameter_sets_stay(void **state)
+{
+    (void)state;
+    static const uint8_t unit[] = {0, 0, 1, SL_NAL_PPS, 7, 7, 1, 0, 0, 1, SL_NAL_SLICE, 5};
+    struct sl_segment_params params;
+    uint8_t out[64];
+    assert_int_equal(sl_segment_params_read(&params, clip.video[0].data, clip.video[0].len), 0);
+    assert_int_equal(sl_segment_avc_strip(out, &params, unit, sizeof(unit)), sizeof(unit) + 2);
+}
+
 static void there_is_room_for_the_smallest_units(void **state)
 {
     (void)state;
+    const struct sl_segment_params params = {0};
     uint8_t unit[400], out[600];
     for (size_t i = 0; i < sizeof(unit); i += 4)
         memcpy(unit + i, (const uint8_t[]){0, 0, 1, SL_NAL_SLICE}, 4);
-    const size_t len = sl_segment_avc_strip(out, unit, sizeof(unit));
+    const size_t len = sl_segment_avc_strip(out, &params, unit, sizeof(unit));
     assert_int_equal(len, 500);
     assert_true(len <= sl_segment_avc_room(sizeof(unit)));
 }
@@ -104,6 +118,7 @@ int main(void)
         cmocka_unit_test(parameter_sets_are_found_once),
         cmocka_unit_test(too_many_parameter_sets_are_refused),
         cmocka_unit_test(samples_are_slices),
+        cmocka_unit_test(new_parameter_sets_stay),
         cmocka_unit_test(there_is_room_for_the_smallest_units),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
