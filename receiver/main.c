@@ -29,6 +29,7 @@ struct receiver {
     struct sl_receiver_options options;
     struct sl_trace *trace; /* NULL: not wanted */
     struct sl_datadir datadir;
+    char recordings[4200], snapshots[4200]; /* directories */
     struct sl_dtls_identity *identity;
     struct sl_store *store;      /* the one that writes */
     struct sl_store *http_store; /* the HTTP thread's */
@@ -76,6 +77,8 @@ static int open_data(struct receiver *r)
         sl_store_open(&r->store, r->datadir.path, true, why) != 0 ||
         sl_store_open(&r->http_store, r->datadir.path, false, why) != 0)
         return fail(why);
+    snprintf(r->recordings, sizeof(r->recordings), "%s/recordings", r->datadir.path);
+    snprintf(r->snapshots, sizeof(r->snapshots), "%s/snapshots", r->datadir.path);
     return 0;
 }
 
@@ -136,13 +139,15 @@ static int start_parts(struct receiver *r, int listen_fd)
                                       .epoch = r->epoch,
                                       .limits = sl_hub_limits_default(),
                                       .trace = r->trace};
-    struct sl_server_config server = {.listen_fd = listen_fd,
-                                      .answer = {.identity = r->identity},
-                                      .store = r->http_store,
-                                      .exchange = &r->exchange,
-                                      .random = &r->http_random,
-                                      .epoch = r->epoch,
-                                      .limits = sl_server_limits_default()};
+    struct sl_server_config server = {
+        .listen_fd = listen_fd,
+        .answer = {.identity = r->identity},
+        .store = r->http_store,
+        .api = {.data = r->datadir.path, .recordings = r->recordings, .snapshots = r->snapshots},
+        .exchange = &r->exchange,
+        .random = &r->http_random,
+        .epoch = r->epoch,
+        .limits = sl_server_limits_default()};
     resolve_advertised(r, &server.answer.reach);
     int err = sl_server_create(&r->server, &server);
     if (err == 0)

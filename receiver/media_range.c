@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/bytes.h"
 #include "receiver/media_moov.h"
 
 #define VIDEO_HZ SL_MOOV_HZ
@@ -35,8 +36,9 @@ struct source {
 struct extent {
     uint64_t at; /* in the payload */
     uint64_t offset;
-    uint32_t source;
+    uint32_t source; /* a file, or OURS */
 };
+#define OURS UINT32_MAX /* the range's own bytes */
 
 struct track {
     struct sl_media_tables tables;
@@ -48,6 +50,7 @@ struct track {
     uint64_t key_offset; /* video: the newest key frame */
     uint32_t key_size;
     uint32_t config;
+    size_t sets_at, sets_len; /* video: parameter sets to be put before key frames, of our bytes */
     uint64_t chunk_end; /* in the payload, of the chunk being filled; 0: the next begins one */
 };
 
@@ -55,7 +58,8 @@ struct sl_media_range {
     int64_t from_us, to_us;
     struct track tracks[SL_SEGMENT_TRACKS];
     struct sl_media_bytes sources, extents; /* of struct source, struct extent */
-    uint64_t payload;                       /* bytes of the mdat */
+    struct sl_media_bytes ours;
+    uint64_t payload; /* bytes of the mdat */
 
     uint8_t *head;
     size_t head_len;
@@ -89,6 +93,7 @@ void sl_media_range_destroy(struct sl_media_range *range)
         sl_media_tables_fini(&range->tracks[i].tables);
     sl_media_bytes_fini(&range->sources);
     sl_media_bytes_fini(&range->extents);
+    sl_media_bytes_fini(&range->ours);
     free(range->head);
     free(range);
 }
@@ -172,14 +177,12 @@ static int picture_until(struct track *track, int64_t at)
     return err != 0 ? err : sl_media_tables_ticks(&track->tables, (uint32_t)(at - track->last));
 }
 
-/* The payload grows by bytes of the newest source. */
-static int add_extent(struct sl_media_range *range, const struct sl_segment_sample *sample)
+/* The payload grows by `size` bytes of a source. */
+static int add_extent(struct sl_media_range *range, uint32_t source, uint64_t offset, size_t size)
 {
     const size_t count = extent_count(range);
-    const uint32_t source = source_count(range) - 1;
     const struct extent *last =
         count ? (const struct extent *)(void *)range->extents.data + (count - 1) : NULL;
-    const uint64_t offset = (uint64_t)sample->offset;
     if (!last || last->source != source || last->offset + (range->payload - last->at) != offset) {
         struct extent extent = {.at = range->payload, .offset = offset, .source = source};
         uint8_t *at = sl_media_bytes_add(&range->extents, sizeof(extent));
@@ -187,8 +190,19 @@ static int add_extent(struct sl_media_range *range, const struct sl_segment_samp
             return -ENOMEM;
         memcpy(at, &extent, sizeof(extent));
     }
-    range->payload += sample->size;
+    range->payload += size;
     return 0;
+}
+
+/* Where the sample's bytes are, and what goes before them. */
+static int add_bytes(struct sl_media_range *range, const struct track *track,
+                     const struct sl_segment_sample *sample)
+{
+    const uint32_t source = source_count(range) - 1;
+    int err = 0;
+    if (sample->key && track->sets_len > 0)
+        err = add_extent(range, OURS, track->sets_at, track->sets_len);
+    return err != 0 ? err : add_extent(range, source, (uint64_t)sample->offset, sample->size);
 }
 
 static int add_sample(struct sl_media_range *range, enum sl_segment_track kind,
@@ -200,11 +214,14 @@ static int add_sample(struct sl_media_range *range, enum sl_segment_track kind,
     if (track->begun)
         err = kind == SL_SEGMENT_VIDEO ? picture_until(track, at) : sound_until(track, at);
     if (err == 0)
-        err = add_extent(range, sample);
+        err = add_bytes(range, track, sample);
+    const uint64_t size = range->payload - place;
+    if (size > UINT32_MAX)
+        return -EBADMSG;
     if (err == 0 && track->chunk_end != place)
         err = sl_media_tables_chunk(&track->tables, place, track->config);
     if (err == 0)
-        err = sl_media_tables_sample(&track->tables, sample->size, sample->key);
+        err = sl_media_tables_sample(&track->tables, (uint32_t)size, sample->key);
     if (err != 0)
         return err;
     track->first = track->begun ? track->first : at;
@@ -214,7 +231,7 @@ static int add_sample(struct sl_media_range *range, enum sl_segment_track kind,
     track->chunk_end = range->payload;
     if (kind == SL_SEGMENT_VIDEO && sample->key) {
         track->key_offset = place;
-        track->key_size = sample->size;
+        track->key_size = (uint32_t)size;
     }
     const uint64_t samples = (uint64_t)range->tracks[SL_SEGMENT_VIDEO].tables.samples +
                              range->tracks[SL_SEGMENT_AUDIO].tables.samples;
@@ -269,6 +286,37 @@ static void choose(const struct sl_media_range *range, enum sl_segment_track kin
     wanted->at = begin < wanted->end ? begin : wanted->end;
 }
 
+/* The parameter sets of an avcC, each as a unit with its length in 4 bytes. */
+static int copy_sets(struct sl_media_bytes *out, const uint8_t *avcc, size_t len)
+{
+    struct sl_reader r = sl_reader(avcc, len);
+    (void)sl_read_bytes(&r, 5);
+    for (int kind = 0; kind < 2; kind++) {
+        const int count = sl_read8(&r) & (kind == 0 ? 0x1f : 0xff);
+        for (int i = 0; i < count; i++) {
+            const size_t size = sl_read16(&r);
+            const uint8_t *set = sl_read_bytes(&r, size);
+            uint8_t *at = set ? sl_media_bytes_add(out, 4 + size) : NULL;
+            if (!at)
+                return set ? -ENOMEM : -EBADMSG;
+            sl_put32(at, (uint32_t)size);
+            memcpy(at + 4, set, size);
+        }
+    }
+    return r.failed ? -EBADMSG : 0;
+}
+
+/* Key frames bring their parameter sets with them: Chromium knows the first description alone, and
+ * seeks back to it as well. */
+static int take_sets(struct sl_media_range *range, const struct sl_segment_samples *samples)
+{
+    struct track *track = &range->tracks[SL_SEGMENT_VIDEO];
+    track->sets_at = range->ours.len;
+    const int err = copy_sets(&range->ours, samples->config, samples->config_len);
+    track->sets_len = range->ours.len - track->sets_at;
+    return err;
+}
+
 static int take_config(struct track *track, const struct sl_segment_samples *samples)
 {
     struct sl_media_config config = {.len = samples->config_len,
@@ -291,7 +339,13 @@ static int prepare(struct sl_media_range *range, const struct sl_segment_index *
     if (!is_wanted_config(wanted->samples))
         return 0;
     choose(range, kind, wanted);
-    return wanted->at < wanted->end ? take_config(track, wanted->samples) : 0;
+    if (wanted->at == wanted->end)
+        return 0;
+    const uint32_t before = track->config;
+    const int err = take_config(track, wanted->samples);
+    if (err != 0 || kind != SL_SEGMENT_VIDEO || track->config == before)
+        return err;
+    return take_sets(range, wanted->samples);
 }
 
 /* In the order of the file, so that what is played together lies together. */
@@ -385,7 +439,7 @@ static bool hash_origins(const struct sl_media_range *range, EVP_MD_CTX *context
 {
     const struct source *sources = (const void *)range->sources.data;
     const struct extent *extents = (const void *)range->extents.data;
-    bool ok = true;
+    bool ok = EVP_DigestUpdate(context, range->ours.data, range->ours.len);
     for (uint32_t i = 0; ok && i < source_count(range); i++)
         ok = EVP_DigestUpdate(context, sources[i].uuid, sizeof(sources[i].uuid));
     for (size_t i = 0; ok && i < extent_count(range); i++) {
@@ -474,7 +528,8 @@ int64_t sl_media_range_end_us(const struct sl_media_range *range)
 
 size_t sl_media_range_memory(const struct sl_media_range *range)
 {
-    return sizeof(*range) + range->head_len + range->sources.room + range->extents.room;
+    return sizeof(*range) + range->head_len + range->sources.room + range->extents.room +
+           range->ours.room;
 }
 
 /* ---- Reading ---- */
@@ -538,9 +593,13 @@ static int read_payload(const struct sl_media_range *range, struct sl_media_read
     for (size_t i = find_extent(range, at); len > 0; i++) {
         const uint64_t end = i + 1 < count ? extents[i + 1].at : range->payload;
         const size_t piece = end - at < len ? (size_t)(end - at) : len;
-        int err = open_source(range, reader, store, extents[i].source);
-        if (err == 0)
-            err = read_whole(reader->fd, out, piece, extents[i].offset + (at - extents[i].at));
+        const uint64_t offset = extents[i].offset + (at - extents[i].at);
+        const bool ours = extents[i].source == OURS;
+        int err = ours ? 0 : open_source(range, reader, store, extents[i].source);
+        if (ours)
+            memcpy(out, range->ours.data + offset, piece);
+        else if (err == 0)
+            err = read_whole(reader->fd, out, piece, offset);
         if (err != 0)
             return err;
         out += piece;

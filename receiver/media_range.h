@@ -9,7 +9,8 @@
  * It begins with the key frame at or before `from`, sound 80 ms before it; an edit list has players
  * start at `from`. Position in the movie == time since `from`: over a gap the last picture stays,
  * and sound is filled with packets of silence (players count packets rather than believe
- * timestamps). Other parameter sets get a sample description of their own.
+ * timestamps). Other parameter sets get a sample description of their own, and all key
+ * frames bring theirs with them as well (Chromium looks at the first description alone).
  *
  * Built from whole fragments as they are then, and never changed after: length and bytes stay, and
  * the ETag is of all that they come from, so equal tags are equal bytes. Building is one thread's,
@@ -22,7 +23,7 @@
 #include "receiver/segment_file.h"
 
 #define SL_MEDIA_RANGE_MAX_US (25 * 3600 * INT64_C(1000000)) /* a segment of 24 h, and a GOP */
-#define SL_MEDIA_RANGE_SAMPLES_MAX (10 * 1000 * 1000) /* a day of 60/s, and sound */
+#define SL_MEDIA_RANGE_SAMPLES_MAX (10 * 1000 * 1000)        /* a day of 60/s, and sound */
 #define SL_MEDIA_RANGE_SEGMENTS_MAX 20000
 #define SL_MEDIA_RANGE_ETAG 35 /* 32 digits in quotes, and NUL */
 

@@ -212,12 +212,16 @@ static void file_close(struct file *file)
     free(file->data);
 }
 
-/* The file's packets of a track against the samples [begin, end) of a segment from `from_us` on. */
+/* The file's packets of a track against the samples [begin, end) of a segment from `from_us` on,
+ * key frames with their parameter sets before them. */
 static void expect(struct file *file, struct world *world, int number, enum sl_segment_track kind,
                    int64_t from_us, size_t begin, size_t end, AVPacket *packet)
 {
+    uint8_t sets[] = {0,    0, 0, 6, 0x67, 0x42, 0xc0, 0x1f, 0,
+                      0x11, 0, 0, 0, 4,    0x68, 0xce, 0x3c, 0x80};
     const struct segment *segment = &world->segments[number];
     const struct sl_segment_samples *track = &segment->index.tracks[kind];
+    sets[8] = track->config[12];
     const int64_t zero = (segment->index.info.meta.start_us - from_us) * track->hz / 1000000;
     for (size_t i = begin; i < end; i++) {
         const struct sl_segment_sample *sample = &track->items[i];
@@ -225,8 +229,10 @@ static void expect(struct file *file, struct world *world, int number, enum sl_s
             av_packet_unref(packet);
             assert_int_equal(av_read_frame(file->format, packet), 0);
         } while (packet->stream_index != (int)kind);
-        assert_int_equal(packet->size, sample->size);
-        assert_memory_equal(packet->data, segment->bytes + sample->offset, sample->size);
+        const size_t more = kind == SL_SEGMENT_VIDEO && sample->key ? sizeof(sets) : 0;
+        assert_int_equal(packet->size, sample->size + more);
+        assert_memory_equal(packet->data, sets, more);
+        assert_memory_equal(packet->data + more, segment->bytes + sample->offset, sample->size);
         assert_in_range(packet->pts - (zero + sample->at) + 2, 0, 4);
         assert_int_equal(!!(packet->flags & AV_PKT_FLAG_KEY), sample->key);
     }
@@ -342,7 +348,7 @@ static void test_a_gap_of_many_hours_shows_the_last_key_frame(void **state)
     do {
         av_packet_unref(packet);
         assert_int_equal(av_read_frame(file.format, packet), 0);
-        if (packet->size == (int)world->segments[0].index.tracks[0].items[30].size)
+        if (packet->size == (int)world->segments[0].index.tracks[0].items[30].size + 18)
             fillers++;
     } while (packet->pts < (DAY_US - 2 * SECOND) / 100 * 9 - 10);
     assert_int_equal(fillers, 7); /* 24 h in pieces of 3.3 h */
