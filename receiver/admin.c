@@ -140,6 +140,7 @@ static int run_command(struct admin *admin)
         return list_cameras(admin);
     case SL_COMMAND_VIEWER_LIST:
         return list_viewers(admin);
+    case SL_COMMAND_EXPORT: /* export_command.h */
     case SL_COMMAND_RUN:
         break;
     }

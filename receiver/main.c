@@ -14,6 +14,7 @@
 #include "receiver/admin.h"
 #include "receiver/datadir.h"
 #include "receiver/exchange.h"
+#include "receiver/export_command.h"
 #include "receiver/hub.h"
 #include "receiver/options.h"
 #include "receiver/reach.h"
@@ -241,6 +242,8 @@ int main(int argc, char **argv)
         return status;
     if (receiver.options.verbose)
         sl_log_init("sightline-receiver", SL_LOG_DEBUG);
+    if (receiver.options.command == SL_COMMAND_EXPORT)
+        return sl_export_command(&receiver.options, stdout, stderr);
     if (receiver.options.command != SL_COMMAND_RUN)
         return sl_admin_run(&receiver.options, stdout, stderr);
     status = run(&receiver);

@@ -4,6 +4,8 @@
 #include <errno.h>
 #include <string.h>
 
+#include "receiver/export_file.h"
+#include "receiver/when.h"
 #include "whip/link.h"
 
 #define PROGRAM "sightline-receiver"
@@ -26,6 +28,17 @@ static int parse_media(void *options, const char *text, char *wanted, size_t wan
 {
     struct sl_receiver_options *o = options;
     return parse_addr(&o->media, text, wanted, wanted_len);
+}
+
+static int parse_gaps(void *options, const char *text, char *wanted, size_t wanted_len)
+{
+    struct sl_receiver_options *o = options;
+    if (strcmp(text, "keep") != 0 && strcmp(text, "close") != 0) {
+        snprintf(wanted, wanted_len, "keep or close");
+        return -EINVAL;
+    }
+    o->close_gaps = strcmp(text, "close") == 0;
+    return 0;
 }
 
 #define FIELD(name) offsetof(struct sl_receiver_options, name)
@@ -52,6 +65,24 @@ static const struct sl_option options_of_receiver[] = {
      .offset = FIELD(advertise),
      .value = "HOST[:PORT]",
      .help = "run: a further media address that peers are told; may be repeated"},
+    {.name = "recordings",
+     .type = SL_OPTION_TEXT,
+     .offset = FIELD(recordings),
+     .value = "DIR",
+     .help = "run: where recordings are kept (default: recordings in the data store)"},
+    {.name = "snapshot-every",
+     .type = SL_OPTION_DURATION,
+     .offset = FIELD(snapshot_every),
+     .value = "TIME",
+     .initial = "0",
+     .help = "run: a JPEG of each camera so often, in snapshots in the data store; 0: only the "
+             "latest"},
+    {.name = "snapshot-keep",
+     .type = SL_OPTION_DURATION,
+     .offset = FIELD(snapshot_keep),
+     .value = "TIME",
+     .initial = "7d",
+     .help = "run: how long they are kept; 0: for ever"},
     {.name = "trace",
      .type = SL_OPTION_TEXT,
      .offset = FIELD(trace),
@@ -71,14 +102,51 @@ static const struct sl_option options_of_receiver[] = {
      .offset = FIELD(host),
      .value = "HOST:PORT",
      .help = "links: how peers reach the receiver (default: where the last run listened)"},
+    {.name = "camera",
+     .type = SL_OPTION_TEXT,
+     .offset = FIELD(camera),
+     .value = "NAME",
+     .help = "export: whose recordings"},
+    {.name = "from",
+     .type = SL_OPTION_TEXT,
+     .offset = FIELD(from),
+     .value = "T",
+     .help =
+         "export: the first moment, like 2026-11-20T14:30:00Z, \"2026-11-20 14:30\" (local), -2h"},
+    {.name = "to",
+     .type = SL_OPTION_TEXT,
+     .offset = FIELD(to),
+     .value = "T",
+     .help = "export: the moment behind the last one; also now"},
+    {.name = "o",
+     .type = SL_OPTION_TEXT,
+     .offset = FIELD(output),
+     .value = "FILE",
+     .help = "export: its ending chooses mp4, mkv, mov (as recorded), webm or avi (encoded anew)"},
+    {.name = "fast",
+     .type = SL_OPTION_FLAG,
+     .offset = FIELD(fast),
+     .help = "export: begin at the key frame before, and encode nothing"},
+    {.name = "gaps",
+     .type = SL_OPTION_CUSTOM,
+     .value = "keep|close",
+     .initial = "keep",
+     .parse = parse_gaps,
+     .help = "export: where nothing was recorded, the last picture stays, or the next one follows"},
+    {.name = "force",
+     .type = SL_OPTION_FLAG,
+     .offset = FIELD(force),
+     .help = "export: replace FILE"},
     {.name = NULL},
 };
 
 const struct sl_option_table sl_receiver_option_table = {
     .program = PROGRAM,
-    .synopsis = PROGRAM " [run] --data DIR [--listen ADDR:PORT] [OPTION]...\n"
-                        "       " PROGRAM " camera add|link|remove NAME | camera list  --data DIR\n"
-                        "       " PROGRAM " viewer add|remove NAME | viewer list  --data DIR",
+    .synopsis =
+        PROGRAM " [run] --data DIR [--listen ADDR:PORT] [OPTION]...\n"
+                "       " PROGRAM " camera add|link|remove NAME | camera list  --data DIR\n"
+                "       " PROGRAM " viewer add|remove NAME | viewer list  --data DIR\n"
+                "       " PROGRAM " export --camera NAME --from T --to T -o FILE  --data DIR",
     .summary = "Takes cameras in and gives them out to viewers; camera and viewer commands print\n"
                "enrolment links and work beside a running receiver.",
     .options = options_of_receiver,
@@ -98,6 +166,7 @@ static const struct {
     {"viewer", "add", SL_COMMAND_VIEWER_ADD, true},
     {"viewer", "list", SL_COMMAND_VIEWER_LIST, false},
     {"viewer", "remove", SL_COMMAND_VIEWER_REMOVE, true},
+    {"export", NULL, SL_COMMAND_EXPORT, false},
 };
 
 int sl_host_port_parse(const char *text, char host[256], int *port)
@@ -162,9 +231,10 @@ static bool find_command(struct sl_receiver_options *options, const struct sl_op
         return true;
     }
     if (!noun_known)
-        fprintf(err, PROGRAM ": unknown command '%s', wanted run, camera or viewer\n", noun);
-    else if (strcmp(noun, "run") == 0)
-        fprintf(err, PROGRAM ": run: unexpected argument '%s'\n", verb);
+        fprintf(err, PROGRAM ": unknown command '%s', wanted run, camera, viewer or export\n",
+                noun);
+    else if (strcmp(noun, "run") == 0 || strcmp(noun, "export") == 0)
+        fprintf(err, PROGRAM ": %s: unexpected argument '%s'\n", noun, verb);
     else if (verb)
         fprintf(err, PROGRAM ": %s: unknown command '%s', wanted add, list%s or remove\n", noun,
                 verb, strcmp(noun, "camera") == 0 ? ", link" : "");
@@ -182,6 +252,33 @@ static bool location_valid(const char *text)
         if ((unsigned char)text[len] < 0x20 || text[len] == 0x7f)
             return false;
     return len <= 128;
+}
+
+/* The times are read when there is a clock to read them by: receiver/export_command.h. */
+static bool check_export(const struct sl_receiver_options *options, FILE *err)
+{
+    enum sl_export_kind kind;
+    const char *missing = !options->camera   ? "--camera given, wanted the name of one"
+                          : !options->from   ? "--from given, wanted " SL_WHEN_WANTED
+                          : !options->to     ? "--to given, wanted " SL_WHEN_WANTED
+                          : !options->output ? "-o given, wanted a file"
+                                             : NULL;
+    if (missing) {
+        fprintf(err, PROGRAM ": export: no %s\n", missing);
+        return false;
+    }
+    if (!sl_name_valid(options->camera)) {
+        fprintf(err, PROGRAM ": export: --camera: got '%s', wanted the name of a camera\n",
+                options->camera);
+        return false;
+    }
+    if (sl_export_kind_of(options->output, &kind) != 0) {
+        fprintf(err,
+                PROGRAM ": export: -o: got '%s', wanted an ending of mp4, mkv, mov, webm or avi\n",
+                options->output);
+        return false;
+    }
+    return true;
 }
 
 static bool check_values(const struct sl_receiver_options *options, FILE *err)
@@ -214,7 +311,7 @@ static bool check_values(const struct sl_receiver_options *options, FILE *err)
             return false;
         }
     }
-    return true;
+    return options->command != SL_COMMAND_EXPORT || check_export(options, err);
 }
 
 int sl_receiver_options_parse(struct sl_receiver_options *options, int argc, char **argv, FILE *out,

@@ -19,6 +19,7 @@ enum sl_command {
     SL_COMMAND_VIEWER_ADD,
     SL_COMMAND_VIEWER_LIST,
     SL_COMMAND_VIEWER_REMOVE,
+    SL_COMMAND_EXPORT,
 };
 
 struct sl_receiver_options {
@@ -28,8 +29,15 @@ struct sl_receiver_options {
     struct sl_addr listen;
     struct sl_addr media; /* unset: the same as listen */
     struct sl_option_list advertise;
+    const char *recordings; /* directory; NULL: in `data` */
     const char *location;
     const char *host;
+    sl_ns snapshot_every;  /* 0: only when asked for */
+    sl_ns snapshot_keep;   /* 0: for ever */
+    const char *camera;    /* whose recordings */
+    const char *from, *to; /* receiver/when.h */
+    const char *output;
+    bool fast, close_gaps, force;
 
     enum sl_command command;
     const char *name; /* of the camera or viewer */

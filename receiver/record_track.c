@@ -18,6 +18,7 @@
 #define PACKETS 2048                /* 2 s of 9 Mb/s */
 #define SOUND_WAIT (SL_SEC * 5 / 2) /* for its picture; longer than pictures wait for packets */
 #define TRY_AGAIN (1 * SL_SEC)
+#define GAP_LEAST (50 * SL_MS) /* a key frame took the place of what was lost */
 #define GAP_SAID (10 * SL_SEC)
 #define OVERLAP (100 * SL_MS / SL_US) /* a new segment begins where the last one ended */
 #define TEXT 256
@@ -103,7 +104,7 @@ static void tell_gap(struct sl_record_track *track, sl_ns time)
         [GAP_LOST] = "lost on the way", [GAP_OVERRUN] = "the recorder did not keep up"};
     const enum gap gap = track->gap;
     track->gap = NO_GAP;
-    if (gap == NO_GAP || !track->picture_known || time <= track->picture)
+    if (gap == NO_GAP || !track->picture_known || time - track->picture < GAP_LEAST)
         return;
     struct sl_catalogue_event event = {
         .type = "gap", .start_us = wall_us(track, track->picture), .end_us = wall_us(track, time)};
@@ -258,6 +259,8 @@ static void look_at_key(struct sl_record_track *track, const struct sl_jitter_fr
     struct sl_segment_params params;
     if (sl_segment_params_read(&params, frame->data, frame->len) != 0)
         return; /* no segment could begin with it; one that is under way goes on */
+    if (track->config.news->key)
+        track->config.news->key(track->config.ctx, wall_us(track, time), frame->data, frame->len);
     const bool changed =
         params.len != track->params.len || memcmp(params.data, track->params.data, params.len) != 0;
     if (track->writer && (changed || stepped(track) || is_full(track, time))) {

@@ -55,6 +55,8 @@ struct sl_record_news {
     void (*say)(void *ctx, enum sl_log_level level, const char *text);
     /* Nothing can be recorded, or the segment not be ended, before the next key frame. */
     void (*key_wanted)(void *ctx);
+    /* A key frame came, captured at `at_us` (UTC), written or not; NULL: not of interest. */
+    void (*key)(void *ctx, int64_t at_us, const uint8_t *unit, size_t len);
 };
 
 struct sl_record_track_config {

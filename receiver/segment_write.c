@@ -40,6 +40,8 @@ struct sl_segment_writer {
     struct lane lanes[TRACKS];
     int dir, fd, error;
     bool sync;
+    void (*wrote)(void *ctx, int fd, bool created);
+    void *ctx;
     struct sl_segment_params params;
     char path[SL_SEGMENT_PATH_BYTES];
     sl_ns fragment_began; /* SL_NEVER: nothing muxed since the last fragment */
@@ -155,6 +157,8 @@ static int to_disk(struct sl_segment_writer *writer)
         err = -errno;
     if (err != 0)
         return fail(writer, err);
+    if (writer->wrote && writer->out_len > 0)
+        writer->wrote(writer->ctx, writer->fd, writer->info.bytes == 0);
     writer->next.bytes += (int64_t)writer->out_len;
     writer->info = writer->next;
     writer->out_len = 0;
@@ -295,6 +299,8 @@ int sl_segment_write_open(struct sl_segment_writer **ret,
     writer->fd = -1;
     writer->dir = fcntl(config->dir, F_DUPFD_CLOEXEC, 0);
     writer->sync = config->sync;
+    writer->wrote = config->wrote;
+    writer->ctx = config->ctx;
     writer->params = config->params;
     writer->fragment_began = SL_NEVER;
     writer->next.meta = config->meta;
@@ -467,15 +473,6 @@ int sl_segment_write_sound(struct sl_segment_writer *writer, int64_t at_us, cons
 
 /* ---- The end ---- */
 
-/* So that reading the file back need not look at each fragment. */
-static int summarise(struct sl_segment_writer *writer)
-{
-    uint8_t summary[SL_SEGMENT_SUMMARY_BYTES];
-    sl_segment_summary_write(summary, &writer->info);
-    avio_write(writer->muxer->pb, summary, sizeof(summary));
-    return to_disk(writer);
-}
-
 /* Of the last unit of a file that ends at `end_us`; sound does not outlast the pictures. */
 static int64_t last_ticks(const struct sl_segment_writer *writer, enum track track, int64_t end_us)
 {
@@ -483,6 +480,15 @@ static int64_t last_ticks(const struct sl_segment_writer *writer, enum track tra
     const int64_t left = (end_us * hz + 500000) / 1000000 - writer->lanes[track].held->dts;
     const int64_t usual = guess(writer, track);
     return left > 0 && (track == VIDEO || left < usual) ? left : usual;
+}
+
+/* So that reading the file back need not look at each fragment. */
+static int summarise(struct sl_segment_writer *writer)
+{
+    uint8_t summary[SL_SEGMENT_SUMMARY_BYTES];
+    sl_segment_summary_write(summary, &writer->info);
+    avio_write(writer->muxer->pb, summary, sizeof(summary));
+    return to_disk(writer);
 }
 
 int sl_segment_write_close(struct sl_segment_writer *writer, int64_t end_us,

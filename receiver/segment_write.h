@@ -35,7 +35,10 @@ struct sl_segment_write_config {
     struct sl_segment_params params;
     bool sound;
     int channels; /* of it: 1 or 2 */
-    bool sync;    /* fdatasync() after each fragment; else whoever has the descriptor sees to it */
+    bool sync;    /* fdatasync() after each fragment */
+    /* In place of it, or NULL: called for each fragment, and with `created` for the head. */
+    void (*wrote)(void *ctx, int fd, bool created);
+    void *ctx; /* of wrote() */
 };
 
 /*
