@@ -29,6 +29,7 @@ int sl_api_create(struct sl_api **ret, const struct sl_api_config *config,
     const struct sl_api_lanes_config lanes = {.data = config->data,
                                               .recordings = config->recordings,
                                               .snapshots = config->snapshots,
+                                              .pictures = config->pictures,
                                               .done = &api->done,
                                               .capacity = JOBS};
     int err = sl_wake_init(&api->done);

@@ -21,6 +21,7 @@ struct sl_server;
 
 struct sl_api_config {
     const char *data, *recordings, *snapshots; /* directories; data NULL: nothing is recorded */
+    struct sl_snapshots *pictures;             /* NULL: only what there is on disk */
 };
 
 #define SL_API_STREAMS_MAX 64           /* media being sent */

@@ -40,6 +40,7 @@ struct sl_api_call {
     bool settled;
     uint8_t *picture;
     size_t picture_len;
+    int64_t picture_s; /* when it was captured, UTC */
 
     /* Media on its way. */
     struct sl_api_media *media;

@@ -15,8 +15,9 @@ static const struct {
     [SL_API_PAGES] = {"http pages", 1},
     [SL_API_OPENS] = {"http opens", 2},
     [SL_API_READS] = {"http reads", 2},
+    [SL_API_PICTURES] = {"http pictures", 1},
 };
-#define THREADS 5
+#define THREADS 6
 
 struct worker {
     struct sl_api_lanes *lanes;
@@ -92,7 +93,8 @@ int sl_api_lanes_create(struct sl_api_lanes **ret, const struct sl_api_lanes_con
             worker->lane = lane;
             worker->desk = (struct sl_api_desk){.data = config->data,
                                                 .recordings = config->recordings,
-                                                .snapshots = config->snapshots};
+                                                .snapshots = config->snapshots,
+                                                .pictures = config->pictures};
             err = start_worker(worker);
         }
     }

@@ -7,7 +7,7 @@
  *     http ──▶ [ ring ] ──▶ lane's thread ──▶ [ ring ] ──▶ http         a pair of rings a thread
  *
  *     PAGES 1   queries of the catalogue     OPENS 2   indexes of segments: seconds on a cold disk
- *     READS 2   bytes of media, pictures
+ *     READS 2   bytes of media                 PICTURES 1  the newest one, decoded if need be
  *
  * One kind never waits behind another. A full lane refuses. Only sl_api_lanes_stop() waits.
  */
@@ -15,12 +15,14 @@
 
 #include "base/wake.h"
 #include "receiver/catalogue.h"
+#include "receiver/snapshot.h"
 
-enum sl_api_lane { SL_API_PAGES, SL_API_OPENS, SL_API_READS, SL_API_LANES };
+enum sl_api_lane { SL_API_PAGES, SL_API_OPENS, SL_API_READS, SL_API_PICTURES, SL_API_LANES };
 
 /* What a thread has for its jobs. */
 struct sl_api_desk {
     const char *data, *recordings, *snapshots; /* directories */
+    struct sl_snapshots *pictures;             /* NULL: none are made now */
     struct sl_catalogue *catalogue;            /* by sl_api_desk_catalogue() */
 };
 
@@ -35,9 +37,10 @@ struct sl_api_job {
 struct sl_api_lanes;
 
 struct sl_api_lanes_config {
-    const char *data, *recordings, *snapshots; /* outlive the lanes */
-    struct sl_wake *done;                      /* signalled when there is something to take */
-    size_t capacity;                           /* jobs of a thread */
+    const char *data, *recordings, *snapshots; /* outlive the lanes, as does `pictures` */
+    struct sl_snapshots *pictures;
+    struct sl_wake *done; /* signalled when there is something to take */
+    size_t capacity;      /* jobs of a thread */
 };
 
 SL_MUST_CHECK int sl_api_lanes_create(struct sl_api_lanes **ret,

@@ -7,16 +7,19 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/log.h"
 #include "receiver/api_call.h"
+#include "receiver/snapshot_files.h"
 #include "whip/link.h"
 
 #define BATCH 64
 #define LATE_US (10 * INT64_C(1000000)) /* what is older will not come any more */
 #define AGED (1 * SL_SEC)               /* of media that still grows, asked for anew */
 #define PICTURE_MAX (8 << 20)
+#define PICTURE_PATIENCE (1 * SL_SEC)
 #define LINK_DEFAULT_S 900
 
 /* ---- On a lane: out of segments' files ---- */
@@ -233,15 +236,25 @@ static bool find_open(struct sl_api_call *call)
 
 /* ---- The newest picture ---- */
 
+static int open_picture(const struct sl_api_call *call, const struct sl_api_desk *desk)
+{
+    if (desk->pictures)
+        return sl_snapshot_latest(desk->pictures, call->target.name, PICTURE_PATIENCE);
+    const int dir = open(desk->snapshots, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (dir < 0)
+        return -errno;
+    const int fd = sl_snapshot_open(dir, call->target.name);
+    close(dir);
+    return fd;
+}
+
 static void work_picture(struct sl_api_job *job, struct sl_api_desk *desk)
 {
     struct sl_api_call *call = job->owner;
-    char path[4352];
     struct stat status;
-    snprintf(path, sizeof(path), "%s/%s/latest.jpg", desk->snapshots, call->target.name);
-    const int fd = open(path, O_RDONLY | O_CLOEXEC);
+    const int fd = open_picture(call, desk);
     if (fd < 0) {
-        call->err = -errno;
+        call->err = fd;
         return;
     }
     if (fstat(fd, &status) != 0 || !S_ISREG(status.st_mode) || status.st_size > PICTURE_MAX)
@@ -252,7 +265,19 @@ static void work_picture(struct sl_api_job *job, struct sl_api_desk *desk)
         call->err = -EIO;
     else
         call->picture_len = (size_t)status.st_size;
+    call->picture_s = (int64_t)status.st_mtim.tv_sec;
     close(fd);
+}
+
+/* RFC 9110 section 5.6.7. */
+static void say_modified(struct sl_request *request, int64_t seconds)
+{
+    char text[40];
+    const time_t when = (time_t)seconds;
+    struct tm tm;
+    gmtime_r(&when, &tm);
+    strftime(text, sizeof(text), "%a, %d %b %Y %H:%M:%S GMT", &tm);
+    sl_reply_header(request, "Last-Modified", text);
 }
 
 static void finish_picture(struct sl_api_call *call)
@@ -264,6 +289,8 @@ static void finish_picture(struct sl_api_call *call)
         sl_reply_problem(request, 503, "the picture cannot be read: %s", strerror(-call->err));
     else
         sl_reply_bytes(request, 200, "image/jpeg", call->picture, call->picture_len);
+    if (call->err == 0)
+        say_modified(request, call->picture_s);
     sl_reply_resume(request);
 }
 
@@ -274,7 +301,7 @@ void sl_api_open(struct sl_api_call *call)
     if (!sl_api_admit(call->request))
         return;
     if (call->target.kind == SL_MEDIA_SNAPSHOT)
-        sl_api_ask(call, SL_API_READS, work_picture, finish_picture);
+        sl_api_ask(call, SL_API_PICTURES, work_picture, finish_picture);
     else if (find_open(call))
         use_media(call);
     else

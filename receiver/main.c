@@ -78,7 +78,10 @@ static int open_data(struct receiver *r)
         sl_store_open(&r->store, r->datadir.path, true, why) != 0 ||
         sl_store_open(&r->http_store, r->datadir.path, false, why) != 0)
         return fail(why);
-    snprintf(r->recordings, sizeof(r->recordings), "%s/recordings", r->datadir.path);
+    if (r->options.recordings)
+        snprintf(r->recordings, sizeof(r->recordings), "%s", r->options.recordings);
+    else
+        snprintf(r->recordings, sizeof(r->recordings), "%s/recordings", r->datadir.path);
     snprintf(r->snapshots, sizeof(r->snapshots), "%s/snapshots", r->datadir.path);
     return 0;
 }
