@@ -45,7 +45,9 @@ static bool next_set(struct list *list, struct sl_nal *ret)
         return false;
     ret->len = sl_read16(list->reader);
     ret->data = sl_read_bytes(list->reader, ret->len);
-    return ret->data && ret->len > 0;
+    if (ret->len == 0)
+        list->reader->failed = true; /* what follows would be read as something else */
+    return !list->reader->failed;
 }
 
 static int mark(uint32_t *used, const struct sl_nal *nal, size_t at)

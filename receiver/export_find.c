@@ -60,8 +60,10 @@ int sl_export_find_nearest(struct sl_catalogue *catalogue, const char *camera, i
         return n;
     if (n > 0)
         nearest.after_us = row.info.meta.start_us;
-    if (nearest.before_us > from_us) /* it is within a gap of that one */
+    if (nearest.before_us > from_us) /* it is within a gap of that one, which is found twice */
         nearest.before_us = INT64_MAX;
+    if (nearest.after_us < to_us)
+        nearest.after_us = 0;
     *ret = nearest;
     return 0;
 }

@@ -132,7 +132,7 @@ static void unload(struct sl_export_source *source)
 static void skip(struct sl_export_source *source, const char *path, const char *why)
 {
     if (source->stats.skipped++ == 0)
-        snprintf(source->stats.why, sizeof(source->stats.why), "%s: %s", path, why);
+        snprintf(source->stats.why, sizeof(source->stats.why), "%s: %.150s", path, why);
 }
 
 /* Where the segment lies in what is made, given what was before it. */

@@ -11,6 +11,7 @@
 #include "base/time.h"
 #include "jitter/jitter.h"
 #include "receiver/record_clock.h"
+#include "receiver/record_preroll.h"
 #include "receiver/record_sound.h"
 
 #define VIDEO_HZ 90000
@@ -47,6 +48,11 @@ struct sl_record_track {
     int64_t start_us, last_end_us; /* of the segment before */
     sl_ns told;                    /* of it, the last time */
     int64_t told_bytes;
+
+    struct sl_record_rule rule;
+    bool moving;
+    sl_ns wanted_until; /* MOTION, after it ended */
+    struct sl_record_preroll preroll;
 
     bool storage_fine, failing, announce;
     sl_ns try_at; /* no earlier; 0: whenever */
@@ -216,15 +222,30 @@ static void want_key(struct sl_record_track *track)
 
 /* ---- Sound ---- */
 
-static void write_sound(struct sl_record_track *track, const struct sl_record_sound_packet *packet,
+/* True if the rule wants what was captured at `time`. */
+static bool wanted(const struct sl_record_track *track, sl_ns time)
+{
+    if (track->rule.mode == SL_RECORD_MOTION)
+        return track->moving || time <= track->wanted_until;
+    return track->rule.mode == SL_RECORD_ALWAYS;
+}
+
+static void remember(struct sl_record_track *track, bool sound, bool key, sl_ns time,
+                     const uint8_t *data, size_t len)
+{
+    if (track->rule.mode == SL_RECORD_MOTION)
+        sl_record_preroll_add(&track->preroll, sound, key, time, data, len, track->rule.pre);
+}
+
+static void place_sound(struct sl_record_track *track, sl_ns time, const uint8_t *data, size_t len,
                         sl_ns now)
 {
-    const int64_t at_us = (track->sound_time - track->start) / SL_US;
-    track->stats.sounds++;
-    if (!track->writer || track->sound_time < track->start)
+    if (!track->writer)
+        remember(track, true, false, time, data, len);
+    if (!track->writer || time < track->start)
         return;
     const int err =
-        track->config.files->sound(track->writer, at_us, packet->data, packet->len, now);
+        track->config.files->sound(track->writer, (time - track->start) / SL_US, data, len, now);
     if (err == 0)
         track->stats.sounds_written++;
     else if (err != -EINVAL)
@@ -244,7 +265,8 @@ static void pump_sound(struct sl_record_track *track, sl_ns now, bool all)
         if (!all && !(track->picture_known && track->sound_time < track->picture) &&
             now - packet->arrived < SOUND_WAIT)
             return;
-        write_sound(track, packet, now);
+        track->stats.sounds++;
+        place_sound(track, track->sound_time, packet->data, packet->len, now);
         track->sound_time_known = false;
         sl_record_sound_take(&track->sound);
     }
@@ -253,24 +275,62 @@ static void pump_sound(struct sl_record_track *track, sl_ns now, bool all)
 /* ---- Pictures ---- */
 
 /* A key frame: perhaps the segment ends here, perhaps one begins. */
-static void look_at_key(struct sl_record_track *track, const struct sl_jitter_frame *frame,
-                        sl_ns time, sl_ns now)
+static void look_at_key(struct sl_record_track *track, const uint8_t *unit, size_t len, sl_ns time,
+                        sl_ns now)
 {
     struct sl_segment_params params;
-    if (sl_segment_params_read(&params, frame->data, frame->len) != 0)
+    if (sl_segment_params_read(&params, unit, len) != 0)
         return; /* no segment could begin with it; one that is under way goes on */
     if (track->config.news->key)
         track->config.news->key(track->config.ctx, wall_us(track, time), frame->data, frame->len);
     const bool changed =
         params.len != track->params.len || memcmp(params.data, track->params.data, params.len) != 0;
-    if (track->writer && (changed || stepped(track) || is_full(track, time))) {
+    const bool want = wanted(track, time);
+    if (track->writer && (!want || changed || stepped(track) || is_full(track, time))) {
         track->picture = time; /* the sound before it belongs to the old one */
         pump_sound(track, now, false);
         close_segment(track, time);
+        track->announce |= !want;
     }
     track->params = params;
-    if (!track->writer && track->storage_fine && now >= track->try_at)
+    if (!track->writer && want && track->storage_fine && now >= track->try_at)
         open_segment(track, time, now);
+}
+
+static void place_picture(struct sl_record_track *track, sl_ns time, bool key, const uint8_t *unit,
+                          size_t len, sl_ns now)
+{
+    if (key)
+        look_at_key(track, unit, len, time, now);
+    if (!track->writer) {
+        track->stats.unwritten++;
+        remember(track, false, key, time, unit, len);
+        return;
+    }
+    const int err = track->config.files->video(track->writer, (time - track->start) / SL_US, unit,
+                                               len, key, now);
+    track->stats.written += err == 0;
+    track->stats.unwritten += err != 0;
+    if (err != 0)
+        fail(track, err, now);
+}
+
+/* What was kept in memory is wanted now. */
+static void replay(struct sl_record_track *track, sl_ns now)
+{
+    struct sl_record_preroll preroll = track->preroll;
+    struct sl_record_unit *unit;
+    track->preroll = (struct sl_record_preroll){0};
+    const sl_ns picture = track->picture;
+    while ((unit = sl_record_preroll_take(&preroll))) {
+        track->stats.unwritten -= !unit->sound;
+        if (unit->sound)
+            place_sound(track, unit->time, unit->data, unit->len, now);
+        else
+            place_picture(track, unit->time, unit->key, unit->data, unit->len, now);
+        free(unit);
+    }
+    track->picture = picture;
 }
 
 static sl_ns capture_of(const struct sl_record_track *track, bool known, uint64_t ntp)
@@ -285,23 +345,14 @@ static void take_picture(struct sl_record_track *track, const struct sl_jitter_f
         &track->clock, frame->timestamp, capture_of(track, frame->has_capture, frame->capture_ntp),
         frame->arrived);
     track->stats.pictures++;
-    tell_gap(track, time);
-    if (frame->key)
-        look_at_key(track, frame, time, now);
+    if (track->writer)
+        tell_gap(track, time);
+    track->gap = NO_GAP;
+    place_picture(track, time, frame->key, frame->data, frame->len, now);
     track->picture = time;
     track->picture_known = true;
-    if (!track->writer) {
-        track->stats.unwritten++;
-        return;
-    }
-    if (!frame->key && (is_full(track, time) || stepped(track)))
+    if (track->writer && !frame->key && (is_full(track, time) || stepped(track)))
         want_key(track);
-    const int err = track->config.files->video(track->writer, (time - track->start) / SL_US,
-                                               frame->data, frame->len, frame->key, now);
-    track->stats.written += err == 0;
-    track->stats.unwritten += err != 0;
-    if (err != 0)
-        fail(track, err, now);
     pump_sound(track, now, false);
 }
 
@@ -334,6 +385,9 @@ static void begin_stream(struct sl_record_track *track)
     sl_record_sound_init(&track->sound);
     sl_record_clock_init(&track->clock, VIDEO_HZ);
     sl_record_clock_init(&track->sound_clock, SOUND_HZ);
+    sl_record_preroll_clear(&track->preroll);
+    track->moving = false;
+    track->wanted_until = INT64_MIN;
     track->ssrc_known = track->picture_known = track->sound_time_known = false;
     track->gap = NO_GAP;
 }
@@ -353,6 +407,7 @@ int sl_record_track_create(struct sl_record_track **ret,
     if (!track)
         return -ENOMEM;
     track->config = *config;
+    track->rule = sl_record_rule_default();
     track->storage_fine = true;
     const int err = sl_jitter_create(&track->jitter, &jitter);
     if (err != 0) {
@@ -370,6 +425,7 @@ void sl_record_track_destroy(struct sl_record_track *track)
         return;
     if (track->writer)
         (void)track->config.files->close(track->writer, 0, NULL);
+    sl_record_preroll_clear(&track->preroll);
     sl_jitter_destroy(track->jitter);
     free(track);
 }
@@ -396,6 +452,34 @@ void sl_record_track_storage(struct sl_record_track *track, bool fine, sl_ns now
         track->try_at = 0;
         if (track->connected)
             want_key(track);
+    }
+}
+
+void sl_record_track_rule(struct sl_record_track *track, const struct sl_record_rule *rule,
+                          sl_ns now)
+{
+    const bool was = wanted(track, now);
+    track->rule = *rule;
+    if (rule->mode == SL_RECORD_OFF && track->writer) {
+        pump_sound(track, now, false);
+        close_segment(track, 0);
+        track->announce = true;
+    }
+    if (rule->mode != SL_RECORD_MOTION)
+        sl_record_preroll_clear(&track->preroll);
+    if (!was && wanted(track, now) && track->connected)
+        want_key(track);
+}
+
+void sl_record_track_motion(struct sl_record_track *track, bool moving, sl_ns last, sl_ns now)
+{
+    track->moving = moving;
+    if (!moving) {
+        track->wanted_until = last + track->rule.post;
+    } else if (!track->writer && track->rule.mode == SL_RECORD_MOTION) {
+        if (!track->preroll.first)
+            want_key(track);
+        replay(track, now);
     }
 }
 

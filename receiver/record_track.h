@@ -24,6 +24,7 @@
 #include "base/random.h"
 #include "base/types.h"
 #include "receiver/catalogue.h"
+#include "receiver/record_rule.h"
 #include "receiver/segment.h"
 #include "receiver/segment_write.h"
 #include "rtp/packet.h"
@@ -84,6 +85,11 @@ void sl_record_track_wall(struct sl_record_track *track, sl_ns wall_offset,
                           enum sl_clock_state clock);
 /* Whether there is somewhere to write. Where there is not, the segment ends. */
 void sl_record_track_storage(struct sl_record_track *track, bool fine, sl_ns now);
+/* From now on. ALWAYS before it is called. */
+void sl_record_track_rule(struct sl_record_track *track, const struct sl_record_rule *rule,
+                          sl_ns now);
+/* Something moves; or no more, and it was seen last at `last` (monotonic). */
+void sl_record_track_motion(struct sl_record_track *track, bool moving, sl_ns last, sl_ns now);
 /* Of the segments from the next one on. */
 void sl_record_track_location(struct sl_record_track *track, const char *location);
 
@@ -103,7 +109,7 @@ sl_ns sl_record_track_due(const struct sl_record_track *track);
 /* pictures == written + unwritten */
 struct sl_record_track_stats {
     uint64_t pictures, written;
-    uint64_t unwritten; /* whole, but no file to be in: before a key frame, or no disk */
+    uint64_t unwritten; /* whole, but no file to be in: before a key frame, no disk, not wanted */
     uint64_t sounds, sounds_written;
     uint64_t segments, breaks, overruns, failures;
 };

@@ -25,11 +25,10 @@ def film(path):
 
 def numbers(path):
     """The number that each picture of a film shows; nothing of it may fail to decode."""
-    done = subprocess.run(["ffmpeg", "-v", "warning", "-i", path, "-map", "0:v", "-vsync", "passthrough", "-vf",
+    done = subprocess.run(["ffmpeg", "-v", "error", "-i", path, "-map", "0:v", "-fps_mode", "passthrough", "-vf",
                            f"scale={BITS}:1:flags=area", "-f", "rawvideo", "-pix_fmt", "gray", "-"],
                           capture_output=True, timeout=30)
-    said = [line for line in done.stderr.decode().splitlines() if "deprecated pixel format" not in line]
-    check(done.returncode == 0 and not said, f"{path}: {said}")
+    check(done.returncode == 0 and not done.stderr, f"{path}: {done.stderr.decode()}")
     return [sum((bar > 120) << bit for bit, bar in enumerate(done.stdout[at:at + BITS]))
             for at in range(0, len(done.stdout), BITS)]
 

@@ -19,6 +19,7 @@
 #include "media/h264_pack.h"
 #include "receiver/record_track.h"
 #include "tests/support/clip.h"
+#include "tests/support/simpath.h"
 
 #define FRAME (SL_SEC / 25)
 #define GOP 50
@@ -62,6 +63,7 @@ struct world {
     sl_ns worst, worst_step;
     sl_ns last_true, last_wall;
     bool judge;
+    bool numbered; /* pictures of simcamera: none may be missing */
 };
 
 static struct world world;
@@ -119,13 +121,15 @@ static int file_video(struct sl_segment_writer *writer, int64_t at_us, const uin
                       size_t len, bool key, sl_ns now)
 {
     struct file *file = (struct file *)writer;
-    (void)unit, (void)now;
+    (void)now;
     assert_true(len > 0);
     assert_true(at_us > file->last_us); /* strictly */
     if (file->pictures == 0)
         assert_true(key && at_us == 0);
     if (world.judge)
         judge_time(&world, file, at_us);
+    if (world.numbered)
+        assert_int_equal(sim_camera_frame_number(unit, len), world.written);
     world.written++;
     file->last_us = at_us;
     file->pictures++;
@@ -515,6 +519,123 @@ static void a_disk_that_comes_back_is_used(void **state)
     assert_int_equal(world.file_count, 3);
 }
 
+/* The end of a file by the monotonic clock. */
+static sl_ns end_of(const struct file *file)
+{
+    return file->meta.start_mono + file->end_us * SL_US;
+}
+
+static void motion_is_recorded_with_what_was_before_and_after(void **state)
+{
+    (void)state;
+    const struct sl_record_rule rule = {
+        .mode = SL_RECORD_MOTION, .pre = 5 * SL_SEC, .post = 10 * SL_SEC};
+    const sl_ns gop = GOP * FRAME + FRAME;
+    begin(900 * SL_SEC);
+    world.judge = false;
+    sl_record_track_rule(world.track, &rule, 0);
+    for (int i = 0; i < 3; i++) {
+        run(30 * SL_SEC + i * SL_SEC / 2); /* wherever in a GOP */
+        assert_int_equal(world.file_count, i);
+        const sl_ns began = world.number * FRAME + SL_SEC;
+        sl_record_track_motion(world.track, true, began, began);
+        assert_int_equal(world.file_count, i + 1);
+        run(4 * SL_SEC);
+        const sl_ns ended = world.number * FRAME + SL_SEC;
+        sl_record_track_motion(world.track, false, ended, ended);
+        run(15 * SL_SEC);
+        const struct file *file = &world.files[i];
+        assert_true(file->closed);
+        assert_in_range(began - file->meta.start_mono, rule.pre - FRAME, rule.pre + gop);
+        assert_in_range(end_of(file) - ended, rule.post - FRAME, rule.post + gop);
+        assert_int_equal(file->pictures, (end_of(file) - file->meta.start_mono) / FRAME);
+        assert_in_range(file->sounds, file->pictures - 1, file->pictures);
+    }
+    end();
+    assert_int_equal(world.gaps, 0);
+}
+
+static void a_rule_is_changed_while_it_runs(void **state)
+{
+    (void)state;
+    struct sl_record_rule rule = sl_record_rule_default();
+    begin(900 * SL_SEC);
+    world.judge = false;
+    run(10 * SL_SEC);
+    rule.mode = SL_RECORD_OFF;
+    sl_record_track_rule(world.track, &rule, world.number * FRAME + SL_SEC);
+    assert_true(world.files[0].closed);
+    run(10 * SL_SEC);
+    assert_int_equal(world.file_count, 1);
+    world.keys_wanted = 0;
+    rule.mode = SL_RECORD_ALWAYS;
+    sl_record_track_rule(world.track, &rule, world.number * FRAME + SL_SEC);
+    assert_int_equal(world.keys_wanted, 1);
+    run(10 * SL_SEC);
+    assert_int_equal(world.file_count, 2);
+    rule.mode = SL_RECORD_MOTION; /* nothing moves: up to the next key frame */
+    sl_record_track_rule(world.track, &rule, world.number * FRAME + SL_SEC);
+    run(10 * SL_SEC);
+    assert_true(world.files[1].closed);
+    assert_in_range(end_of(&world.files[1]), 31 * SL_SEC - FRAME, 33 * SL_SEC);
+    end();
+    assert_int_equal(world.file_count, 2);
+}
+
+static void tap(void *ctx, enum sl_media_kind kind, const struct sl_rtp_packet *packet, sl_ns now)
+{
+    struct world *w = ctx;
+    sl_record_track_packet(w->track, kind, packet, now);
+    sl_record_track_tick(w->track, now);
+    w->last_true = now;
+}
+
+/* Issue 6: the recording has every picture that the camera sent, while live kept its age. */
+static void bad_uplink(const char *name, struct sim_link_config up)
+{
+    static struct sim_path path;
+    const sl_ns span = 120 * SL_SEC;
+    up.delay = 20 * SL_MS;
+    up.reorder = 1;
+    up.reorder_by = 5 * SL_MS;
+    const struct sim_path_config config = {.seed = 11,
+                                           .up = up,
+                                           .up_back = {.delay = 20 * SL_MS},
+                                           .down = SIM_PATH_CLEAN_LAN,
+                                           .down_back = SIM_PATH_CLEAN_LAN,
+                                           .camera = {.frames = 200 * 30},
+                                           .fec_percent = SL_FEC_AUTO,
+                                           .latency = SL_JITTER_AUTO,
+                                           .tap = tap,
+                                           .tap_ctx = &world};
+    begin(900 * SL_SEC);
+    world.judge = false;
+    world.numbered = true;
+    sim_path_open(&path, &config);
+    const sl_ns from = sim_now(path.sim) + 3 * SL_SEC / 2;
+    sim_run_until(path.sim, from + span);
+    path.camera.stopped = true;
+    sim_run_until(path.sim, from + span + 3 * SL_SEC);
+    const struct sim_path_figures live = sim_path_judge(&path, from, from + span - SL_SEC);
+    sl_record_track_disconnect(world.track, world.last_true);
+    sl_record_track_destroy(world.track);
+    sim_path_print(name, &path, &live);
+    printf("    %zu pictures sent, %lld recorded\n", path.camera.count, (long long)world.written);
+    assert_int_equal(world.written, path.camera.count);
+    assert_int_equal(world.gaps, 0);
+    assert_true(live.p99 <= 150 * SL_MS);
+    sim_path_close(&path);
+}
+
+static void every_picture_is_recorded_on_a_bad_uplink(void **state)
+{
+    (void)state;
+    bad_uplink("5 % lost", (struct sim_link_config){.loss = 0.05});
+    bad_uplink(
+        "5 % in bursts of 4",
+        (struct sim_link_config){.burst_enter = 0.0132, .burst_leave = 0.25, .burst_loss = 1});
+}
+
 static int set_up(void **state)
 {
     (void)state;
@@ -539,6 +660,9 @@ int main(void)
         cmocka_unit_test(what_is_repaired_late_is_recorded),
         cmocka_unit_test(what_is_lost_is_a_gap),
         cmocka_unit_test(a_disk_that_comes_back_is_used),
+        cmocka_unit_test(motion_is_recorded_with_what_was_before_and_after),
+        cmocka_unit_test(a_rule_is_changed_while_it_runs),
+        cmocka_unit_test(every_picture_is_recorded_on_a_bad_uplink),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }

@@ -51,6 +51,8 @@ static void from_camera(void *ctx, struct sim_end *end, enum sl_media_kind kind,
 {
     struct sim_path *path = ctx;
     (void)end;
+    if (path->config.tap)
+        path->config.tap(path->config.tap_ctx, kind, packet, now);
     sl_relay_packet(path->relay, kind, packet, repaired, now);
     sl_relay_forward(path->relay, now);
     settle_relay(path);

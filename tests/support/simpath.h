@@ -35,6 +35,9 @@ struct sim_path_config {
     bool no_fec;                     /* not even agreed, on both legs */
     sl_ns latency;                   /* of the viewer; SL_JITTER_AUTO */
     double camera_ppm, viewer_ppm;   /* clocks that run too fast */
+    /* Told of what the relay is, by its clock; or NULL. */
+    void (*tap)(void *ctx, enum sl_media_kind kind, const struct sl_rtp_packet *packet, sl_ns now);
+    void *tap_ctx;
 };
 
 struct sim_path_frame {
