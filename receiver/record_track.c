@@ -282,7 +282,7 @@ static void look_at_key(struct sl_record_track *track, const uint8_t *unit, size
     if (sl_segment_params_read(&params, unit, len) != 0)
         return; /* no segment could begin with it; one that is under way goes on */
     if (track->config.news->key)
-        track->config.news->key(track->config.ctx, wall_us(track, time), frame->data, frame->len);
+        track->config.news->key(track->config.ctx, wall_us(track, time), unit, len);
     const bool changed =
         params.len != track->params.len || memcmp(params.data, track->params.data, params.len) != 0;
     const bool want = wanted(track, time);
