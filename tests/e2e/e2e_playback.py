@@ -5,14 +5,13 @@
 The recordings are of the past (tests/tools/make_recordings.c): 30 s, a gap of 4 s, 15 s in another size. The brightness of
 a picture tells its second.
 """
-import atexit
 import concurrent.futures
 import http.client
 import json
 import os
-import shutil
+import socket
 import subprocess
-import tempfile
+import sys
 import time
 
 from browser import Page, find_chromium, token_of, unchecked
@@ -21,6 +20,9 @@ from sightline import BUILD, Site, check, run_tests
 T0 = 1795183200  # 2026-11-20T14:00:00Z
 RANGE = "from=2026-11-20T14:00:05.5Z&to=2026-11-20T14:00:45Z"
 MEDIA = "/api/v1/cameras/yard/media?" + RANGE
+
+
+SITE = []  # one for all tests
 
 
 def make(folder, camera, *segments):
@@ -39,23 +41,13 @@ class Recorded(Site):
         try:
             self.add_camera("yard")
             self.add_camera("gate")
-            self.uuids = self.copy()
+            make(self.data, "gate", (0, 10, 180))
+            self.uuids = make(self.data, "yard", (0, 15), (15, 15), (34, 15, 180))
             self.token = token_of(self.add_viewer())
         except BaseException as error:
             self.__exit__(type(error), error, None)
             raise
         return self
-
-    made = None  # (directory, UUIDs of the yard's), once for all tests
-
-    def copy(self):
-        if not Recorded.made:
-            folder = tempfile.mkdtemp(prefix="sightline-e2e-recordings-")
-            atexit.register(shutil.rmtree, folder)
-            make(folder, "gate", (0, 10, 180))
-            Recorded.made = folder, make(folder, "yard", (0, 15), (15, 15), (34, 15, 180))
-        shutil.copytree(Recorded.made[0], self.data, dirs_exist_ok=True)
-        return Recorded.made[1]
 
     def ask(self, path, method="GET", token="ours", body=None, **headers):
         """(status, headers, body)"""
@@ -77,124 +69,155 @@ class Recorded(Site):
 
 
 def pages_of_what_was_recorded():
-    with Recorded() as site:
-        found, path = [], "/api/v1/segments?camera=yard&limit=2"
-        while path:
-            status, _, data = site.ask(path)
-            check(status == 200, f"{path}: {status} {data}")
-            page = json.loads(data)
-            found += page["segments"]
-            path = f"/api/v1/segments?camera=yard&limit=2&cursor={page['next']}" if "next" in page else None
-        check([one["uuid"] for one in found] == site.uuids, f"{found}")
-        check(found[2]["start"] == "2026-11-20T14:00:34.000000Z" and found[2]["duration"] == 15, f"{found[2]}")
-        wrong = {"limit=0": "limit", "limit=1001": "1..1000", "from=yesterday": "from", "cursor=x": "cursor",
-                 "order=up": "oldest or newest", "colour=red": "colour", "from=5&to=4": "before", "shorter=x": "duration"}
-        for query, word in wrong.items():
-            status, headers, data = site.ask("/api/v1/segments?" + query)
-            check(status == 400 and word in json.loads(data)["detail"], f"{query}: {status} {data}")
-            check(headers["Content-Type"] == "application/problem+json", f"{query}: {headers}")
-        status, _, data = site.ask("/api/v1/events?camera=yard")
-        check(status == 200 and isinstance(json.loads(data)["events"], list), f"events: {status} {data}")
-        check(site.ask(found[0]["media"])[2][4:8] == b"ftyp", "a segment's own media")
-        status, _, data = site.ask("/api/v1/segments/00000000-0000-4000-8000-000000000000/media")
-        check(status == 404, f"{status} {data}")
+    site = SITE[0]
+    found, path = [], "/api/v1/segments?camera=yard&limit=2"
+    while path:
+        status, _, data = site.ask(path)
+        check(status == 200, f"{path}: {status} {data}")
+        page = json.loads(data)
+        found += page["segments"]
+        path = f"/api/v1/segments?camera=yard&limit=2&cursor={page['next']}" if "next" in page else None
+    check([one["uuid"] for one in found] == site.uuids, f"{found}")
+    check(found[2]["start"] == "2026-11-20T14:00:34.000000Z" and found[2]["duration"] == 15, f"{found[2]}")
+    wrong = {"limit=0": "limit", "limit=1001": "1..1000", "from=yesterday": "from", "cursor=x": "cursor",
+             "order=up": "oldest or newest", "colour=red": "colour", "from=5&to=4": "before", "shorter=x": "duration"}
+    for query, word in wrong.items():
+        status, headers, data = site.ask("/api/v1/segments?" + query)
+        check(status == 400 and word in json.loads(data)["detail"], f"{query}: {status} {data}")
+        check(headers["Content-Type"] == "application/problem+json", f"{query}: {headers}")
+    status, _, data = site.ask("/api/v1/events?camera=yard")
+    check(status == 200 and isinstance(json.loads(data)["events"], list), f"events: {status} {data}")
+    check(site.ask(found[0]["media"])[2][4:8] == b"ftyp", "a segment's own media")
+    status, _, data = site.ask("/api/v1/segments/00000000-0000-4000-8000-000000000000/media")
+    check(status == 404, f"{status} {data}")
 
 
 def ranges_of_bytes():
-    with Recorded() as site:
-        status, headers, whole = site.ask(MEDIA)
-        tag, size = headers["ETag"], len(whole)
-        check(status == 200 and headers["Content-Type"] == "video/mp4" and headers["Accept-Ranges"] == "bytes", f"{headers}")
-        check(int(headers["Content-Length"]) == size > 4000000, f"{size} bytes")
-        status, headers, data = site.ask(MEDIA, "HEAD")
-        check(status == 200 and data == b"" and int(headers["Content-Length"]) == size and headers["ETag"] == tag, f"{headers}")
+    site = SITE[0]
+    status, headers, whole = site.ask(MEDIA)
+    tag, size = headers["ETag"], len(whole)
+    check(status == 200 and headers["Content-Type"] == "video/mp4" and headers["Accept-Ranges"] == "bytes", f"{headers}")
+    check(int(headers["Content-Length"]) == size > 4000000, f"{size} bytes")
+    status, headers, data = site.ask(MEDIA, "HEAD")
+    check(status == 200 and data == b"" and int(headers["Content-Length"]) == size and headers["ETag"] == tag, f"{headers}")
 
-        def part(value, status, first, last, **more):
-            got, headers, data = site.ask(MEDIA, Range=value, **more)
-            check(got == status, f"{value}: {got}")
-            if status == 206:
-                check(data == whole[first:last + 1], f"{value}: other bytes")
-                check(headers["Content-Range"] == f"bytes {first}-{last}/{size}", f"{value}: {headers['Content-Range']}")
-            return headers, data
+    def part(value, status, first, last, **more):
+        got, headers, data = site.ask(MEDIA, Range=value, **more)
+        check(got == status, f"{value}: {got}")
+        if status == 206:
+            check(data == whole[first:last + 1], f"{value}: other bytes")
+            check(headers["Content-Range"] == f"bytes {first}-{last}/{size}", f"{value}: {headers['Content-Range']}")
+        return headers, data
 
-        part("bytes=0-0", 206, 0, 0)
-        part("bytes=1000000-3000000", 206, 1000000, 3000000)
-        part("bytes=-100", 206, size - 100, size - 1)
-        part(f"bytes={size - 5}-", 206, size - 5, size - 1)
-        check(part("bytes=0-1,5-6", 200, 0, 0)[1] == whole, "several ranges: all of it")
-        headers, data = part(f"bytes={size}-", 416, 0, 0)
-        check(headers["Content-Range"] == f"bytes */{size}" and b"wanted" in data, f"{headers} {data}")
-        part("bytes=5-9", 206, 5, 9, If_Range=tag)
-        check(part("bytes=5-9", 200, 0, 0, If_Range='"other"')[1] == whole, "If-Range of another version: all of it")
-        check(site.ask(MEDIA, If_None_Match=tag)[0] == 304, "If-None-Match")
-        check(site.ask(MEDIA, If_Match='"other"')[0] == 412, "If-Match")
+    part("bytes=0-0", 206, 0, 0)
+    part("bytes=1000000-3000000", 206, 1000000, 3000000)
+    part("bytes=-100", 206, size - 100, size - 1)
+    part(f"bytes={size - 5}-", 206, size - 5, size - 1)
+    check(part("bytes=0-1,5-6", 200, 0, 0)[1] == whole, "several ranges: all of it")
+    headers, data = part(f"bytes={size}-", 416, 0, 0)
+    check(headers["Content-Range"] == f"bytes */{size}" and b"wanted" in data, f"{headers} {data}")
+    part("bytes=5-9", 206, 5, 9, If_Range=tag)
+    check(part("bytes=5-9", 200, 0, 0, If_Range='"other"')[1] == whole, "If-Range of another version: all of it")
+    check(site.ask(MEDIA, If_None_Match=tag)[0] == 304, "If-None-Match")
+    check(site.ask(MEDIA, If_Match='"other"')[0] == 412, "If-Match")
 
-        for query, word in {"from=1&to=86400000002": "24 hours", "from=1": "to=", "from=2&to=1": "before", "": "from=",
-                            RANGE + "&x=1": "x"}.items():
-            status, _, data = site.ask("/api/v1/cameras/yard/media?" + query)
-            check(status == 400 and word in json.loads(data)["detail"], f"{query}: {status} {data}")
-        check(site.ask("/api/v1/cameras/yard/media?from=1000000&to=2000000")[0] == 404, "nothing was recorded then")
-        check(site.ask("/api/v1/cameras/nobody/media?" + RANGE)[0] == 404, "a camera that is not there")
-        # Several at a time, slowly and quickly; all get the same.
-        with concurrent.futures.ThreadPoolExecutor(12) as pool:
-            for status, _, data in pool.map(lambda _: site.ask(MEDIA), range(12)):
-                check(status == 200 and data == whole, f"{status}: {len(data)} bytes")
-        check(site.receiver.descriptors() < 60, f"{site.receiver.descriptors()} descriptors")
+    for query, word in {"from=1&to=86400000002": "24 hours", "from=1": "to=", "from=2&to=1": "before", "": "from=",
+                        RANGE + "&x=1": "x"}.items():
+        status, _, data = site.ask("/api/v1/cameras/yard/media?" + query)
+        check(status == 400 and word in json.loads(data)["detail"], f"{query}: {status} {data}")
+    check(site.ask("/api/v1/cameras/yard/media?from=1000000&to=2000000")[0] == 404, "nothing was recorded then")
+    check(site.ask("/api/v1/cameras/nobody/media?" + RANGE)[0] == 404, "a camera that is not there")
+    # Several at a time, slowly and quickly; all get the same.
+    with concurrent.futures.ThreadPoolExecutor(12) as pool:
+        for status, _, data in pool.map(lambda _: site.ask(MEDIA), range(12)):
+            check(status == 200 and data == whole, f"{status}: {len(data)} bytes")
+    check(site.receiver.descriptors() < 60, f"{site.receiver.descriptors()} descriptors")
+
+
+def watch_slowly(site, url, meanwhile):
+    """(bytes that came, bytes that there are) of media of which some was read before `meanwhile` and the rest after."""
+    plain = socket.socket()
+    plain.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    host, port = site.host.rsplit(":", 1)
+    plain.connect((host, int(port)))
+    with unchecked().wrap_socket(plain) as connection:
+        connection.settimeout(20)
+        connection.sendall(f"GET {url} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
+        data = b""
+        while b"\r\n\r\n" not in data:
+            data += connection.recv(4096)
+        head, rest = data.split(b"\r\n\r\n", 1)
+        meanwhile()
+        got = len(rest)
+        wanted = int(head.lower().split(b"content-length:")[1].split()[0])
+        try:
+            while got < wanted and (block := connection.recv(65536)):
+                got += len(block)
+        except OSError:  # broken off
+            pass
+        return got, wanted
 
 
 def tokens_and_tickets():
-    with Recorded() as site:
-        camera_token = token_of(site.admin("camera", "link", "gate")[0])
-        for path in (MEDIA, "/api/v1/segments", "/api/v1/events", "/api/v1/cameras/yard/snapshot.jpg",
-                     f"/api/v1/segments/{site.uuids[0]}/media"):
-            check(site.ask(path, token=None)[0] == 401, f"{path} without a token")
-            check(site.ask(path, token="x" * 43)[0] == 401, f"{path} with a wrong token")
-            check(site.ask(path, token=camera_token)[0] == 403, f"{path} with a camera's token")
-        check(site.ask("/api/v1/media-links", "POST", token=None, body={})[0] == 401, "a link without a token")
-        check(site.ask("/api/v1/media-links", "POST", token=camera_token, body={})[0] == 403, "a link for a camera")
-        for body in ({}, [], {"camera": "yard"}, {"camera": "../yard", "from": 1, "to": 2}, {"segment": "x"},
-                     {"camera": "yard", "from": T0 * 1000000, "to": (T0 + 9) * 1000000, "seconds": 86400}):
-            status, _, data = site.ask("/api/v1/media-links", "POST", body=body)
-            check(status == 400, f"{body}: {status} {data}")
+    site = SITE[0]
+    camera_token = token_of(site.admin("camera", "link", "gate")[0])
+    for path in (MEDIA, "/api/v1/segments", "/api/v1/events", "/api/v1/cameras/yard/snapshot.jpg",
+                 f"/api/v1/segments/{site.uuids[0]}/media"):
+        check(site.ask(path, token=None)[0] == 401, f"{path} without a token")
+        check(site.ask(path, token="x" * 43)[0] == 401, f"{path} with a wrong token")
+        check(site.ask(path, token=camera_token)[0] == 403, f"{path} with a camera's token")
+    check(site.ask("/api/v1/media-links", "POST", token=None, body={})[0] == 401, "a link without a token")
+    check(site.ask("/api/v1/media-links", "POST", token=camera_token, body={})[0] == 403, "a link for a camera")
+    for body in ({}, [], {"camera": "yard"}, {"camera": "../yard", "from": 1, "to": 2}, {"segment": "x"},
+                 {"camera": "yard", "from": T0 * 1000000, "to": (T0 + 9) * 1000000, "seconds": 86400}):
+        status, _, data = site.ask("/api/v1/media-links", "POST", body=body)
+        check(status == 400, f"{body}: {status} {data}")
 
-        made = site.link(camera="yard", **{"from": "2026-11-20T14:00:05.5Z", "to": "2026-11-20T14:00:45Z"})
-        url, bytes_ = made["url"], made["bytes"]
-        check(site.token not in url, "the viewer's token is in a URL")
-        status, _, whole = site.ask(url, token=None)
-        check(status == 200 and len(whole) == bytes_, f"by ticket: {status}")
-        check(site.ask(url, token=None, Range="bytes=-7")[2] == whole[-7:], "a range by ticket")
-        changed = {"another camera": url.replace("/yard/", "/gate/"), "another range": url.replace("from=1", "from=2", 1),
-                   "a longer range": url.replace("&ticket", "0&ticket"), "a made-up ticket": url[:-4] + "AAAA",
-                   "a segment": f"/api/v1/segments/{site.uuids[0]}/media?ticket=" + url.split("ticket=")[1]}
-        for what, other in changed.items():
-            status, _, data = site.ask(other, token=None)
-            check(status in (400, 401) and len(data) < 1000, f"{what}: {status}")
-        check(site.ask(changed["another camera"], token=None)[0] == 401, "another camera")
-        check(site.ask("/api/v1/segments?ticket=" + url.split("ticket=")[1], token=None)[0] == 401, "pages by ticket")
-        segment = site.link(segment=site.uuids[2])
-        check(site.ask(segment["url"], token=None)[0] == 200, "a segment by ticket")
+    made = site.link(camera="yard", **{"from": "2026-11-20T14:00:05.5Z", "to": "2026-11-20T14:00:45Z"})
+    url, bytes_ = made["url"], made["bytes"]
+    check(site.token not in url, "the viewer's token is in a URL")
+    status, _, whole = site.ask(url, token=None)
+    check(status == 200 and len(whole) == bytes_, f"by ticket: {status}")
+    check(site.ask(url, token=None, Range="bytes=-7")[2] == whole[-7:], "a range by ticket")
+    changed = {"another camera": url.replace("/yard/", "/gate/"), "another range": url.replace("from=1", "from=2", 1),
+               "a longer range": url.replace("&ticket", "0&ticket"), "a made-up ticket": url[:-4] + "AAAA",
+               "a segment": f"/api/v1/segments/{site.uuids[0]}/media?ticket=" + url.split("ticket=")[1]}
+    for what, other in changed.items():
+        status, _, data = site.ask(other, token=None)
+        check(status in (400, 401) and len(data) < 1000, f"{what}: {status}")
+    check(site.ask(changed["another camera"], token=None)[0] == 401, "another camera")
+    check(site.ask("/api/v1/segments?ticket=" + url.split("ticket=")[1], token=None)[0] == 401, "pages by ticket")
+    segment = site.link(segment=site.uuids[2])
+    check(site.ask(segment["url"], token=None)[0] == 200, "a segment by ticket")
 
-        short = site.link(camera="yard", seconds=1, **{"from": T0 * 1000000, "to": (T0 + 9) * 1000000})
-        end = time.monotonic() + 10
-        while (got := site.ask(short["url"], token=None))[0] == 200 and time.monotonic() < end:
-            time.sleep(0.05)
-        check(got[0] == 401 and b"over" in got[2], f"an expired ticket: {got}")
-        site.admin("viewer", "remove", "wall")
-        check(site.ask(url, token=None)[0] == 401, "the ticket of a viewer who was removed")
+    short = site.link(camera="yard", seconds=1, **{"from": T0 * 1000000, "to": (T0 + 9) * 1000000})
+    end = time.monotonic() + 10
+    while (got := site.ask(short["url"], token=None))[0] == 200 and time.monotonic() < end:
+        time.sleep(0.05)
+    check(got[0] == 401 and b"over" in got[2], f"an expired ticket: {got}")
+    guest = token_of(site.add_viewer("guest"))
+    status, _, data = site.ask("/api/v1/media-links", "POST", token=guest, body={"segment": site.uuids[0]})
+    url = json.loads(data)["url"]
+    check(site.ask(url, token=None, Range="bytes=0-9")[0] == 206, "the ticket of a guest")
+    status, _, data = site.ask("/api/v1/media-links", "POST", token=guest, body={"camera": "yard", "from": T0 * 1000000,
+                                                                                  "to": (T0 + 60) * 1000000})
+    got, wanted = watch_slowly(site, json.loads(data)["url"], lambda: site.admin("viewer", "remove", "guest"))
+    check(got < wanted, f"all {got} bytes came after the viewer was removed")
+    check(site.ask(url, token=None)[0] == 401, "the ticket of a viewer who was removed")
 
 
 def the_newest_picture():
-    with Recorded() as site:
-        path = "/api/v1/cameras/yard/snapshot.jpg"
-        check(site.ask(path)[0] == 404, "there is none yet")
-        folder = os.path.join(site.data, "snapshots", "yard")
-        os.makedirs(folder, exist_ok=True)
-        with open(os.path.join(folder, "latest.jpg"), "wb") as file:
-            file.write(b"\xff\xd8 a picture \xff\xd9")
-        status, headers, data = site.ask(path)
-        check(status == 200 and headers["Content-Type"] == "image/jpeg" and data[:2] == b"\xff\xd8", f"{status} {headers}")
-        check(site.ask(path, "HEAD")[0] == 200, "HEAD")
-        check(site.ask("/api/v1/cameras/..%2F..%2Fyard/snapshot.jpg")[0] == 404, "another directory")
+    site = SITE[0]
+    path = "/api/v1/cameras/yard/snapshot.jpg"
+    check(site.ask(path)[0] == 404, "there is none yet")
+    folder = os.path.join(site.data, "snapshots", "yard")
+    os.makedirs(folder, exist_ok=True)
+    with open(os.path.join(folder, "latest.jpg"), "wb") as file:
+        file.write(b"\xff\xd8 a picture \xff\xd9")
+    status, headers, data = site.ask(path)
+    check(status == 200 and headers["Content-Type"] == "image/jpeg" and data[:2] == b"\xff\xd8", f"{status} {headers}")
+    check(site.ask(path, "HEAD")[0] == 200, "HEAD")
+    check(site.ask("/api/v1/cameras/..%2F..%2Fyard/snapshot.jpg")[0] == 404, "another directory")
 
 
 PAGE = """
@@ -240,15 +263,15 @@ run(async () => {
     return result;
 });
 """
-SEEKS = [35.2, 15.0, 3.2, 30.0, 24.0, 26.5]
+SEEKS = [35.2, 15.0, 30.0, 26.5]
 
 
 def chromium_plays_and_seeks():
-    with Recorded() as site:
-        url = site.link(camera="yard", **{"from": "2026-11-20T14:00:05.5Z", "to": "2026-11-20T14:00:45Z"})["url"]
-        with Page(site, PAGE % (json.dumps(url), json.dumps(SEEKS)), {}) as page:
-            result = page.result(40)
-            asked = list(page.asked)
+    site = SITE[0]
+    url = site.link(camera="yard", **{"from": "2026-11-20T14:00:05.5Z", "to": "2026-11-20T14:00:45Z"})["url"]
+    with Page(site, PAGE % (json.dumps(url), json.dumps(SEEKS)), {}) as page:
+        result = page.result(40)
+        asked = list(page.asked)
     print(f"duration {result['duration']:.2f} s, {len(asked)} requests: {asked}; "
           + ", ".join(f"{at['time']:.1f} s: {at['luma']:.0f}" for at in result["seeks"] + [result["played"]]))
     check(abs(result["duration"] - 39.5) < 0.05, f"duration {result['duration']}")
@@ -266,5 +289,11 @@ def chromium_plays_and_seeks():
 
 if __name__ == "__main__":
     find_chromium()
-    run_tests([pages_of_what_was_recorded, ranges_of_bytes, tokens_and_tickets, the_newest_picture,
-               chromium_plays_and_seeks])
+    with Recorded() as only:
+        SITE.append(only)
+        try:
+            run_tests([pages_of_what_was_recorded, ranges_of_bytes, tokens_and_tickets, the_newest_picture,
+                       chromium_plays_and_seeks])
+        except SystemExit as left:
+            code = left.code
+    sys.exit(code)
