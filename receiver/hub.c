@@ -35,6 +35,8 @@ struct sl_camera {
     struct sl_motion_log motion;
     bool moving; /* as told */
     int64_t moving_since_us;
+    struct sl_device_watch device;
+    bool away; /* its device is, as told */
     int peers; /* that point here */
     struct sl_timer timer;
     bool fed; /* its relay has packets to forward */
@@ -78,6 +80,7 @@ static void tell_camera(struct sl_camera *camera)
         .since_us = camera->since_us,
         .moving = camera->moving,
         .moving_since_us = camera->moving_since_us,
+        .away = camera->away,
     };
     snprintf(event.camera, sizeof(event.camera), "%s", camera->name);
     if (camera->live) {
@@ -128,6 +131,34 @@ static void stop_motion(struct sl_camera *camera, sl_ns now)
     set_motion(camera, &lines, now);
 }
 
+/* A browser's is not supported. */
+static void tell_viewer(struct sl_peer *peer, sl_ns now)
+{
+    (void)sl_session_set_device(peer->session, peer->camera->device.flags, now);
+}
+
+/* After a change of the flags of its device; `gone` says how it is away no more. */
+static void device_changed(struct sl_camera *camera, const char *gone, sl_ns now)
+{
+    const bool away = camera->device.flags & SL_DEVICE_AWAY;
+    if (away != camera->away) {
+        sl_log(away ? SL_LOG_WARN : SL_LOG_INFO, "camera %s: %s", camera->name,
+               away ? "no signal from its device" : gone);
+        camera->away = away;
+        tell_camera(camera);
+    }
+    for (struct sl_peer *peer = camera->hub->peers.first; peer; peer = peer->next)
+        if (peer->camera == camera && !peer->publisher && !peer->doomed)
+            tell_viewer(peer, now);
+}
+
+/* With its publisher. */
+static void forget_device(struct sl_camera *camera, sl_ns now)
+{
+    if (sl_device_watch_hear(&camera->device, 0, now))
+        device_changed(camera, "its device was away when its sender left", now);
+}
+
 static struct sl_camera *find_camera(const struct sl_hub *hub, const char *name)
 {
     struct sl_camera *camera = hub->cameras;
@@ -141,6 +172,9 @@ static sl_ns camera_due(const struct sl_camera *camera)
 {
     const sl_ns relay = sl_relay_due(camera->relay), motion = sl_motion_log_due(&camera->motion);
     sl_ns due = relay < motion ? relay : motion;
+    const sl_ns device = sl_device_watch_due(&camera->device);
+    if (device < due)
+        due = device;
     if (camera->live) {
         const sl_ns silent = sl_session_heard(camera->publisher->session) + SILENT_AFTER;
         if (silent < due)
@@ -167,6 +201,8 @@ static void camera_timer(void *ctx, sl_ns now)
     struct sl_motion_lines lines;
     sl_motion_log_tick(&camera->motion, camera->name, now, &lines);
     set_motion(camera, &lines, now);
+    if (sl_device_watch_tick(&camera->device, now))
+        device_changed(camera, "its device is not heard of any more", now);
     sl_relay_tick(camera->relay, now);
     arm(&camera->timer, camera_due(camera));
 }
@@ -255,6 +291,7 @@ static void peer_connected(struct sl_peer *peer, sl_ns now)
         sl_info("camera %s: viewer %s joined from %s (set up in %d ms)", camera->name,
                 peer->token.subject, sl_addr_text(&peer->from, from), ms);
         sl_relay_connected(camera->relay, &peer->feed, now);
+        tell_viewer(peer, now);
     }
     arm(&camera->timer, camera_due(camera));
 }
@@ -311,6 +348,7 @@ static void peer_over(struct sl_peer *peer, const char *why, sl_ns now)
     sl_addr_text(&peer->from, from);
     if (peer->publisher && camera->publisher == peer) {
         stop_motion(camera, now);
+        forget_device(camera, now);
         camera->publisher = NULL;
         sl_relay_publish(camera->relay, NULL, now);
         if (camera->live)
@@ -393,6 +431,18 @@ static void peer_event(void *ctx, const struct sl_motion_event *event, sl_ns now
             (void)sl_session_send_event(to->session, event); /* a browser's is not supported */
 }
 
+/* Each viewer's session repeats it by itself. */
+static void peer_device(void *ctx, uint32_t flags, sl_ns now)
+{
+    struct sl_peer *peer = ctx;
+    struct sl_camera *camera = peer->camera;
+    if (peer->doomed || camera->publisher != peer)
+        return;
+    if (sl_device_watch_hear(&camera->device, flags, now))
+        device_changed(camera, "its device is back", now);
+    arm(&camera->timer, camera_due(camera));
+}
+
 static void peer_keyframe_wanted(void *ctx, enum sl_media_kind kind, sl_ns now)
 {
     (void)kind; /* a subscriber has one picture */
@@ -430,6 +480,7 @@ static const struct sl_session_handler publisher_handler = {
     .packet = peer_packet,
     .validated = peer_validated,
     .event = peer_event,
+    .device = peer_device,
 };
 
 static const struct sl_session_handler subscriber_handler = {

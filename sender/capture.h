@@ -20,6 +20,7 @@
  */
 #pragma once
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -35,8 +36,8 @@ struct sl_capture_config {
     struct sl_frame_size size; /* 0x0: the source's own */
     int fps;                   /* 0: the source's own; the test source's default is 30 */
     bool loop;
-    const char *format;         /* of a device, as --format names it; NULL: the best */
-    int retries;                /* tries in a row to find a device that went away; -1: forever */
+    const char *format; /* of a device, as --format names it; NULL: the best */
+    int retries;        /* tries in a row to find a device that went away; -1: forever */
     enum sl_rtsp_transport rtsp_transport;
     bool sound;                 /* give the source's own sound, where it has one */
     const char *name;           /* shown by the test source */
@@ -51,6 +52,7 @@ struct sl_capture {
     bool full_range;
     bool stored; /* plays from its beginning: worth starting only once somebody watches */
     struct sl_audio *sound; /* its own sound, closed with it; NULL if it has none */
+    atomic_bool away;       /* the device is gone, and looked for: no pictures until it is back */
     const char *why; /* set before next() or next_unit() fails, where errno does not say it */
 
     bool encoded;         /* next_unit() is called, not next() */

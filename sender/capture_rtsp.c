@@ -80,12 +80,14 @@ static void set_rate(struct camera *camera)
         av_reduce(&camera->base.fps_num, &camera->base.fps_den, hz, camera->shortest, INT_MAX);
 }
 
-/* Time never goes back, though what is known of the camera's clock is corrected now and then. */
-static sl_ns in_order(struct camera *camera, sl_ns at)
+/* Of a picture that is given out. Time never goes back, though what is known of the camera's clock
+ * is corrected now and then. */
+static sl_ns note_picture(struct camera *camera, sl_ns at)
 {
     if (at < camera->last_captured + TICK)
         at = camera->last_captured + TICK;
     camera->last_captured = at;
+    atomic_store(&camera->base.away, false);
     return at;
 }
 
@@ -199,7 +201,7 @@ static int camera_next_unit(struct sl_capture *capture, struct sl_capture_unit *
         *ret = (struct sl_capture_unit){.data = passed.data,
                                         .len = passed.len,
                                         .key = passed.key,
-                                        .captured = in_order(camera, unit.captured)};
+                                        .captured = note_picture(camera, unit.captured)};
         return 1;
     }
 }
@@ -309,7 +311,7 @@ static int camera_next(struct sl_capture *capture, uint8_t *pixels, sl_ns *captu
     const int error = sl_scaler_run(camera->scaler, camera->picture, pixels);
     if (error)
         return error;
-    *captured = in_order(camera, camera->picture->best_effort_timestamp);
+    *captured = note_picture(camera, camera->picture->best_effort_timestamp);
     return 1;
 }
 
@@ -323,6 +325,7 @@ static int set_up(struct camera *camera, const char *url, const struct sl_captur
         .transport = config->rtsp_transport,
         .sound = config->sound,
         .halt = config->halt,
+        .away = &camera->base.away,
     };
     int error = sl_rtsp_url_parse(&feed.url, url, why, why_len);
     error = error ? error : sl_rtsp_feed_open(&camera->feed, &feed, why, why_len);

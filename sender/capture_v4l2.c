@@ -195,6 +195,7 @@ static void lose(struct v4l2 *v4l2, const char *reason)
     if (!v4l2->lost)
         sl_warn("v4l2: %s '%s': %s; looking for it", info->path, info->card, reason);
     v4l2->lost = true;
+    atomic_store(&v4l2->base.away, true);
     v4l2->stats.outages++;
     sl_v4l2_device_close(v4l2->device);
     sl_v4l2_picture_destroy(v4l2->picture);
@@ -243,6 +244,7 @@ static void note_picture(struct v4l2 *v4l2, sl_ns *captured)
         tell(v4l2);
     }
     v4l2->lost = false;
+    atomic_store(&v4l2->base.away, false);
     v4l2->tries = 0;
     v4l2->stats.given++;
     v4l2->deadline = v4l2->ops->now() + patience(v4l2);

@@ -609,6 +609,11 @@ bool sl_pipeline_take_event(struct sl_pipeline *pipeline, struct sl_motion_event
     return sl_ring_pop(pipeline->event_ring, ret);
 }
 
+bool sl_pipeline_away(const struct sl_pipeline *pipeline)
+{
+    return atomic_load(&pipeline->config.capture->away);
+}
+
 void sl_pipeline_set_live(struct sl_pipeline *pipeline, bool live)
 {
     if (live)
