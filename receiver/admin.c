@@ -109,6 +109,24 @@ static int list_viewers(const struct admin *admin)
     return 0;
 }
 
+/* What was not given stays as it is. */
+static int set_camera(const struct admin *admin)
+{
+    const struct sl_receiver_options *options = admin->options;
+    struct sl_record_rule rule;
+    int err = sl_store_camera_record_get(admin->store, options->name, &rule);
+    if (err != 0)
+        return report(admin, err, "camera");
+    if (options->record_given)
+        rule.mode = options->record.mode;
+    if (options->pre_given)
+        rule.pre = options->record.pre;
+    if (options->post_given)
+        rule.post = options->record.post;
+    err = sl_store_camera_record(admin->store, options->name, &rule);
+    return report(admin, err, "camera");
+}
+
 static int run_command(struct admin *admin)
 {
     const struct sl_receiver_options *options = admin->options;
@@ -134,6 +152,8 @@ static int run_command(struct admin *admin)
         return status ? status : -print_link(admin, token, "");
     case SL_COMMAND_CAMERA_REMOVE:
         return report(admin, sl_store_camera_remove(admin->store, name), "camera");
+    case SL_COMMAND_CAMERA_SET:
+        return set_camera(admin);
     case SL_COMMAND_VIEWER_REMOVE:
         return report(admin, sl_store_viewer_remove(admin->store, name), "viewer");
     case SL_COMMAND_CAMERA_LIST:

@@ -41,6 +41,45 @@ static int parse_gaps(void *options, const char *text, char *wanted, size_t want
     return 0;
 }
 
+static int parse_record(void *options, const char *text, char *wanted, size_t wanted_len)
+{
+    static const char *const names[] = {
+        [SL_RECORD_ALWAYS] = "always", [SL_RECORD_MOTION] = "motion", [SL_RECORD_OFF] = "off"};
+    struct sl_receiver_options *o = options;
+    for (size_t i = 0; i < SL_COUNT(names); i++) {
+        if (strcmp(text, names[i]) != 0)
+            continue;
+        o->record.mode = (enum sl_record_mode)i;
+        o->record_given = true;
+        return 0;
+    }
+    snprintf(wanted, wanted_len, "always, motion or off");
+    return -EINVAL;
+}
+
+static int parse_span(sl_ns *ret, bool *given, const char *text, sl_ns max, char *wanted,
+                      size_t wanted_len)
+{
+    *given = sl_parse_duration(text, ret) == 0 && *ret <= max;
+    if (*given)
+        return 0;
+    snprintf(wanted, wanted_len, "a duration up to %ds like 5s", (int)(max / SL_SEC));
+    return -EINVAL;
+}
+
+static int parse_pre(void *options, const char *text, char *wanted, size_t wanted_len)
+{
+    struct sl_receiver_options *o = options;
+    return parse_span(&o->record.pre, &o->pre_given, text, SL_RECORD_PRE_MAX, wanted, wanted_len);
+}
+
+static int parse_post(void *options, const char *text, char *wanted, size_t wanted_len)
+{
+    struct sl_receiver_options *o = options;
+    return parse_span(&o->record.post, &o->post_given, text, SL_RECORD_POST_MAX, wanted,
+                      wanted_len);
+}
+
 #define FIELD(name) offsetof(struct sl_receiver_options, name)
 
 static const struct sl_option options_of_receiver[] = {
@@ -69,7 +108,18 @@ static const struct sl_option options_of_receiver[] = {
      .type = SL_OPTION_TEXT,
      .offset = FIELD(recordings),
      .value = "DIR",
-     .help = "run: where recordings are kept (default: recordings in the data store)"},
+     .help = "where recordings are kept (default: recordings in the data store)"},
+    {.name = "segment",
+     .type = SL_OPTION_DURATION,
+     .offset = FIELD(segment),
+     .min = SL_SEC,
+     .max = 24 * 3600 * SL_SEC,
+     .initial = "15m",
+     .help = "run: a file of a recording ends at each multiple of this, by UTC"},
+    {.name = "no-record",
+     .type = SL_OPTION_FLAG,
+     .offset = FIELD(no_record),
+     .help = "run: record nothing"},
     {.name = "snapshot-every",
      .type = SL_OPTION_DURATION,
      .offset = FIELD(snapshot_every),
@@ -97,6 +147,21 @@ static const struct sl_option options_of_receiver[] = {
      .offset = FIELD(location),
      .value = "TEXT",
      .help = "camera add: where the camera is"},
+    {.name = "record",
+     .type = SL_OPTION_CUSTOM,
+     .value = "always|motion|off",
+     .parse = parse_record,
+     .help = "camera set: when the camera is recorded"},
+    {.name = "pre",
+     .type = SL_OPTION_CUSTOM,
+     .value = "DURATION",
+     .parse = parse_pre,
+     .help = "camera set: recorded by motion, so long before it (5s)"},
+    {.name = "post",
+     .type = SL_OPTION_CUSTOM,
+     .value = "DURATION",
+     .parse = parse_post,
+     .help = "camera set: and so long after it (10s)"},
     {.name = "host",
      .type = SL_OPTION_TEXT,
      .offset = FIELD(host),
@@ -144,7 +209,7 @@ const struct sl_option_table sl_receiver_option_table = {
     .program = PROGRAM,
     .synopsis =
         PROGRAM " [run] --data DIR [--listen ADDR:PORT] [OPTION]...\n"
-                "       " PROGRAM " camera add|link|remove NAME | camera list  --data DIR\n"
+                "       " PROGRAM " camera add|set|link|remove NAME | camera list  --data DIR\n"
                 "       " PROGRAM " viewer add|remove NAME | viewer list  --data DIR\n"
                 "       " PROGRAM " export --camera NAME --from T --to T -o FILE  --data DIR",
     .summary = "Takes cameras in and gives them out to viewers; camera and viewer commands print\n"
@@ -163,6 +228,7 @@ static const struct {
     {"camera", "list", SL_COMMAND_CAMERA_LIST, false},
     {"camera", "link", SL_COMMAND_CAMERA_LINK, true},
     {"camera", "remove", SL_COMMAND_CAMERA_REMOVE, true},
+    {"camera", "set", SL_COMMAND_CAMERA_SET, true},
     {"viewer", "add", SL_COMMAND_VIEWER_ADD, true},
     {"viewer", "list", SL_COMMAND_VIEWER_LIST, false},
     {"viewer", "remove", SL_COMMAND_VIEWER_REMOVE, true},
@@ -240,7 +306,7 @@ static bool find_command(struct sl_receiver_options *options, const struct sl_op
                 verb, strcmp(noun, "camera") == 0 ? ", link" : "");
     else
         fprintf(err, PROGRAM ": %s: no command given, wanted add, list%s or remove\n", noun,
-                strcmp(noun, "camera") == 0 ? ", link" : "");
+                strcmp(noun, "camera") == 0 ? ", link, set" : "");
     return false;
 }
 
@@ -298,6 +364,11 @@ static bool check_values(const struct sl_receiver_options *options, FILE *err)
     if (options->location && options->command == SL_COMMAND_CAMERA_ADD &&
         !location_valid(options->location)) {
         fprintf(err, PROGRAM ": --location: wanted at most 128 bytes of printable text\n");
+        return false;
+    }
+    if (options->command == SL_COMMAND_CAMERA_SET && !options->record_given &&
+        !options->pre_given && !options->post_given) {
+        fprintf(err, PROGRAM ": camera set: nothing to set, wanted --record, --pre or --post\n");
         return false;
     }
     if (options->host && (sl_host_port_parse(options->host, host, &port) != 0 || port == 0)) {

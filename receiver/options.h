@@ -9,6 +9,7 @@
 
 #include "base/address.h"
 #include "base/option.h"
+#include "receiver/record_rule.h"
 
 enum sl_command {
     SL_COMMAND_RUN,
@@ -16,6 +17,7 @@ enum sl_command {
     SL_COMMAND_CAMERA_LIST,
     SL_COMMAND_CAMERA_LINK,
     SL_COMMAND_CAMERA_REMOVE,
+    SL_COMMAND_CAMERA_SET,
     SL_COMMAND_VIEWER_ADD,
     SL_COMMAND_VIEWER_LIST,
     SL_COMMAND_VIEWER_REMOVE,
@@ -30,6 +32,10 @@ struct sl_receiver_options {
     struct sl_addr media; /* unset: the same as listen */
     struct sl_option_list advertise;
     const char *recordings; /* directory; NULL: in `data` */
+    sl_ns segment;
+    bool no_record;
+    struct sl_record_rule record; /* camera set: what was given of it */
+    bool record_given, pre_given, post_given;
     const char *location;
     const char *host;
     sl_ns snapshot_every;  /* 0: only when asked for */

@@ -25,7 +25,7 @@
 #define AT_A_TIME 512 /* messages before files are looked at */
 #define SAID (10 * SL_SEC)
 
-enum type { CONNECT, DISCONNECT, PACKET, MOTION };
+enum type { CONNECT, DISCONNECT, PACKET, MOTION, RULE };
 
 struct message {
     enum type type;
@@ -48,6 +48,10 @@ struct message {
             uint8_t payload[SL_RTP_FOREIGN_MAX];
         } packet;
         struct sl_record_motion motion;
+        struct {
+            struct sl_record_rule rule;
+            char location[SL_LOCATION_BYTES];
+        } camera;
     };
 };
 
@@ -57,8 +61,7 @@ struct lane {
     char camera[SL_NAME_BYTES];
     struct sl_record_track *track; /* NULL: no publisher */
     struct sl_snapshot_slot *snapshot;
-    bool moving;
-    struct sl_record_motion motion;
+    struct sl_record_rule rule;
 };
 
 struct sl_record {
@@ -189,36 +192,35 @@ static void connect_lane(struct sl_record *record, struct lane *lane, const stru
     }
     record->tracks++;
     sl_record_track_wall(lane->track, record->wall_offset, record->clock);
+    sl_record_track_rule(lane->track, &lane->rule, message->at);
     sl_record_track_connect(lane->track, message->session.sound);
     sl_record_track_storage(lane->track, record->storage == SL_STORAGE_FINE, message->at);
 }
 
-static void tell_motion(struct sl_record *record, struct lane *lane, bool over)
+static void take_rule(struct lane *lane, const struct message *message)
 {
-    struct sl_catalogue_event event = {.type = "motion",
-                                       .start_us = wall_us(record, lane->motion.start),
-                                       .end_us = over ? wall_us(record, lane->motion.end) : 0,
-                                       .score = lane->motion.percent};
-    memcpy(event.camera, lane->camera, sizeof(event.camera));
-    lane->moving = !over;
-    (void)sl_catalogue_writer_event(record->config.writer, &event);
+    lane->rule = message->camera.rule;
+    if (!lane->track)
+        return;
+    sl_record_track_location(lane->track, message->camera.location);
+    sl_record_track_rule(lane->track, &lane->rule, message->at);
 }
 
 static void take_motion(struct sl_record *record, struct lane *lane,
-                        const struct sl_record_motion *motion)
+                        const struct sl_record_motion *motion, sl_ns at)
 {
-    if (lane->moving && lane->motion.id != motion->id)
-        tell_motion(record, lane, true);
-    if (motion->over && !lane->moving)
-        return;
-    lane->motion = *motion;
-    tell_motion(record, lane, motion->over);
+    struct sl_catalogue_event event = {.type = "motion",
+                                       .start_us = wall_us(record, motion->start),
+                                       .end_us = motion->over ? wall_us(record, motion->end) : 0,
+                                       .score = motion->percent};
+    memcpy(event.camera, lane->camera, sizeof(event.camera));
+    (void)sl_catalogue_writer_event(record->config.writer, &event);
+    if (lane->track)
+        sl_record_track_motion(lane->track, !motion->over, motion->end, at);
 }
 
 static void disconnect_lane(struct sl_record *record, struct lane *lane, const char *why, sl_ns at)
 {
-    if (lane->moving)
-        tell_motion(record, lane, true);
     if (lane->track) {
         sl_record_track_disconnect(lane->track, at);
         sl_record_track_destroy(lane->track);
@@ -262,7 +264,10 @@ static void take_message(struct sl_record *record, const struct message *message
         take_packet(lane, message);
         break;
     case MOTION:
-        take_motion(record, lane, &message->motion);
+        take_motion(record, lane, &message->motion, message->at);
+        break;
+    case RULE:
+        take_rule(lane, message);
         break;
     }
 }
@@ -382,6 +387,7 @@ int sl_record_create(struct sl_record **ret, const struct sl_record_config *conf
     for (int i = 0; i < SL_RECORD_SLOTS; i++) {
         record->lanes[i].record = record;
         record->lanes[i].slot = i;
+        record->lanes[i].rule = sl_record_rule_default();
     }
     sl_random_init_system(&record->random);
     read_boot_id(record->boot_id);
@@ -473,6 +479,14 @@ void sl_record_connect(struct sl_record *record, int slot, const char *camera, c
         .type = CONNECT, .slot = slot, .at = now, .session = {.sound = sound}};
     record->overrun[slot] = false;
     push_session(record, &message, camera, location, address);
+}
+
+void sl_record_rule(struct sl_record *record, int slot, const struct sl_record_rule *rule,
+                    const char *location, sl_ns now)
+{
+    struct message message = {.type = RULE, .slot = slot, .at = now, .camera = {.rule = *rule}};
+    snprintf(message.camera.location, sizeof(message.camera.location), "%s", location);
+    push(record, &message);
 }
 
 void sl_record_disconnect(struct sl_record *record, int slot, const char *why, sl_ns now)

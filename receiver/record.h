@@ -17,6 +17,7 @@
 
 #include "base/types.h"
 #include "receiver/catalogue_writer.h"
+#include "receiver/record_rule.h"
 #include "receiver/snapshot.h"
 #include "receiver/storage.h"
 #include "rtp/packet.h"
@@ -48,17 +49,20 @@ void sl_record_slot_give(struct sl_record *record, int slot);
 /* A publisher is there: what is told of `slot` is of `camera` from now on. */
 void sl_record_connect(struct sl_record *record, int slot, const char *camera, const char *location,
                        const char *address, bool sound, sl_ns now);
+/* When it is recorded, and where the camera is: for each slot, and after each change. */
+void sl_record_rule(struct sl_record *record, int slot, const struct sl_record_rule *rule,
+                    const char *location, sl_ns now);
 void sl_record_disconnect(struct sl_record *record, int slot, const char *why, sl_ns now);
 /* As sl_session_handler.packet. */
 void sl_record_packet(struct sl_record *record, int slot, enum sl_media_kind kind,
                       const struct sl_rtp_packet *packet, sl_ns arrival);
 
 struct sl_record_motion {
-    uint32_t id; /* of the event */
     bool over;
     double percent;   /* of the picture, at most */
     sl_ns start, end; /* monotonic; as far as it is known */
 };
+/* That it begins, then that it is over. */
 void sl_record_motion(struct sl_record *record, int slot, const struct sl_record_motion *motion,
                       sl_ns now);
 

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 #include "receiver/record_tap.h"
 
-#include "base/log.h"
+#include <stdio.h>
+#include <string.h>
+
 #include "base/time.h"
 
 void sl_record_tap_init(struct sl_record_tap *tap, struct sl_record *record)
@@ -21,6 +23,36 @@ void sl_record_tap_fini(struct sl_record_tap *tap)
     tap->record = NULL;
 }
 
+static bool is_told(const struct sl_record_tap *tap, const struct sl_record_rule *rule,
+                    const char *location)
+{
+    return tap->known && tap->rule.mode == rule->mode && tap->rule.pre == rule->pre &&
+           tap->rule.post == rule->post && strcmp(tap->location, location) == 0;
+}
+
+void sl_record_tap_rule(struct sl_record_tap *tap, const struct sl_record_rule *rule,
+                        const char *location, sl_ns now)
+{
+    if (!tap->record || is_told(tap, rule, location))
+        return;
+    tap->known = true;
+    tap->rule = *rule;
+    snprintf(tap->location, sizeof(tap->location), "%s", location);
+    sl_record_rule(tap->record, tap->slot, rule, location, now);
+}
+
+static void tell_motion(struct sl_record_tap *tap, bool over, sl_ns now)
+{
+    const struct sl_record_motion motion = {
+        .over = over,
+        .percent = sl_motion_percent(tap->event.score),
+        .start = sl_ntp_to_ns(tap->event.start_ntp, tap->epoch),
+        .end = sl_ntp_to_ns(tap->event.last_ntp, tap->epoch),
+    };
+    tap->moving = !over;
+    sl_record_motion(tap->record, tap->slot, &motion, now);
+}
+
 void sl_record_tap_connect(struct sl_record_tap *tap, const char *camera, const char *location,
                            const struct sl_addr *from, bool sound, sl_ns now)
 {
@@ -37,8 +69,10 @@ void sl_record_tap_disconnect(struct sl_record_tap *tap, const char *why, sl_ns 
 {
     if (!tap->connected)
         return;
+    if (tap->moving)
+        tell_motion(tap, true, now);
     sl_record_disconnect(tap->record, tap->slot, why, now);
-    tap->connected = tap->moving = false;
+    tap->connected = false;
 }
 
 bool sl_record_tap_packet(struct sl_record_tap *tap, enum sl_media_kind kind,
@@ -53,17 +87,15 @@ bool sl_record_tap_packet(struct sl_record_tap *tap, enum sl_media_kind kind,
 void sl_record_tap_motion(struct sl_record_tap *tap, const struct sl_motion_log *log, sl_ns epoch,
                           sl_ns now)
 {
-    const bool same = tap->moving == log->moving && tap->motion_id == log->event.id;
-    if (!tap->connected || !log->any || same || (!log->moving && !tap->moving))
+    const bool moving = log->any && log->moving;
+    if (!tap->connected || (!moving && !tap->moving))
         return;
-    tap->moving = log->moving;
-    tap->motion_id = log->event.id;
-    const struct sl_record_motion motion = {
-        .id = log->event.id,
-        .over = !log->moving,
-        .percent = sl_motion_percent(log->event.score),
-        .start = sl_ntp_to_ns(log->event.start_ntp, epoch),
-        .end = sl_ntp_to_ns(log->event.last_ntp, epoch),
-    };
-    sl_record_motion(tap->record, tap->slot, &motion, now);
+    const bool another = log->any && tap->moving && log->event.id != tap->event.id;
+    if (another)
+        tell_motion(tap, true, now); /* as it was heard of last */
+    if (log->any && (moving || !another))
+        tap->event = log->event;
+    tap->epoch = epoch;
+    if (moving != tap->moving)
+        tell_motion(tap, !moving, now);
 }

@@ -281,8 +281,6 @@ static void look_at_key(struct sl_record_track *track, const uint8_t *unit, size
     struct sl_segment_params params;
     if (sl_segment_params_read(&params, unit, len) != 0)
         return; /* no segment could begin with it; one that is under way goes on */
-    if (track->config.news->key)
-        track->config.news->key(track->config.ctx, wall_us(track, time), unit, len);
     const bool changed =
         params.len != track->params.len || memcmp(params.data, track->params.data, params.len) != 0;
     const bool want = wanted(track, time);
@@ -338,6 +336,15 @@ static sl_ns capture_of(const struct sl_record_track *track, bool known, uint64_
     return known ? sl_ntp_to_ns(ntp, track->config.epoch) : SL_NEVER;
 }
 
+static void tell_key(const struct sl_record_track *track, const struct sl_jitter_frame *frame,
+                     sl_ns time)
+{
+    struct sl_segment_params params;
+    if (frame->key && track->config.news->key &&
+        sl_segment_params_read(&params, frame->data, frame->len) == 0)
+        track->config.news->key(track->config.ctx, wall_us(track, time), frame->data, frame->len);
+}
+
 static void take_picture(struct sl_record_track *track, const struct sl_jitter_frame *frame,
                          sl_ns now)
 {
@@ -348,6 +355,7 @@ static void take_picture(struct sl_record_track *track, const struct sl_jitter_f
     if (track->writer)
         tell_gap(track, time);
     track->gap = NO_GAP;
+    tell_key(track, frame, time);
     place_picture(track, time, frame->key, frame->data, frame->len, now);
     track->picture = time;
     track->picture_known = true;

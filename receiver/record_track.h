@@ -56,7 +56,7 @@ struct sl_record_news {
     void (*say)(void *ctx, enum sl_log_level level, const char *text);
     /* Nothing can be recorded, or the segment not be ended, before the next key frame. */
     void (*key_wanted)(void *ctx);
-    /* A key frame came, captured at `at_us` (UTC), written or not; NULL: not of interest. */
+    /* A key frame with its parameter sets, captured at `at_us` (UTC), written or not; or NULL. */
     void (*key)(void *ctx, int64_t at_us, const uint8_t *unit, size_t len);
 };
 

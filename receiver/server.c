@@ -341,6 +341,7 @@ void sl_server_stop(struct sl_server *server)
     sl_loop_stop(server->loop);
     (void)pthread_join(server->thread, NULL);
     server->started = false;
+    sl_api_stop(server);
 }
 
 void sl_server_destroy(struct sl_server *server)

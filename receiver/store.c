@@ -9,16 +9,23 @@
 #include <string.h>
 #include <unistd.h>
 
-#define SCHEMA_VERSION 1
+#define SCHEMA_VERSION 2
 #define BUSY_MS 5000
 
-static const char schema[] =
+/* From each version to the next: [0] makes the first. */
+static const char *const migrations[SCHEMA_VERSION] = {
     "CREATE TABLE cameras(name TEXT PRIMARY KEY, location TEXT NOT NULL, created INTEGER NOT NULL)"
     " WITHOUT ROWID;"
     "CREATE TABLE tokens(hash BLOB PRIMARY KEY, role INTEGER NOT NULL, subject TEXT NOT NULL,"
     " created INTEGER NOT NULL, UNIQUE(role, subject)) WITHOUT ROWID;"
     "CREATE TABLE meta(key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;"
-    "PRAGMA user_version = 1;";
+    "PRAGMA user_version = 1;",
+    /* Which record mode (record_rule.h), and nanoseconds before and after motion. */
+    "ALTER TABLE cameras ADD COLUMN record INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE cameras ADD COLUMN pre INTEGER NOT NULL DEFAULT 5000000000;"
+    "ALTER TABLE cameras ADD COLUMN post INTEGER NOT NULL DEFAULT 10000000000;"
+    "PRAGMA user_version = 2;",
+};
 
 /* Statements that a running receiver repeats, compiled once. */
 enum statement { TOKEN_FIND, DATA_VERSION, STATEMENTS };
@@ -112,8 +119,8 @@ static int check_schema(struct sl_store *store, bool write)
     if (err != 0)
         return err;
     err = user_version(store, &version);
-    if (err == 0 && version == 0)
-        err = execute(store, schema);
+    for (; err == 0 && version < SCHEMA_VERSION; version++)
+        err = execute(store, migrations[version]);
     if (err == 0)
         return execute(store, "COMMIT");
     (void)sqlite3_exec(store->db, "ROLLBACK", NULL, NULL, NULL);
@@ -328,6 +335,28 @@ int sl_store_camera_link(struct sl_store *store, const char *name,
     return err ? err : finish(store, camera_link(store, name, hash, now_us));
 }
 
+int sl_store_camera_record(struct sl_store *store, const char *name,
+                           const struct sl_record_rule *rule)
+{
+    const int err =
+        RUN(store, NULL, "UPDATE cameras SET record = ?2, pre = ?3, post = ?4 WHERE name = ?1",
+            TEXT(name), NUMBER(rule->mode), NUMBER(rule->pre), NUMBER(rule->post));
+    return err ? err : sqlite3_changes(store->db) == 0 ? -ENOENT : 0;
+}
+
+int sl_store_camera_record_get(struct sl_store *store, const char *name, struct sl_record_rule *ret)
+{
+    struct sl_snapshot *snapshot;
+    const int err = sl_store_snapshot(store, &snapshot);
+    if (err != 0)
+        return err;
+    const struct sl_camera_entry *camera = sl_snapshot_camera(snapshot, name);
+    if (camera)
+        *ret = camera->record;
+    free(snapshot);
+    return camera ? 0 : -ENOENT;
+}
+
 static int camera_remove(struct sl_store *store, const char *name)
 {
     int err = RUN(store, NULL, "DELETE FROM cameras WHERE name = ?1", TEXT(name));
@@ -475,12 +504,28 @@ static int read_rows(struct sl_store *store, const char *sql, int max,
     return err;
 }
 
+/* What is not ours is as by default. */
+static void read_rule(struct sl_record_rule *rule, sqlite3_stmt *statement, int column)
+{
+    const int mode = sqlite3_column_int(statement, column);
+    const int64_t pre = sqlite3_column_int64(statement, column + 1);
+    const int64_t post = sqlite3_column_int64(statement, column + 2);
+    *rule = sl_record_rule_default();
+    if (mode == SL_RECORD_MOTION || mode == SL_RECORD_OFF)
+        rule->mode = (enum sl_record_mode)mode;
+    if (pre >= 0 && pre <= SL_RECORD_PRE_MAX)
+        rule->pre = pre;
+    if (post >= 0 && post <= SL_RECORD_POST_MAX)
+        rule->post = post;
+}
+
 static bool read_camera_row(void *rows, int index, sqlite3_stmt *statement)
 {
     struct sl_camera_entry *camera = (struct sl_camera_entry *)rows + index;
     copy_text(camera->name, sizeof(camera->name), statement, 0);
     copy_text(camera->location, sizeof(camera->location), statement, 1);
     camera->created_us = sqlite3_column_int64(statement, 2);
+    read_rule(&camera->record, statement, 3);
     return true;
 }
 
@@ -496,9 +541,9 @@ static int read_snapshot(struct sl_store *store, struct sl_snapshot *snapshot)
     int err = execute(store, "BEGIN");
     if (err != 0)
         return err;
-    err = read_rows(store, "SELECT name, location, created FROM cameras ORDER BY name",
-                    SL_STORE_CAMERAS_MAX, read_camera_row, snapshot->cameras,
-                    &snapshot->camera_count);
+    err = read_rows(
+        store, "SELECT name, location, created, record, pre, post FROM cameras ORDER BY name",
+        SL_STORE_CAMERAS_MAX, read_camera_row, snapshot->cameras, &snapshot->camera_count);
     if (err == 0)
         err = read_rows(store, "SELECT hash, role, subject, created FROM tokens ORDER BY hash",
                         TOKENS_MAX, read_token_row, snapshot->tokens, &snapshot->token_count);

@@ -3,7 +3,8 @@
  * The store: who may do what, in SQLite (WAL) at DATA/sightline.db. Shared by processes: a running
  * receiver reads, admin commands write beside it, and sl_store_changed() tells the reader.
  *
- *     cameras(name, location, created)   tokens(hash, role, subject, created)   meta(key, value)
+ *     cameras(name, location, created, record, pre, post)   tokens(hash, role, subject, created)
+ * meta(key, value)
  *
  * Tokens are kept as SHA-256 only. A camera has one token, a viewer one. Times are UTC in
  * microseconds. One thread per open store; two opens are two connections.
@@ -15,6 +16,7 @@
 #include <stdint.h>
 
 #include "base/types.h"
+#include "receiver/record_rule.h"
 
 #define SL_NAME_BYTES 33 /* 32 and NUL */
 #define SL_LOCATION_BYTES 129
@@ -38,6 +40,7 @@ struct sl_camera_entry {
     char name[SL_NAME_BYTES];
     char location[SL_LOCATION_BYTES];
     int64_t created_us;
+    struct sl_record_rule record;
 };
 
 /*
@@ -59,6 +62,11 @@ SL_MUST_CHECK int sl_store_camera_add(struct sl_store *store, const char *name,
 /* A new token; the old one is gone. -ENOENT. */
 SL_MUST_CHECK int sl_store_camera_link(struct sl_store *store, const char *name,
                                        const uint8_t hash[SL_TOKEN_HASH_BYTES], int64_t now_us);
+/* When it is recorded; a new camera always is. -ENOENT. */
+SL_MUST_CHECK int sl_store_camera_record(struct sl_store *store, const char *name,
+                                         const struct sl_record_rule *rule);
+SL_MUST_CHECK int sl_store_camera_record_get(struct sl_store *store, const char *name,
+                                             struct sl_record_rule *ret);
 /* With its token. -ENOENT. */
 SL_MUST_CHECK int sl_store_camera_remove(struct sl_store *store, const char *name);
 

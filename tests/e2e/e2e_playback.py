@@ -17,8 +17,16 @@ import time
 from browser import Page, find_chromium, token_of, unchecked
 from sightline import BUILD, Site, check, run_tests
 
-T0 = 1795183200  # 2026-11-20T14:00:00Z
-RANGE = "from=2026-11-20T14:00:05.5Z&to=2026-11-20T14:00:45Z"
+T0 = int(time.time()) // 60 * 60 - 3600
+
+
+def at(seconds):
+    """RFC 3339, of so long after T0."""
+    whole = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(T0 + int(seconds)))
+    return f"{whole}.{round(seconds % 1 * 1000000):06d}Z"
+
+
+RANGE = f"from={at(5.5)}&to={at(45)}"
 MEDIA = "/api/v1/cameras/yard/media?" + RANGE
 
 
@@ -78,7 +86,7 @@ def pages_of_what_was_recorded():
         found += page["segments"]
         path = f"/api/v1/segments?camera=yard&limit=2&cursor={page['next']}" if "next" in page else None
     check([one["uuid"] for one in found] == site.uuids, f"{found}")
-    check(found[2]["start"] == "2026-11-20T14:00:34.000000Z" and found[2]["duration"] == 15, f"{found[2]}")
+    check(found[2]["start"] == at(34) and found[2]["duration"] == 15, f"{found[2]}")
     wrong = {"limit=0": "limit", "limit=1001": "1..1000", "from=yesterday": "from", "cursor=x": "cursor",
              "order=up": "oldest or newest", "colour=red": "colour", "from=5&to=4": "before", "shorter=x": "duration"}
     for query, word in wrong.items():
@@ -173,7 +181,7 @@ def tokens_and_tickets():
         status, _, data = site.ask("/api/v1/media-links", "POST", body=body)
         check(status == 400, f"{body}: {status} {data}")
 
-    made = site.link(camera="yard", **{"from": "2026-11-20T14:00:05.5Z", "to": "2026-11-20T14:00:45Z"})
+    made = site.link(camera="yard", **{"from": at(5.5), "to": at(45)})
     url, bytes_ = made["url"], made["bytes"]
     check(site.token not in url, "the viewer's token is in a URL")
     status, _, whole = site.ask(url, token=None)
@@ -218,6 +226,28 @@ def the_newest_picture():
     check(status == 200 and headers["Content-Type"] == "image/jpeg" and data[:2] == b"\xff\xd8", f"{status} {headers}")
     check(site.ask(path, "HEAD")[0] == 200, "HEAD")
     check(site.ask("/api/v1/cameras/..%2F..%2Fyard/snapshot.jpg")[0] == 404, "another directory")
+
+
+def what_is_being_recorded():
+    site = SITE[0]
+    camera = site.sender(site.add_camera("shed"), "--video", "test", "--audio", "test", "--size", "320x180", "--gop", "1s")
+    camera.wait_line("live shed")
+    path = f"/api/v1/cameras/shed/media?from={at(3000)}&to={at(3600 + 3600)}"
+    end = time.monotonic() + 20
+    while (first := site.ask(path))[0] != 200 and time.monotonic() < end:
+        time.sleep(0.1)
+    check(first[0] == 200 and first[2][4:8] == b"ftyp", f"{first[0]}: {first[2][:200]}")
+    link = site.link(camera="shed", **{"from": at(3000), "to": at(3600 + 3600)})
+    kept = site.ask(link["url"], token=None)
+    while (later := site.ask(path))[1]["ETag"] == first[1]["ETag"] and time.monotonic() < end:
+        time.sleep(0.1)
+    check(len(later[2]) > len(first[2]), "what is recorded meanwhile does not come")
+    again = site.ask(link["url"], token=None)
+    check(kept[0] == 200 and again[1]["ETag"] == kept[1]["ETag"] and again[2] == kept[2], "a link's file changes")
+    check(site.ask(path, Range="bytes=0-9", If_Range=first[1]["ETag"])[0] == 200, "a part of another version")
+    status, _, data = site.ask("/api/v1/cameras/shed/snapshot.jpg")
+    check(status == 200 and data[:2] == b"\xff\xd8", f"snapshot: {status}")
+    camera.stop()
 
 
 PAGE = """
@@ -268,20 +298,20 @@ SEEKS = [35.2, 15.0, 30.0, 26.5]
 
 def chromium_plays_and_seeks():
     site = SITE[0]
-    url = site.link(camera="yard", **{"from": "2026-11-20T14:00:05.5Z", "to": "2026-11-20T14:00:45Z"})["url"]
+    url = site.link(camera="yard", **{"from": at(5.5), "to": at(45)})["url"]
     with Page(site, PAGE % (json.dumps(url), json.dumps(SEEKS)), {}) as page:
         result = page.result(40)
         asked = list(page.asked)
     print(f"duration {result['duration']:.2f} s, {len(asked)} requests: {asked}; "
-          + ", ".join(f"{at['time']:.1f} s: {at['luma']:.0f}" for at in result["seeks"] + [result["played"]]))
+          + ", ".join(f"{got['time']:.1f} s: {got['luma']:.0f}" for got in result["seeks"] + [result["played"]]))
     check(abs(result["duration"] - 39.5) < 0.05, f"duration {result['duration']}")
-    for at, wanted in zip(result["seeks"], [0] + SEEKS):
-        check(abs(at["time"] - wanted) < 0.2, f"currentTime {at['time']} after a seek to {wanted}")
-    for at in result["seeks"] + [result["played"]]:
-        second = 5.5 + at["time"]
+    for got, wanted in zip(result["seeks"], [0] + SEEKS):
+        check(abs(got["time"] - wanted) < 0.2, f"currentTime {got['time']} after a seek to {wanted}")
+    for got in result["seeks"] + [result["played"]]:
+        second = 5.5 + got["time"]
         shown = 29 if 30 <= second < 34 else int(second)  # over the gap the last picture stays
         near = {32 + 8 * ((T0 + n) % 24) for n in (shown, int(second - 0.11), int(second + 0.11)) if n == shown or n == int(second)}
-        check(min(abs(at["luma"] - luma) for luma in near) < 4, f"at {at['time']} s: brightness {at['luma']}, wanted {near}")
+        check(min(abs(got["luma"] - luma) for luma in near) < 4, f"at {got['time']} s: brightness {got['luma']}, wanted {near}")
     check(result["played"]["time"] > 10.9, f"played to {result['played']['time']}")
     check(result["seeks"][1]["width"] == 320 and result["seeks"][2]["width"] == 640, f"{result['seeks']}")
     check(len([one for one in asked if one and one != "bytes=0-"]) > 0, f"no seek asked for a range: {asked}")
@@ -293,7 +323,7 @@ if __name__ == "__main__":
         SITE.append(only)
         try:
             run_tests([pages_of_what_was_recorded, ranges_of_bytes, tokens_and_tickets, the_newest_picture,
-                       chromium_plays_and_seeks])
+                       what_is_being_recorded, chromium_plays_and_seeks])
         except SystemExit as left:
             code = left.code
     sys.exit(code)

@@ -75,6 +75,7 @@ static void test_commands(void **state)
         {"--data d camera list", SL_COMMAND_CAMERA_LIST, NULL},
         {"camera --data d link a-1_b", SL_COMMAND_CAMERA_LINK, "a-1_b"},
         {"camera remove 0 --data d", SL_COMMAND_CAMERA_REMOVE, "0"},
+        {"camera set yard --pre 0 --data d", SL_COMMAND_CAMERA_SET, "yard"},
         {"viewer add wall --host h:1 --data d", SL_COMMAND_VIEWER_ADD, "wall"},
         {"viewer list --data d", SL_COMMAND_VIEWER_LIST, NULL},
         {"viewer remove wall --data d", SL_COMMAND_VIEWER_REMOVE, "wall"},
@@ -88,6 +89,28 @@ static void test_commands(void **state)
         else
             assert_null(p.options.name);
     }
+}
+
+static void test_recording(void **state)
+{
+    (void)state;
+    struct parsed p = parse("--data d");
+    assert_true(p.options.segment == 900 * SL_SEC);
+    assert_null(p.options.recordings);
+    p = parse("--data d --recordings /mnt/r --segment 24h --no-record");
+    assert_int_equal(p.status, -1);
+    assert_string_equal(p.options.recordings, "/mnt/r");
+    assert_true(p.options.segment == 86400 * SL_SEC && p.options.no_record);
+    p = parse("camera set yard --data d --record motion --post 1m");
+    assert_int_equal(p.options.record.mode, SL_RECORD_MOTION);
+    assert_true(p.options.record_given && p.options.post_given && !p.options.pre_given);
+    assert_true(p.options.record.post == 60 * SL_SEC);
+    assert_refused("--data d --segment 500ms", "--segment");
+    assert_refused("--data d --segment 25h", "--segment");
+    assert_refused("camera set yard --data d", "nothing to set");
+    assert_refused("camera set yard --data d --record sometimes", "motion or off");
+    assert_refused("camera set yard --data d --pre 2m", "60s");
+    assert_refused("camera set --data d --pre 2s", "no name");
 }
 
 static void test_wrong_command_lines(void **state)
@@ -113,6 +136,36 @@ static void test_wrong_command_lines(void **state)
     assert_refused("--data d viewer add w --host h", "HOST:PORT");
     assert_refused("--data d --keep 30d", "--keep"); /* comes with recording */
     assert_refused("--data", "--data");
+}
+
+static void test_export(void **state)
+{
+    (void)state;
+    struct parsed p = parse("export --camera yard --from -2h --to now -o a.mp4 --data d");
+    assert_int_equal(p.status, -1);
+    assert_int_equal(p.options.command, SL_COMMAND_EXPORT);
+    assert_string_equal(p.options.camera, "yard");
+    assert_string_equal(p.options.from, "-2h");
+    assert_string_equal(p.options.to, "now");
+    assert_string_equal(p.options.output, "a.mp4");
+    assert_false(p.options.fast || p.options.close_gaps || p.options.force);
+    p = parse("export --camera yard --from -2h --to now -o a.AVI --fast --gaps close --force "
+              "--recordings /r --data d");
+    assert_int_equal(p.status, -1);
+    assert_true(p.options.fast && p.options.close_gaps && p.options.force);
+    assert_string_equal(p.options.recordings, "/r");
+    assert_refused("export --from -2h --to now -o a.mp4 --data d", "no --camera given");
+    assert_refused("export --camera yard --to now -o a.mp4 --data d", "no --from given");
+    assert_refused("export --camera yard --from -2h -o a.mp4 --data d", "no --to given");
+    assert_refused("export --camera yard --from -2h --to now --data d", "no -o given");
+    assert_refused("export --camera ../x --from -2h --to now -o a.mp4 --data d", "got '../x'");
+    assert_refused("export --camera yard --from -2h --to now -o a --data d", "got 'a'");
+    assert_refused("export --camera yard --from -2h --to now -o .mp4 --data d", "got '.mp4'");
+    assert_refused("export --gaps fill --data d", "wanted keep or close");
+    assert_refused("export yard --data d", "export: unexpected argument 'yard'");
+    p = parse("--data d");
+    assert_int_equal(p.options.snapshot_every, 0);
+    assert_int_equal(p.options.snapshot_keep, 7 * 24 * 3600 * SL_SEC);
 }
 
 static void test_help(void **state)
@@ -146,10 +199,9 @@ static void test_hosts(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_run),
-        cmocka_unit_test(test_commands),
-        cmocka_unit_test(test_wrong_command_lines),
-        cmocka_unit_test(test_help),
+        cmocka_unit_test(test_run),       cmocka_unit_test(test_commands),
+        cmocka_unit_test(test_recording), cmocka_unit_test(test_wrong_command_lines),
+        cmocka_unit_test(test_export),    cmocka_unit_test(test_help),
         cmocka_unit_test(test_hosts),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -141,7 +141,7 @@ static void test_limits_hold_at_one_more(void **state)
         sqlite3_exec(
             db,
             "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 255)"
-            " INSERT INTO cameras SELECT 'c' || i, '', 0 FROM n;"
+            " INSERT INTO cameras(name, location, created) SELECT 'c' || i, '', 0 FROM n;"
             "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 1023)"
             " INSERT INTO tokens SELECT randomblob(32), 2, 'v' || i, 0 FROM n;",
             NULL, NULL, NULL),
@@ -210,6 +210,59 @@ static void test_survives_closing_and_is_private(void **state)
     assert_int_equal(st.st_mode & 0777, 0600);
 }
 
+static void test_when_a_camera_is_recorded(void **state)
+{
+    struct sl_store *store = *state;
+    struct sl_record_rule rule = {.mode = SL_RECORD_MOTION, .pre = 0, .post = SL_SEC};
+    assert_int_equal(sl_store_camera_add(store, "yard", "x", hash_of(1), 0), 0);
+    struct sl_snapshot *snapshot = snapshot_of(store);
+    assert_int_equal(snapshot->cameras[0].record.mode, SL_RECORD_ALWAYS);
+    assert_true(snapshot->cameras[0].record.pre == SL_RECORD_PRE_DEFAULT);
+    assert_true(snapshot->cameras[0].record.post == SL_RECORD_POST_DEFAULT);
+    free(snapshot);
+    assert_int_equal(sl_store_camera_record(store, "yard", &rule), 0);
+    rule = sl_record_rule_default();
+    assert_int_equal(sl_store_camera_record_get(store, "yard", &rule), 0);
+    assert_int_equal(rule.mode, SL_RECORD_MOTION);
+    assert_true(rule.pre == 0 && rule.post == SL_SEC);
+    assert_int_equal(sl_store_camera_record(store, "porch", &rule), -ENOENT);
+    assert_int_equal(sl_store_camera_record_get(store, "porch", &rule), -ENOENT);
+}
+
+/* One of version 1, as releases before recording made it. */
+static void test_an_older_store_is_brought_up_to_date(void **state)
+{
+    char why[SL_STORE_WHY] = "", path[128];
+    struct sl_store *store;
+    sl_store_close(*state);
+    *state = NULL;
+    remove_files();
+    snprintf(path, sizeof(path), "%s/sightline.db", dir);
+    sqlite3 *db;
+    assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
+    assert_int_equal(
+        sqlite3_exec(db,
+                     "CREATE TABLE cameras(name TEXT PRIMARY KEY, location TEXT NOT NULL,"
+                     " created INTEGER NOT NULL) WITHOUT ROWID;"
+                     "CREATE TABLE tokens(hash BLOB PRIMARY KEY, role INTEGER NOT NULL,"
+                     " subject TEXT NOT NULL, created INTEGER NOT NULL, UNIQUE(role, subject))"
+                     " WITHOUT ROWID;"
+                     "CREATE TABLE meta(key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;"
+                     "INSERT INTO cameras VALUES('yard', 'x', 5); PRAGMA user_version = 1;",
+                     NULL, NULL, NULL),
+        SQLITE_OK);
+    sqlite3_close(db);
+    assert_int_equal(sl_store_open(&store, dir, false, why), -EBADMSG); /* not by a reader */
+    assert_int_equal(sl_store_open(&store, dir, true, why), 0);
+    *state = store;
+    struct sl_snapshot *snapshot = snapshot_of(store);
+    assert_int_equal(snapshot->camera_count, 1);
+    assert_int_equal(snapshot->cameras[0].created_us, 5);
+    assert_int_equal(snapshot->cameras[0].record.mode, SL_RECORD_ALWAYS);
+    assert_true(snapshot->cameras[0].record.post == SL_RECORD_POST_DEFAULT);
+    free(snapshot);
+}
+
 static void test_what_is_not_a_store_is_refused(void **state)
 {
     char why[SL_STORE_WHY] = "", path[128];
@@ -221,10 +274,10 @@ static void test_what_is_not_a_store_is_refused(void **state)
     /* Of a newer version. */
     sqlite3 *db;
     assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
-    assert_int_equal(sqlite3_exec(db, "PRAGMA user_version = 2", NULL, NULL, NULL), SQLITE_OK);
+    assert_int_equal(sqlite3_exec(db, "PRAGMA user_version = 3", NULL, NULL, NULL), SQLITE_OK);
     sqlite3_close(db);
     assert_int_equal(sl_store_open(&store, dir, true, why), -EBADMSG);
-    assert_non_null(strstr(why, "version 2"));
+    assert_non_null(strstr(why, "version 3"));
 
     /* Not a database. */
     remove_files();
@@ -254,6 +307,8 @@ int main(void)
         CASE(test_meta),
         CASE(test_a_reader_sees_what_another_writes),
         CASE(test_survives_closing_and_is_private),
+        CASE(test_when_a_camera_is_recorded),
+        CASE(test_an_older_store_is_brought_up_to_date),
         CASE(test_what_is_not_a_store_is_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
