@@ -100,10 +100,11 @@ static int build(struct sl_api_call *call, struct sl_api_desk *desk, int store)
     if (err != 0)
         return err;
     err = sl_media_range_end(call->range);
-    const bool whole = err == 0 && call->target.kind == SL_MEDIA_OF_CAMERA &&
-                       sl_media_range_end_us(call->range) >= call->target.to_us;
-    call->settled = (!open || whole) && (call->target.kind == SL_MEDIA_OF_SEGMENT ||
-                                         call->target.to_us < call->now_us - LATE_US);
+    if (call->target.kind == SL_MEDIA_OF_SEGMENT)
+        call->settled = !open;
+    else
+        call->settled = (!open && call->target.to_us < call->now_us - LATE_US) ||
+                        (err == 0 && sl_media_range_known_us(call->range) >= call->target.to_us);
     return err;
 }
 
@@ -140,12 +141,12 @@ static void say_link(struct sl_api_call *call, int64_t to_us)
     else
         snprintf(url, sizeof(url), "/api/v1/segments/%s/media?ticket=%s", target.name, text);
     sl_api_time_text(ticket.expires_us, expires);
-    sl_api_time_text(sl_media_range_end_us(call->media->range), end);
+    const int64_t end_us = sl_media_range_end_us(call->media->range);
+    sl_api_time_text(end_us < to_us || target.kind != SL_MEDIA_OF_CAMERA ? end_us : to_us, end);
     cJSON *object = cJSON_CreateObject();
     cJSON_AddStringToObject(object, "url", url);
     cJSON_AddStringToObject(object, "expires", expires);
     cJSON_AddStringToObject(object, "end", end);
-    cJSON_AddNumberToObject(object, "bytes", (double)sl_media_range_length(call->media->range));
     char *json = cJSON_PrintUnformatted(object);
     cJSON_Delete(object);
     if (!json || text[0] == '\0') {
@@ -190,9 +191,9 @@ static void say_error(struct sl_api_call *call)
  * finds the same file each time. */
 static void use_media(struct sl_api_call *call)
 {
-    const int64_t end_us = sl_media_range_end_us(call->media->range);
+    const int64_t known_us = sl_media_range_known_us(call->media->range);
     if (call->link_s)
-        say_link(call, call->media->settled ? call->target.to_us : end_us);
+        say_link(call, call->media->settled ? call->target.to_us : known_us);
     else
         sl_api_stream(call);
 }

@@ -15,7 +15,8 @@
 
 #define VIDEO_HZ SL_MOOV_HZ
 #define AUDIO_HZ 48000u
-#define PREROLL 3840        /* 80 ms of sound, RFC 7845 section 4.6 */
+#define PREROLL 3840 /* 80 ms of sound, RFC 7845 section 4.6 */
+#define SOUND_LATE_US (2 * INT64_C(1000000))
 #define TICKS_MAX (1 << 30) /* of one picture: libavformat reads durations as signed */
 #define FAR_US (8 * SL_MEDIA_RANGE_MAX_US)
 #define PACKET 960 /* of silence: 20 ms */
@@ -44,6 +45,7 @@ struct track {
     struct sl_media_tables tables;
     uint32_t hz;
     bool begun;
+    bool beyond;         /* there is more behind the range: nothing can be added to it */
     int64_t first, last; /* ticks since `from` of the first sample, and of the newest */
     uint32_t last_ticks;
     int64_t debt;        /* sound: time that passed without packets for it */
@@ -264,8 +266,7 @@ static bool is_wanted_config(const struct sl_segment_samples *samples)
 
 /* Video from the key frame at or before `from` (or the first one) on, sound from a little earlier;
  * neither before what there is already. */
-static void choose(const struct sl_media_range *range, enum sl_segment_track kind,
-                   struct wanted *wanted)
+static void choose(struct sl_media_range *range, enum sl_segment_track kind, struct wanted *wanted)
 {
     const struct track *track = &range->tracks[kind];
     const struct sl_segment_samples *samples = wanted->samples;
@@ -273,8 +274,10 @@ static void choose(const struct sl_media_range *range, enum sl_segment_track kin
     size_t begin = samples->count;
     for (size_t i = 0; i < samples->count; i++) {
         const int64_t at = time_of(wanted, i);
-        if (at >= until)
+        if (at >= until) {
+            range->tracks[kind].beyond = true;
             break;
+        }
         wanted->end = i + 1;
         if (track->begun && at <= track->last)
             continue;
@@ -524,6 +527,18 @@ const char *sl_media_range_etag(const struct sl_media_range *range)
 int64_t sl_media_range_end_us(const struct sl_media_range *range)
 {
     return range->end_us < range->to_us ? range->end_us : range->to_us;
+}
+
+int64_t sl_media_range_known_us(const struct sl_media_range *range)
+{
+    const struct track *video = &range->tracks[SL_SEGMENT_VIDEO];
+    const struct track *sound = &range->tracks[SL_SEGMENT_AUDIO];
+    const int64_t seen = video->beyond ? range->to_us - range->from_us : video->last * 100 / 9;
+    const int64_t heard = sound->last * 125 / 6;
+    /* Sound that ended long ago, or in another segment, is not waited for. */
+    const bool silent = !sound->begun || sound->beyond || heard < seen - SOUND_LATE_US;
+    const int64_t known = silent || seen < heard ? seen : heard;
+    return range->from_us + (known > 0 ? known : 1);
 }
 
 size_t sl_media_range_memory(const struct sl_media_range *range)

@@ -46,6 +46,9 @@ uint64_t sl_media_range_length(const struct sl_media_range *range);
 const char *sl_media_range_etag(const struct sl_media_range *range); /* with its quotes */
 /* Up to where there is something to see: <= `to`. */
 int64_t sl_media_range_end_us(const struct sl_media_range *range);
+/* A range up to this moment is the same whenever it is built, however its newest segment has grown;
+ * `to` if that is known of all of it. */
+int64_t sl_media_range_known_us(const struct sl_media_range *range);
 /* Bytes of memory that it holds. */
 size_t sl_media_range_memory(const struct sl_media_range *range);
 

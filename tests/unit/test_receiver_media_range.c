@@ -392,6 +392,18 @@ static void test_equal_tags_are_equal_bytes(void **state)
     *pictures = 300;
     *sounds = 500;
     late = make_range(world, T0 + SECOND, T0 + 60 * SECOND);
+    /* A link to the early one is for what is known of it: the same later. */
+    const int64_t known_us = sl_media_range_known_us(early);
+    assert_in_range(known_us, T0 + 4900000, T0 + 5000000);
+    assert_int_equal(sl_media_range_known_us(past), T0 + 3 * SECOND);
+    struct sl_media_range *link_late = make_range(world, T0 + SECOND, known_us);
+    *pictures = 150;
+    *sounds = 250;
+    struct sl_media_range *link = make_range(world, T0 + SECOND, known_us);
+    assert_string_equal(sl_media_range_etag(link), sl_media_range_etag(link_late));
+    assert_int_equal(sl_media_range_known_us(link), known_us);
+    sl_media_range_destroy(link);
+    sl_media_range_destroy(link_late);
 
     assert_string_equal(sl_media_range_etag(past), sl_media_range_etag(again));
     file_load(world, &a, past);
