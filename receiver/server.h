@@ -43,6 +43,7 @@ SL_MUST_CHECK int sl_server_listen(const struct sl_addr *addr, int *fd, struct s
 /* 0 or -errno. What `config` points to must outlive the server. */
 SL_MUST_CHECK int sl_server_create(struct sl_server **ret, const struct sl_server_config *config);
 SL_MUST_CHECK int sl_server_start(struct sl_server *server);
-/* Ends the thread, and those of the API; waiting requests are answered 503. Does nothing if it was not started. */
+/* Ends the thread, and those of the API; waiting requests are answered 503. Does nothing if it was
+ * not started. */
 void sl_server_stop(struct sl_server *server);
 void sl_server_destroy(struct sl_server *server);
