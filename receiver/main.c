@@ -3,6 +3,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include <libavutil/log.h>
+
 #include "base/log.h"
 #include "base/random.h"
 #include "base/time.h"
@@ -24,6 +26,7 @@
 #include "receiver/record.h"
 #include "receiver/recover.h"
 #include "receiver/server.h"
+#include "receiver/snapshot.h"
 #include "receiver/storage.h"
 #include "receiver/store.h"
 #include "srtp/srtp.h"
@@ -49,6 +52,7 @@ struct receiver {
     struct sl_recover_thread *recover; /* NULL: there was little to do */
     struct sl_catalogue_writer *catalogue_writer;
     struct sl_record *record; /* NULL: nothing is recorded */
+    struct sl_snapshots *snapshots;
     struct sl_hub *hub;
     struct sl_server *server;
     struct sl_addr listen, media; /* as bound */
@@ -136,11 +140,24 @@ static int open_recordings(struct receiver *r)
     return open_storage(r, path) || recover(r);
 }
 
+static int open_snapshots(struct receiver *r)
+{
+    char why[SL_STORE_WHY], path[sizeof(r->datadir.path) + 16];
+    const struct sl_snapshot_config config = {
+        .path = path, .every = r->options.snapshot_every, .keep = r->options.snapshot_keep};
+    if (r->options.no_record)
+        return 0;
+    snprintf(path, sizeof(path), "%s/snapshots", r->datadir.path);
+    return sl_snapshots_create(&r->snapshots, &config, why) == 0 ? 0 : fail(why);
+}
+
 static int start_recording(struct receiver *r)
 {
     const struct sl_catalogue_writer_config writer = {.catalogue = r->catalogue};
-    struct sl_record_config record = {
-        .storage = &r->storage, .segment = r->options.segment, .epoch = r->epoch};
+    struct sl_record_config record = {.storage = &r->storage,
+                                      .snapshots = r->snapshots,
+                                      .segment = r->options.segment,
+                                      .epoch = r->epoch};
     if (r->options.no_record)
         return 0;
     int err = sl_catalogue_writer_create(&r->catalogue_writer, &writer);
@@ -149,6 +166,8 @@ static int start_recording(struct receiver *r)
         err = sl_record_create(&r->record, &record);
     if (err == 0)
         err = sl_catalogue_writer_start(r->catalogue_writer);
+    if (err == 0)
+        err = sl_snapshots_start(r->snapshots);
     if (err == 0)
         err = sl_record_start(r->record);
     return err == 0 ? 0 : fail(strerror(-err));
@@ -276,9 +295,9 @@ static int init_parts(struct receiver *r)
 static int run(struct receiver *r)
 {
     int listen_fd = -1;
-    if (open_trace(r) || open_data(r) || open_recordings(r) || open_sockets(r, &listen_fd) ||
-        init_parts(r) || start_recording(r) || start_parts(r, listen_fd) || remember_listen(r) ||
-        say_ready(r))
+    if (open_trace(r) || open_data(r) || open_recordings(r) || open_snapshots(r) ||
+        open_sockets(r, &listen_fd) || init_parts(r) || start_recording(r) ||
+        start_parts(r, listen_fd) || remember_listen(r) || say_ready(r))
         return 1;
     tell_service(r);
     const int err = sl_loop_run(r->loop);
@@ -286,6 +305,7 @@ static int run(struct receiver *r)
     sl_server_stop(r->server);
     sl_hub_stop(r->hub);
     sl_record_stop(r->record);
+    sl_snapshots_stop(r->snapshots);
     sl_catalogue_writer_stop(r->catalogue_writer);
     return err == 0 ? 0 : fail(strerror(-err));
 }
@@ -296,6 +316,7 @@ static void destroy(struct receiver *r)
     sl_hub_destroy(r->hub);
     sl_recover_stop(r->recover);
     sl_record_destroy(r->record);
+    sl_snapshots_destroy(r->snapshots);
     sl_catalogue_writer_destroy(r->catalogue_writer);
     sl_storage_close(&r->storage);
     sl_catalogue_close(r->catalogue);
@@ -320,6 +341,7 @@ int main(int argc, char **argv)
         return status;
     if (receiver.options.verbose)
         sl_log_init("sightline-receiver", SL_LOG_DEBUG);
+    av_log_set_level(AV_LOG_QUIET); /* what peers send is not to fill the log */
     if (receiver.options.command == SL_COMMAND_EXPORT)
         return sl_export_command(&receiver.options, stdout, stderr);
     if (receiver.options.command == SL_COMMAND_CHECK)

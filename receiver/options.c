@@ -30,6 +30,17 @@ static int parse_media(void *options, const char *text, char *wanted, size_t wan
     return parse_addr(&o->media, text, wanted, wanted_len);
 }
 
+static int parse_gaps(void *options, const char *text, char *wanted, size_t wanted_len)
+{
+    struct sl_receiver_options *o = options;
+    if (strcmp(text, "keep") != 0 && strcmp(text, "close") != 0) {
+        snprintf(wanted, wanted_len, "keep or close");
+        return -EINVAL;
+    }
+    o->close_gaps = strcmp(text, "close") == 0;
+    return 0;
+}
+
 static int parse_record(void *options, const char *text, char *wanted, size_t wanted_len)
 {
     static const char *const names[] = {
@@ -67,17 +78,6 @@ static int parse_post(void *options, const char *text, char *wanted, size_t want
     struct sl_receiver_options *o = options;
     return parse_span(&o->record.post, &o->post_given, text, SL_RECORD_POST_MAX, wanted,
                       wanted_len);
-}
-
-static int parse_gaps(void *options, const char *text, char *wanted, size_t wanted_len)
-{
-    struct sl_receiver_options *o = options;
-    if (strcmp(text, "keep") != 0 && strcmp(text, "close") != 0) {
-        snprintf(wanted, wanted_len, "keep or close");
-        return -EINVAL;
-    }
-    o->close_gaps = strcmp(text, "close") == 0;
-    return 0;
 }
 
 #define FIELD(name) offsetof(struct sl_receiver_options, name)

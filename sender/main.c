@@ -329,6 +329,7 @@ static int make_preview(struct sender *sender)
         .width = sender->capture->width,
         .height = sender->capture->height,
         .full_range = sender->capture->full_range,
+        .motion = sender->motion && !sender->capture->encoded,
     };
     return sender->options.preview ? sl_preview_create(&sender->preview, &config) : 0;
 }

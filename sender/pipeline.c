@@ -35,6 +35,7 @@ enum { REQUEST_LIVE = 1, REQUEST_KEY = 2, REQUEST_FRESH = 4 };
 struct picture {
     sl_ns captured;
     atomic_int users; /* encoders that have not done with it */
+    struct sl_motion_map moved;
     _Alignas(64) uint8_t pixels[];
 };
 
@@ -145,14 +146,18 @@ static struct picture *hand_over(struct sl_pipeline *pipeline, struct picture *p
     return unread ? unread : sl_pool_take(pipeline->pictures);
 }
 
-static void look_for_motion(struct sl_pipeline *pipeline, const struct picture *picture)
+static void look_for_motion(struct sl_pipeline *pipeline, struct picture *picture)
 {
+    struct sl_motion *motion = pipeline->config.motion;
     struct sl_motion_event event;
-    if (pipeline->config.motion &&
-        sl_motion_look(pipeline->config.motion, picture->pixels, pipeline->config.capture->width,
-                       picture->captured, &event) &&
+    if (!motion)
+        return;
+    if (sl_motion_look(motion, picture->pixels, pipeline->config.capture->width, picture->captured,
+                       &event) &&
         sl_ring_push(pipeline->event_ring, &event))
         sl_wake_signal(&pipeline->loop_wake);
+    /* The map is this thread's own: a copy goes with the picture. */
+    picture->moved = *sl_motion_where(motion);
 }
 
 static int capture_pictures(struct sl_pipeline *pipeline)
@@ -420,7 +425,8 @@ static void *encode_main(void *ctx)
             count(&pipeline->skipped_rate);
         else
             encode_and_hand_over(pipeline, picture);
-        sl_preview_offer(pipeline->config.preview, picture->pixels, picture->captured);
+        sl_preview_offer(pipeline->config.preview, picture->pixels, &picture->moved,
+                         picture->captured);
         picture_done(pipeline, picture);
     }
     tell_end(pipeline);

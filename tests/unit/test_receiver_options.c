@@ -199,12 +199,9 @@ static void test_hosts(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_run),
-        cmocka_unit_test(test_commands),
-        cmocka_unit_test(test_recording),
-        cmocka_unit_test(test_wrong_command_lines),
-        cmocka_unit_test(test_export),
-        cmocka_unit_test(test_help),
+        cmocka_unit_test(test_run),       cmocka_unit_test(test_commands),
+        cmocka_unit_test(test_recording), cmocka_unit_test(test_wrong_command_lines),
+        cmocka_unit_test(test_export),    cmocka_unit_test(test_help),
         cmocka_unit_test(test_hosts),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
