@@ -161,6 +161,8 @@ static int run_command(struct admin *admin)
     case SL_COMMAND_VIEWER_LIST:
         return list_viewers(admin);
     case SL_COMMAND_EXPORT: /* export_command.h */
+    case SL_COMMAND_CHECK:  /* rebuild.h */
+    case SL_COMMAND_REBUILD:
     case SL_COMMAND_RUN:
         break;
     }

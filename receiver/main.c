@@ -22,6 +22,7 @@
 #include "receiver/hub.h"
 #include "receiver/options.h"
 #include "receiver/reach.h"
+#include "receiver/rebuild.h"
 #include "receiver/record.h"
 #include "receiver/recover.h"
 #include "receiver/server.h"
@@ -349,6 +350,10 @@ int main(int argc, char **argv)
     av_log_set_level(AV_LOG_QUIET); /* what peers send is not to fill the log */
     if (receiver.options.command == SL_COMMAND_EXPORT)
         return sl_export_command(&receiver.options, stdout, stderr);
+    if (receiver.options.command == SL_COMMAND_CHECK)
+        return sl_check_run(receiver.options.data, receiver.options.recordings, stdout, stderr);
+    if (receiver.options.command == SL_COMMAND_REBUILD)
+        return sl_rebuild_run(receiver.options.data, receiver.options.recordings, stdout, stderr);
     if (receiver.options.command != SL_COMMAND_RUN)
         return sl_admin_run(&receiver.options, stdout, stderr);
     status = run(&receiver);

@@ -211,7 +211,8 @@ const struct sl_option_table sl_receiver_option_table = {
         PROGRAM " [run] --data DIR [--listen ADDR:PORT] [OPTION]...\n"
                 "       " PROGRAM " camera add|set|link|remove NAME | camera list  --data DIR\n"
                 "       " PROGRAM " viewer add|remove NAME | viewer list  --data DIR\n"
-                "       " PROGRAM " export --camera NAME --from T --to T -o FILE  --data DIR",
+                "       " PROGRAM " export --camera NAME --from T --to T -o FILE  --data DIR\n"
+                "       " PROGRAM " check | rebuild  --data DIR [--recordings DIR]",
     .summary = "Takes cameras in and gives them out to viewers; camera and viewer commands print\n"
                "enrolment links and work beside a running receiver.",
     .options = options_of_receiver,
@@ -233,6 +234,8 @@ static const struct {
     {"viewer", "list", SL_COMMAND_VIEWER_LIST, false},
     {"viewer", "remove", SL_COMMAND_VIEWER_REMOVE, true},
     {"export", NULL, SL_COMMAND_EXPORT, false},
+    {"check", NULL, SL_COMMAND_CHECK, false},
+    {"rebuild", NULL, SL_COMMAND_REBUILD, false},
 };
 
 int sl_host_port_parse(const char *text, char host[256], int *port)
@@ -276,11 +279,12 @@ static bool find_command(struct sl_receiver_options *options, const struct sl_op
     const char *noun = words->positional[0];
     const char *verb = words->positional_count > 1 ? words->positional[1] : NULL;
     const char *name = words->positional_count > 2 ? words->positional[2] : NULL;
-    bool noun_known = false;
+    bool noun_known = false, has_verbs = false;
     for (size_t i = 0; i < SL_COUNT(commands); i++) {
         if (strcmp(noun, commands[i].noun) != 0)
             continue;
         noun_known = true;
+        has_verbs = commands[i].verb != NULL;
         if (commands[i].verb ? !verb || strcmp(verb, commands[i].verb) != 0 : verb != NULL)
             continue;
         if (commands[i].named && !name) {
@@ -297,9 +301,11 @@ static bool find_command(struct sl_receiver_options *options, const struct sl_op
         return true;
     }
     if (!noun_known)
-        fprintf(err, PROGRAM ": unknown command '%s', wanted run, camera, viewer or export\n",
+        fprintf(err,
+                PROGRAM ": unknown command '%s', wanted run, camera, viewer, export, check or "
+                        "rebuild\n",
                 noun);
-    else if (strcmp(noun, "run") == 0 || strcmp(noun, "export") == 0)
+    else if (!has_verbs)
         fprintf(err, PROGRAM ": %s: unexpected argument '%s'\n", noun, verb);
     else if (verb)
         fprintf(err, PROGRAM ": %s: unknown command '%s', wanted add, list%s or remove\n", noun,

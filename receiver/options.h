@@ -22,6 +22,8 @@ enum sl_command {
     SL_COMMAND_VIEWER_LIST,
     SL_COMMAND_VIEWER_REMOVE,
     SL_COMMAND_EXPORT,
+    SL_COMMAND_CHECK,
+    SL_COMMAND_REBUILD,
 };
 
 struct sl_receiver_options {
