@@ -240,15 +240,11 @@ static int tags_query(struct sl_catalogue *catalogue, struct query *query,
     return err;
 }
 
-int sl_catalogue_page(struct sl_catalogue *catalogue, const struct sl_segment_filter *filter,
-                      struct sl_catalogue_cursor *cursor, struct sl_segment_row *rows, int max)
+static int read_segments(struct sl_catalogue *catalogue, const struct query *query,
+                         struct sl_catalogue_cursor *cursor, struct sl_segment_row *rows, int max)
 {
-    struct query query = {.len = 0};
     sqlite3_stmt *statement;
-    int err = filter->event ? tags_query(catalogue, &query, filter, cursor, max)
-                            : segments_query(catalogue, &query, filter, cursor, max);
-    if (err == 0)
-        err = prepare(catalogue, &query, &statement);
+    int err = prepare(catalogue, query, &statement);
     if (err != 0)
         return err;
     int count = 0, code = SQLITE_DONE;
@@ -261,6 +257,29 @@ int sl_catalogue_page(struct sl_catalogue *catalogue, const struct sl_segment_fi
         *cursor = (struct sl_catalogue_cursor){.start_us = rows[count - 1].info.meta.start_us,
                                                .id = rows[count - 1].id};
     return err != 0 ? err : count;
+}
+
+int sl_catalogue_page(struct sl_catalogue *catalogue, const struct sl_segment_filter *filter,
+                      struct sl_catalogue_cursor *cursor, struct sl_segment_row *rows, int max)
+{
+    struct query query = {.len = 0};
+    const int err = filter->event ? tags_query(catalogue, &query, filter, cursor, max)
+                                  : segments_query(catalogue, &query, filter, cursor, max);
+    return err != 0 ? err : read_segments(catalogue, &query, cursor, rows, max);
+}
+
+int sl_catalogue_oldest(struct sl_catalogue *catalogue, const char *camera,
+                        struct sl_catalogue_cursor *cursor, struct sl_segment_row *rows, int max)
+{
+    struct query query = {.len = 0};
+    const struct sl_segment_filter all = {.camera = camera};
+    add(&query, "SELECT " SL_SEGMENT_COLUMNS " FROM segments s INDEXED BY ");
+    add(&query, camera ? "segments_camera_oldest" : "segments_oldest");
+    add(&query, " WHERE s.open = 0 AND s.locked = 0");
+    add_who(&query, &all);
+    add_walk(&query, &by_segments, &all, cursor);
+    add_order(&query, &by_segments, false, max);
+    return read_segments(catalogue, &query, cursor, rows, max);
 }
 
 /* ---- Events ---- */

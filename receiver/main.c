@@ -18,6 +18,7 @@
 #include "receiver/hub.h"
 #include "receiver/options.h"
 #include "receiver/reach.h"
+#include "receiver/recordings_command.h"
 #include "receiver/server.h"
 #include "receiver/store.h"
 #include "srtp/srtp.h"
@@ -239,6 +240,8 @@ int main(int argc, char **argv)
         sl_log_init("sightline-receiver", SL_LOG_DEBUG);
     if (receiver.options.command == SL_COMMAND_EXPORT)
         return sl_export_command(&receiver.options, stdout, stderr);
+    if (sl_recordings_command_is(receiver.options.command))
+        return sl_recordings_command(&receiver.options, stdout, stderr);
     if (receiver.options.command != SL_COMMAND_RUN)
         return sl_admin_run(&receiver.options, stdout, stderr);
     status = run(&receiver);
