@@ -28,6 +28,7 @@ struct sl_bench_options {
     bool bitrate_given;  /* otherwise that is what is usual */
     const char *preset;
     bool floor, peers_only;
+    const char *device; /* "v4l2:/dev/video0", or NULL */
     const char *impair; /* words of `impair` between sender and receiver, blanks between; or NULL */
     struct sl_option_list sender_words, receiver_words, viewer_words;
 };
@@ -50,4 +51,4 @@ void sl_bench_progress(const char *format, ...) SL_PRINTF(1, 2);
  * or a failure may be in `ret`, too: it is then printed and kept; otherwise `ret` is left as it
  * was. */
 typedef int sl_bench_run(cJSON **ret, struct sl_bench *bench, char *why, size_t why_len);
-sl_bench_run sl_latency_run, sl_fps_run, sl_loss_run, sl_relay_run, sl_wall_run;
+sl_bench_run sl_latency_run, sl_fps_run, sl_loss_run, sl_relay_run, sl_wall_run, sl_capture_run;

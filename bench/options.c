@@ -35,6 +35,15 @@ static int parse_peer(void *options, const char *text, char *wanted, size_t want
     return 0;
 }
 
+static int parse_device(void *options, const char *text, char *wanted, size_t wanted_len)
+{
+    snprintf(wanted, wanted_len, "v4l2:DEVICE, such as v4l2:/dev/video0, or v4l2:auto");
+    if (strncmp(text, "v4l2:", 5) != 0 || !text[5])
+        return -EINVAL;
+    ((struct sl_bench_options *)options)->device = text;
+    return 0;
+}
+
 static int parse_preset(void *options, const char *text, char *wanted, size_t wanted_len)
 {
     static const char *const presets[] = {"ultrafast", "superfast", "veryfast", "faster",
@@ -131,6 +140,11 @@ static const struct sl_option options[] = {
      .initial = "ultrafast",
      .help = "of x264",
      .parse = parse_preset},
+    {.name = "device",
+     .type = SL_OPTION_CUSTOM,
+     .value = "v4l2:DEVICE",
+     .help = "capture: this camera, too",
+     .parse = parse_device},
     {.name = "impair",
      .type = SL_OPTION_TEXT,
      .offset = AT(impair),

@@ -118,6 +118,17 @@ bool sl_directory_motion(struct sl_directory *directory, const char *name, bool 
     return true;
 }
 
+bool sl_directory_device(struct sl_directory *directory, const char *name, bool away)
+{
+    struct sl_directory_camera *camera =
+        (struct sl_directory_camera *)sl_directory_find(directory, name);
+    if (!camera || camera->away == away)
+        return false;
+    camera->away = away;
+    changed(directory);
+    return true;
+}
+
 /* RFC 3339, UTC, milliseconds. */
 static void write_time(int64_t us, char out[40])
 {
@@ -155,6 +166,7 @@ static bool add_camera(cJSON *list, const struct sl_directory_camera *camera)
            cJSON_AddStringToObject(object, "location", camera->entry.location) &&
            cJSON_AddStringToObject(object, "state", camera->live ? "live" : "offline") &&
            cJSON_AddStringToObject(object, "since", since) && add_layers(object, camera) &&
+           cJSON_AddBoolToObject(object, "signal", camera->live && !camera->away) &&
            cJSON_AddBoolToObject(object, "motion", camera->moving) &&
            (camera->moving_since_us == 0 ||
             cJSON_AddStringToObject(object, "motion_since", moving_since));

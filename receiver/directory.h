@@ -19,6 +19,7 @@ struct sl_directory_camera {
     int64_t since_us;
     bool moving;
     int64_t moving_since_us; /* 0: it never changed */
+    bool away;               /* its device is, while live */
     char h264_profile[7];    /* while live */
 };
 
@@ -37,12 +38,15 @@ bool sl_directory_state(struct sl_directory *directory, const char *name, bool l
 bool sl_directory_motion(struct sl_directory *directory, const char *name, bool moving,
                          int64_t since_us);
 
+/* Whether its device is away. True if anything changed. */
+bool sl_directory_device(struct sl_directory *directory, const char *name, bool away);
+
 const struct sl_directory_camera *sl_directory_find(const struct sl_directory *directory,
                                                     const char *name);
 
-/* {"version":N,"cameras":[{"name","location","state","since","motion","motion_since"}]}, the last
- * of it once there was any; valid until the next change. NULL
- * if out of memory. */
+/* {"version":N,"cameras":[{"name","location","state","since","signal","motion","motion_since"}]},
+ * the last of it once there was any; "signal": it is live and its device is there. Valid until the
+ * next change. NULL if out of memory. */
 const char *sl_directory_json(struct sl_directory *directory);
 /* With its quotes. */
 const char *sl_directory_etag(const struct sl_directory *directory);

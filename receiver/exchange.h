@@ -61,6 +61,7 @@ struct sl_event {
     int64_t since_us;
     bool moving;             /* something does, before the camera */
     int64_t moving_since_us; /* 0: it never changed */
+    bool away;               /* its device is */
     char h264_profile[7];
 };
 

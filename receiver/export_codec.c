@@ -133,7 +133,7 @@ static int tune_vp8(AVCodecContext *context)
 {
     context->bit_rate = VP8_BPS_MAX;
     context->gop_size = KEY_PICTURES;
-    context->thread_count = 2;
+    context->thread_count = 1; /* two wait for each other in loops: four times the work */
     int err = set(context, "crf", "10");
     err = err ? err : set(context, "deadline", "realtime");
     err = err ? err : set(context, "cpu-used", "6");

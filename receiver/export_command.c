@@ -12,8 +12,6 @@
 #include <time.h>
 #include <unistd.h>
 
-#include <libavutil/log.h>
-
 #include "base/time.h"
 #include "receiver/export.h"
 #include "receiver/export_find.h"
@@ -246,7 +244,6 @@ int sl_export_command(const struct sl_receiver_options *options, FILE *out, FILE
         fprintf(err, PROGRAM "%s\n", strerror(-command.signals));
         return 1;
     }
-    av_log_set_level(AV_LOG_QUIET); /* what goes wrong is said in our words */
     status = 1;
     if (sl_catalogue_open(&catalogue, options->data, false, why) != 0) {
         fprintf(err, PROGRAM "%s\n", why);

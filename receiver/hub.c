@@ -14,6 +14,7 @@
 #include "receiver/limiter.h"
 #include "receiver/motion_log.h"
 #include "receiver/peers.h"
+#include "receiver/record_tap.h"
 #include "stun/stun.h"
 
 #define RECEIVE_BATCH 64             /* datagrams before what they caused is sent */
@@ -25,6 +26,7 @@
 
 struct sl_camera {
     char name[SL_NAME_BYTES];
+    char location[SL_LOCATION_BYTES];
     struct sl_hub *hub;
     struct sl_relay *relay;
     struct sl_peer *publisher; /* the one that may send; connected or not */
@@ -35,6 +37,9 @@ struct sl_camera {
     struct sl_motion_log motion;
     bool moving; /* as told */
     int64_t moving_since_us;
+    struct sl_record_tap tap;
+    struct sl_device_watch device;
+    bool away; /* its device is, as told */
     int peers; /* that point here */
     struct sl_timer timer;
     bool fed; /* its relay has packets to forward */
@@ -78,6 +83,7 @@ static void tell_camera(struct sl_camera *camera)
         .since_us = camera->since_us,
         .moving = camera->moving,
         .moving_since_us = camera->moving_since_us,
+        .away = camera->away,
     };
     snprintf(event.camera, sizeof(event.camera), "%s", camera->name);
     if (camera->live) {
@@ -114,6 +120,7 @@ static void set_motion(struct sl_camera *camera, const struct sl_motion_lines *l
 {
     for (int i = 0; i < lines->count; i++)
         sl_info("%s", lines->text[i]);
+    sl_record_tap_motion(&camera->tap, &camera->motion, camera->hub->config.epoch, now);
     if (camera->moving == camera->motion.moving)
         return;
     camera->moving = camera->motion.moving;
@@ -126,6 +133,34 @@ static void stop_motion(struct sl_camera *camera, sl_ns now)
     struct sl_motion_lines lines;
     sl_motion_log_stop(&camera->motion, camera->name, &lines);
     set_motion(camera, &lines, now);
+}
+
+/* A browser's is not supported. */
+static void tell_viewer(struct sl_peer *peer, sl_ns now)
+{
+    (void)sl_session_set_device(peer->session, peer->camera->device.flags, now);
+}
+
+/* After a change of the flags of its device; `gone` says how it is away no more. */
+static void device_changed(struct sl_camera *camera, const char *gone, sl_ns now)
+{
+    const bool away = camera->device.flags & SL_DEVICE_AWAY;
+    if (away != camera->away) {
+        sl_log(away ? SL_LOG_WARN : SL_LOG_INFO, "camera %s: %s", camera->name,
+               away ? "no signal from its device" : gone);
+        camera->away = away;
+        tell_camera(camera);
+    }
+    for (struct sl_peer *peer = camera->hub->peers.first; peer; peer = peer->next)
+        if (peer->camera == camera && !peer->publisher && !peer->doomed)
+            tell_viewer(peer, now);
+}
+
+/* With its publisher. */
+static void forget_device(struct sl_camera *camera, sl_ns now)
+{
+    if (sl_device_watch_hear(&camera->device, 0, now))
+        device_changed(camera, "its device was away when its sender left", now);
 }
 
 static struct sl_camera *find_camera(const struct sl_hub *hub, const char *name)
@@ -141,6 +176,9 @@ static sl_ns camera_due(const struct sl_camera *camera)
 {
     const sl_ns relay = sl_relay_due(camera->relay), motion = sl_motion_log_due(&camera->motion);
     sl_ns due = relay < motion ? relay : motion;
+    const sl_ns device = sl_device_watch_due(&camera->device);
+    if (device < due)
+        due = device;
     if (camera->live) {
         const sl_ns silent = sl_session_heard(camera->publisher->session) + SILENT_AFTER;
         if (silent < due)
@@ -167,29 +205,33 @@ static void camera_timer(void *ctx, sl_ns now)
     struct sl_motion_lines lines;
     sl_motion_log_tick(&camera->motion, camera->name, now, &lines);
     set_motion(camera, &lines, now);
+    if (sl_device_watch_tick(&camera->device, now))
+        device_changed(camera, "its device is not heard of any more", now);
     sl_relay_tick(camera->relay, now);
     arm(&camera->timer, camera_due(camera));
 }
 
-static void add_camera(struct sl_hub *hub, const char *name)
+static struct sl_camera *add_camera(struct sl_hub *hub, const char *name)
 {
     if (hub->stats.cameras >= hub->config.limits.cameras) {
         sl_error("camera %s: left out, at most %d cameras", name, hub->config.limits.cameras);
-        return;
+        return NULL;
     }
     struct sl_camera *camera = calloc(1, sizeof(*camera));
     if (!camera || sl_relay_create(&camera->relay, &sl_relay_real_sessions) != 0) {
         sl_error("camera %s: left out, out of memory", name);
         free(camera);
-        return;
+        return NULL;
     }
     snprintf(camera->name, sizeof(camera->name), "%s", name);
     camera->hub = hub;
+    sl_record_tap_init(&camera->tap, hub->config.record);
     camera->told = true; /* offline is what HTTP takes for granted */
     sl_timer_init(&camera->timer, hub->config.loop, camera_timer, camera);
     camera->next = hub->cameras;
     hub->cameras = camera;
     hub->stats.cameras++;
+    return camera;
 }
 
 /* Once it is removed and its last session is gone. */
@@ -204,6 +246,7 @@ static void free_cameras(struct sl_hub *hub, bool all)
         }
         *at = camera->next;
         sl_timer_clear(&camera->timer);
+        sl_record_tap_fini(&camera->tap);
         sl_relay_destroy(camera->relay);
         free(camera);
     }
@@ -250,11 +293,14 @@ static void peer_connected(struct sl_peer *peer, sl_ns now)
                 sl_addr_text(&peer->from, from), peer->h264_profile,
                 peer->sub ? ", a small picture" : "", peer->sound ? " and sound" : "", ms);
         sl_relay_publish(camera->relay, peer->session, now);
+        sl_record_tap_connect(&camera->tap, camera->name, camera->location, &peer->from,
+                              peer->sound, now);
         set_live(camera, true, now);
     } else {
         sl_info("camera %s: viewer %s joined from %s (set up in %d ms)", camera->name,
                 peer->token.subject, sl_addr_text(&peer->from, from), ms);
         sl_relay_connected(camera->relay, &peer->feed, now);
+        tell_viewer(peer, now);
     }
     arm(&camera->timer, camera_due(camera));
 }
@@ -311,7 +357,9 @@ static void peer_over(struct sl_peer *peer, const char *why, sl_ns now)
     sl_addr_text(&peer->from, from);
     if (peer->publisher && camera->publisher == peer) {
         stop_motion(camera, now);
+        forget_device(camera, now);
         camera->publisher = NULL;
+        sl_record_tap_disconnect(&camera->tap, why, now);
         sl_relay_publish(camera->relay, NULL, now);
         if (camera->live)
             sl_info("camera %s: offline, %s left: %s", camera->name, from, why);
@@ -362,9 +410,10 @@ static void peer_packet(void *ctx, enum sl_media_kind kind, const struct sl_rtp_
 {
     struct sl_peer *peer = ctx;
     struct sl_camera *camera = peer->camera;
-    (void)arrival; /* the relay goes by when it sends */
     if (peer->doomed || camera->publisher != peer)
         return;
+    if (sl_record_tap_packet(&camera->tap, kind, packet, arrival))
+        sl_session_request_keyframe(peer->session, SL_VIDEO, sl_loop_now(peer->hub->config.loop));
     const bool traced = peer->hub->config.trace && kind == SL_VIDEO && packet->marker;
     const sl_ns in = traced ? sl_time_now() : 0;
     sl_relay_packet(camera->relay, kind, packet, repaired, sl_loop_now(peer->hub->config.loop));
@@ -391,6 +440,18 @@ static void peer_event(void *ctx, const struct sl_motion_event *event, sl_ns now
     for (struct sl_peer *to = peer->hub->peers.first; to; to = to->next)
         if (to->camera == camera && !to->publisher && !to->doomed)
             (void)sl_session_send_event(to->session, event); /* a browser's is not supported */
+}
+
+/* Each viewer's session repeats it by itself. */
+static void peer_device(void *ctx, uint32_t flags, sl_ns now)
+{
+    struct sl_peer *peer = ctx;
+    struct sl_camera *camera = peer->camera;
+    if (peer->doomed || camera->publisher != peer)
+        return;
+    if (sl_device_watch_hear(&camera->device, flags, now))
+        device_changed(camera, "its device is back", now);
+    arm(&camera->timer, camera_due(camera));
 }
 
 static void peer_keyframe_wanted(void *ctx, enum sl_media_kind kind, sl_ns now)
@@ -430,6 +491,7 @@ static const struct sl_session_handler publisher_handler = {
     .packet = peer_packet,
     .validated = peer_validated,
     .event = peer_event,
+    .device = peer_device,
 };
 
 static const struct sl_session_handler subscriber_handler = {
@@ -646,12 +708,23 @@ static void answer_session(struct sl_hub *hub, struct sl_ask *ask)
     }
 }
 
+static void update_camera(struct sl_hub *hub, const struct sl_camera_entry *entry)
+{
+    struct sl_camera *camera = find_camera(hub, entry->name);
+    if (!camera)
+        camera = add_camera(hub, entry->name);
+    if (!camera)
+        return;
+    memcpy(camera->location, entry->location, sizeof(camera->location));
+    sl_record_tap_rule(&camera->tap, &entry->record, camera->location,
+                       sl_loop_now(hub->config.loop));
+}
+
 /* From now on only what is in the snapshot may be here. */
 static void apply_snapshot(struct sl_hub *hub, const struct sl_snapshot *snapshot)
 {
     for (int i = 0; i < snapshot->camera_count; i++)
-        if (!find_camera(hub, snapshot->cameras[i].name))
-            add_camera(hub, snapshot->cameras[i].name);
+        update_camera(hub, &snapshot->cameras[i]);
     for (struct sl_camera *camera = hub->cameras; camera; camera = camera->next) {
         if (camera->removed || sl_snapshot_camera(snapshot, camera->name))
             continue;

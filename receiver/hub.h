@@ -22,6 +22,7 @@
 #include "net/loop.h"
 #include "net/udp.h"
 #include "receiver/exchange.h"
+#include "receiver/record.h"
 
 struct sl_hub;
 
@@ -46,7 +47,8 @@ struct sl_hub_config {
     struct sl_random *random;
     sl_ns epoch; /* sl_time_epoch() */
     struct sl_hub_limits limits;
-    struct sl_trace *trace; /* or NULL */
+    struct sl_trace *trace;   /* or NULL */
+    struct sl_record *record; /* or NULL; it is told of every publisher */
 };
 
 /* 0 or -errno. What `config` points to must outlive the hub. */

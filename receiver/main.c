@@ -3,6 +3,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include <libavutil/log.h>
+
 #include "base/log.h"
 #include "base/random.h"
 #include "base/time.h"
@@ -12,14 +14,20 @@
 #include "net/service.h"
 #include "net/udp.h"
 #include "receiver/admin.h"
+#include "receiver/catalogue.h"
+#include "receiver/catalogue_writer.h"
 #include "receiver/datadir.h"
 #include "receiver/exchange.h"
 #include "receiver/export_command.h"
 #include "receiver/hub.h"
 #include "receiver/options.h"
 #include "receiver/reach.h"
+#include "receiver/record.h"
 #include "receiver/recordings_command.h"
+#include "receiver/recover.h"
 #include "receiver/server.h"
+#include "receiver/snapshot.h"
+#include "receiver/storage.h"
 #include "receiver/store.h"
 #include "srtp/srtp.h"
 
@@ -39,6 +47,12 @@ struct receiver {
     struct sl_udp *udp;
     struct sl_exchange exchange;
     struct sl_random hub_random, http_random;
+    struct sl_catalogue *catalogue; /* the one that writes */
+    struct sl_storage storage;
+    struct sl_recover_thread *recover; /* NULL: there was little to do */
+    struct sl_catalogue_writer *catalogue_writer;
+    struct sl_record *record; /* NULL: nothing is recorded */
+    struct sl_snapshots *snapshots;
     struct sl_hub *hub;
     struct sl_server *server;
     struct sl_addr listen, media; /* as bound */
@@ -79,6 +93,84 @@ static int open_data(struct receiver *r)
         sl_store_open(&r->http_store, r->datadir.path, false, why) != 0)
         return fail(why);
     return 0;
+}
+
+/* A store that was there before and is not now: live goes on, and recording when it is back. */
+static int open_storage(struct receiver *r, const char *path)
+{
+    char why[SL_STORE_WHY];
+    if (sl_storage_open(&r->storage, path, r->catalogue, why) == 0)
+        return 0;
+    r->storage.dir = -1;
+    if (sl_catalogue_meta_get(r->catalogue, "store", r->storage.uuid, sizeof(r->storage.uuid)) !=
+            0 ||
+        snprintf(r->storage.path, sizeof(r->storage.path), "%s", path) >=
+            (int)sizeof(r->storage.path))
+        return fail(why);
+    return 0;
+}
+
+/* What a crash left behind. */
+static int recover(struct receiver *r)
+{
+    struct sl_recover recover = {.catalogue = r->catalogue, .dir = r->storage.dir};
+    struct sl_recover_names rest = {0};
+    if (r->storage.dir < 0)
+        return 0;
+    int err = sl_recover_now(&recover, &rest);
+    if (err != 0 && err != -ENOMEM)
+        return fail(sl_catalogue_why(r->catalogue));
+    if (err == 0 && rest.count > 0)
+        err = sl_recover_start(&r->recover, r->datadir.path, r->storage.dir, &rest);
+    sl_recover_names_free(&rest);
+    return err == 0 ? 0 : fail(strerror(-err));
+}
+
+static int open_recordings(struct receiver *r)
+{
+    char why[SL_STORE_WHY], path[sizeof(r->storage.path) + 16];
+    if (r->options.no_record)
+        return 0;
+    if (r->options.recordings)
+        snprintf(path, sizeof(path), "%s", r->options.recordings);
+    else
+        snprintf(path, sizeof(path), "%s/recordings", r->datadir.path);
+    if (sl_catalogue_open(&r->catalogue, r->datadir.path, true, why) != 0)
+        return fail(why);
+    return open_storage(r, path) || recover(r);
+}
+
+static int open_snapshots(struct receiver *r)
+{
+    char why[SL_STORE_WHY], path[sizeof(r->datadir.path) + 16];
+    const struct sl_snapshot_config config = {
+        .path = path, .every = r->options.snapshot_every, .keep = r->options.snapshot_keep};
+    if (r->options.no_record)
+        return 0;
+    snprintf(path, sizeof(path), "%s/snapshots", r->datadir.path);
+    return sl_snapshots_create(&r->snapshots, &config, why) == 0 ? 0 : fail(why);
+}
+
+static int start_recording(struct receiver *r)
+{
+    const struct sl_catalogue_writer_config writer = {.catalogue = r->catalogue};
+    struct sl_record_config record = {.storage = &r->storage,
+                                      .snapshots = r->snapshots,
+                                      .segment = r->options.segment,
+                                      .epoch = r->epoch};
+    if (r->options.no_record)
+        return 0;
+    int err = sl_catalogue_writer_create(&r->catalogue_writer, &writer);
+    record.writer = r->catalogue_writer;
+    if (err == 0)
+        err = sl_record_create(&r->record, &record);
+    if (err == 0)
+        err = sl_catalogue_writer_start(r->catalogue_writer);
+    if (err == 0)
+        err = sl_snapshots_start(r->snapshots);
+    if (err == 0)
+        err = sl_record_start(r->record);
+    return err == 0 ? 0 : fail(strerror(-err));
 }
 
 /* --media, else the address of --listen; with --listen port 0 its number, if that is free. */
@@ -137,7 +229,8 @@ static int start_parts(struct receiver *r, int listen_fd)
                                       .random = &r->hub_random,
                                       .epoch = r->epoch,
                                       .limits = sl_hub_limits_default(),
-                                      .trace = r->trace};
+                                      .trace = r->trace,
+                                      .record = r->record};
     struct sl_server_config server = {.listen_fd = listen_fd,
                                       .answer = {.identity = r->identity},
                                       .store = r->http_store,
@@ -202,7 +295,8 @@ static int init_parts(struct receiver *r)
 static int run(struct receiver *r)
 {
     int listen_fd = -1;
-    if (open_trace(r) || open_data(r) || open_sockets(r, &listen_fd) || init_parts(r) ||
+    if (open_trace(r) || open_data(r) || open_recordings(r) || open_snapshots(r) ||
+        open_sockets(r, &listen_fd) || init_parts(r) || start_recording(r) ||
         start_parts(r, listen_fd) || remember_listen(r) || say_ready(r))
         return 1;
     tell_service(r);
@@ -210,6 +304,9 @@ static int run(struct receiver *r)
     sl_service_stopping(&r->service);
     sl_server_stop(r->server);
     sl_hub_stop(r->hub);
+    sl_record_stop(r->record);
+    sl_snapshots_stop(r->snapshots);
+    sl_catalogue_writer_stop(r->catalogue_writer);
     return err == 0 ? 0 : fail(strerror(-err));
 }
 
@@ -217,6 +314,12 @@ static void destroy(struct receiver *r)
 {
     sl_server_destroy(r->server);
     sl_hub_destroy(r->hub);
+    sl_recover_stop(r->recover);
+    sl_record_destroy(r->record);
+    sl_snapshots_destroy(r->snapshots);
+    sl_catalogue_writer_destroy(r->catalogue_writer);
+    sl_storage_close(&r->storage);
+    sl_catalogue_close(r->catalogue);
     sl_exchange_fini(&r->exchange);
     sl_udp_close(r->udp);
     sl_service_close(&r->service);
@@ -231,13 +334,14 @@ static void destroy(struct receiver *r)
 
 int main(int argc, char **argv)
 {
-    struct receiver receiver = {.datadir = {.dir = -1, .lock = -1}};
+    struct receiver receiver = {.datadir = {.dir = -1, .lock = -1}, .storage = {.dir = -1}};
     sl_log_init("sightline-receiver", SL_LOG_INFO);
     int status = sl_receiver_options_parse(&receiver.options, argc, argv, stdout, stderr);
     if (status >= 0)
         return status;
     if (receiver.options.verbose)
         sl_log_init("sightline-receiver", SL_LOG_DEBUG);
+    av_log_set_level(AV_LOG_QUIET); /* what peers send is not to fill the log */
     if (receiver.options.command == SL_COMMAND_EXPORT)
         return sl_export_command(&receiver.options, stdout, stderr);
     if (sl_recordings_command_is(receiver.options.command))

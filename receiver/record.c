@@ -60,8 +60,8 @@ struct lane {
     int slot;
     char camera[SL_NAME_BYTES];
     struct sl_record_track *track; /* NULL: no publisher */
-    struct sl_record_rule rule;
     struct sl_snapshot_slot *snapshot;
+    struct sl_record_rule rule;
 };
 
 struct sl_record {

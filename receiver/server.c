@@ -157,6 +157,7 @@ static void hub_ready(void *ctx, uint32_t events)
                                        event.since_us, event.h264_profile);
             news |= sl_directory_motion(server->directory, event.camera, event.moving,
                                         event.moving_since_us);
+            news |= sl_directory_device(server->directory, event.camera, event.away);
         } else {
             sl_request_answered(event.ask->owner);
         }

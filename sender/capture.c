@@ -51,10 +51,13 @@ int sl_capture_next_unit(struct sl_capture *capture, struct sl_capture_unit *ret
 
 bool sl_capture_request_key(struct sl_capture *capture)
 {
-    if (!capture->kind->request_key)
-        return false;
-    capture->kind->request_key(capture);
-    return true;
+    return capture->kind->request_key && capture->kind->request_key(capture);
+}
+
+void sl_capture_set_bitrate(struct sl_capture *capture, int64_t bps)
+{
+    if (capture->kind->set_bitrate)
+        capture->kind->set_bitrate(capture, bps);
 }
 
 void sl_capture_close(struct sl_capture *capture)

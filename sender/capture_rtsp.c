@@ -14,6 +14,7 @@
 #include "base/time.h"
 #include "sender/audio.h"
 #include "sender/capture.h"
+#include "sender/h264_look.h"
 #include "sender/h264_pass.h"
 #include "sender/rtsp_feed.h"
 #include "sender/scale.h"
@@ -21,8 +22,6 @@
 #define LOOK (10 * SL_SEC) /* cameras have a key frame every 1 to 4 s, a few every 10 */
 #define LOOK_PICTURES 8    /* a stream with B slices shows one among so many */
 #define LOOK_ENOUGH SL_SEC /* for a slow one that cannot have any */
-#define KEY_SPAN 2         /* seconds; and a key frame is as large as so many others: */
-#define KEY_WEIGHT 8
 #define SIDE_MAX 8192
 #define TICK (12 * SL_US) /* apart by at least one of 90 kHz, or two pictures become one */
 
@@ -33,10 +32,9 @@ struct camera {
     uint32_t shortest;            /* between two pictures seen so far, in ticks; 0: none */
     uint32_t last_timestamp;
     int looked_at;
-    size_t key_bytes, other_bytes; /* the largest key frame; all others */
-    int others;
 
     struct sl_h264_pass *pass;
+    struct sl_h264_look seen;
     bool only_key;
     sl_ns last_captured;
 
@@ -80,35 +78,18 @@ static void set_rate(struct camera *camera)
         av_reduce(&camera->base.fps_num, &camera->base.fps_den, hz, camera->shortest, INT_MAX);
 }
 
-/* Time never goes back, though what is known of the camera's clock is corrected now and then. */
-static sl_ns in_order(struct camera *camera, sl_ns at)
+/* Of a picture that is given out. Time never goes back, though what is known of the camera's clock
+ * is corrected now and then. */
+static sl_ns note_picture(struct camera *camera, sl_ns at)
 {
     if (at < camera->last_captured + TICK)
         at = camera->last_captured + TICK;
     camera->last_captured = at;
+    atomic_store(&camera->base.away, false);
     return at;
 }
 
 /* ---- H.264, sent on ---- */
-
-static void note_size(struct camera *camera, const struct sl_h264_passed *passed)
-{
-    if (!passed->key) {
-        camera->other_bytes += passed->len;
-        camera->others++;
-    } else if (passed->len > camera->key_bytes) {
-        camera->key_bytes = passed->len;
-    }
-}
-
-/* A guess: what was seen is a short time of one scene. */
-static int64_t guess_bitrate(const struct camera *camera)
-{
-    const double mean = camera->others ? (double)camera->other_bytes / camera->others : 0;
-    const double key = camera->key_bytes ? (double)camera->key_bytes : KEY_WEIGHT * mean;
-    const double fps = (double)camera->base.fps_num / camera->base.fps_den;
-    return (int64_t)(8 * (mean * fps + key / KEY_SPAN));
-}
 
 /* Parameter sets of the SDP: "sprop-parameter-sets=Z0LgHtoCgPRA,aM4G4g==" */
 static void take_told_sets(struct camera *camera)
@@ -123,14 +104,12 @@ static void take_told_sets(struct camera *camera)
     }
 }
 
-/* Looks at what comes until it is clear what it is. 0, -ECANCELED, or -errno with `why`;
- * *reordered: it has B slices. */
-static int look(struct camera *camera, bool *reordered, char *why, size_t why_len)
+/* Looks at what comes until it is clear what it is. 0, -ECANCELED, or -errno with `why`. */
+static int look(struct camera *camera, char *why, size_t why_len)
 {
     const sl_ns begun = sl_time_now(), until = begun + LOOK;
     const struct sl_sps *sps;
     bool enough = false;
-    *reordered = false;
     do {
         struct sl_rtsp_unit unit;
         struct sl_h264_passed passed;
@@ -140,15 +119,13 @@ static int look(struct camera *camera, bool *reordered, char *why, size_t why_le
         if (got == 0)
             break;
         note_interval(camera, &unit);
-        if (sl_h264_pass_unit(camera->pass, unit.data, unit.len, &passed) == 0) {
-            *reordered |= passed.reordered;
-            note_size(camera, &passed);
-        }
+        if (sl_h264_pass_unit(camera->pass, unit.data, unit.len, &passed) == 0)
+            sl_h264_look_note(&camera->seen, &passed);
         sps = sl_h264_pass_sps(camera->pass);
         enough =
             camera->looked_at >= LOOK_PICTURES || (sps && sps->in_order && camera->looked_at >= 2 &&
                                                    sl_time_now() - begun >= LOOK_ENOUGH);
-    } while (!*reordered && !(sps && enough));
+    } while (!camera->seen.reordered && !(sps && enough));
     if (!camera->looked_at)
         snprintf(why, why_len, "it sends no pictures");
     else if (!sl_h264_pass_sps(camera->pass))
@@ -161,16 +138,15 @@ static int look(struct camera *camera, bool *reordered, char *why, size_t why_le
 /* 1: it is sent on; 0: it has to be decoded; -errno. */
 static int try_to_pass(struct camera *camera, char *why, size_t why_len)
 {
-    bool reordered;
     int error = sl_h264_pass_create(&camera->pass, SL_RTSP_UNIT_MAX);
     if (error)
         return error;
     take_told_sets(camera);
-    error = look(camera, &reordered, why, why_len);
+    error = look(camera, why, why_len);
     if (error)
         return error;
     const struct sl_sps *sps = sl_h264_pass_sps(camera->pass);
-    if (reordered || sl_h264_pass_profile(sps, camera->base.h264_profile))
+    if (camera->seen.reordered || sl_h264_pass_profile(sps, camera->base.h264_profile))
         return 0;
     camera->base.encoded = true;
     camera->base.width = sps->width;
@@ -199,7 +175,7 @@ static int camera_next_unit(struct sl_capture *capture, struct sl_capture_unit *
         *ret = (struct sl_capture_unit){.data = passed.data,
                                         .len = passed.len,
                                         .key = passed.key,
-                                        .captured = in_order(camera, unit.captured)};
+                                        .captured = note_picture(camera, unit.captured)};
         return 1;
     }
 }
@@ -309,7 +285,7 @@ static int camera_next(struct sl_capture *capture, uint8_t *pixels, sl_ns *captu
     const int error = sl_scaler_run(camera->scaler, camera->picture, pixels);
     if (error)
         return error;
-    *captured = in_order(camera, camera->picture->best_effort_timestamp);
+    *captured = note_picture(camera, camera->picture->best_effort_timestamp);
     return 1;
 }
 
@@ -323,6 +299,7 @@ static int set_up(struct camera *camera, const char *url, const struct sl_captur
         .transport = config->rtsp_transport,
         .sound = config->sound,
         .halt = config->halt,
+        .away = &camera->base.away,
     };
     int error = sl_rtsp_url_parse(&feed.url, url, why, why_len);
     error = error ? error : sl_rtsp_feed_open(&camera->feed, &feed, why, why_len);
@@ -337,7 +314,8 @@ static int set_up(struct camera *camera, const char *url, const struct sl_captur
         return passes;
     error = passes ? 0 : begin_decoding(camera, config, why, why_len);
     set_rate(camera);
-    camera->base.bitrate_bps = passes ? guess_bitrate(camera) : 0;
+    const double fps = (double)camera->base.fps_num / camera->base.fps_den;
+    camera->base.bitrate_bps = passes ? sl_h264_look_bitrate_bps(&camera->seen, fps) : 0;
     return error;
 }
 

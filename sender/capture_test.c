@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* The synthetic camera: the scene of sender/scene at a steady rate. */
+/* The synthetic camera: the picture of sender/landscape at a steady rate. */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "base/time.h"
 #include "sender/capture.h"
-#include "sender/scene.h"
+#include "sender/landscape.h"
 
 #define WIDTH 1280
 #define HEIGHT 720
@@ -15,7 +15,7 @@
 struct test {
     struct sl_capture base;
     const struct sl_halt *halt;
-    struct sl_scene *scene;
+    struct sl_landscape *landscape;
     sl_ns epoch;
     sl_ns start; /* when picture 0 was due; 0: not started */
     uint64_t number;
@@ -24,7 +24,7 @@ struct test {
 static void test_close(struct sl_capture *capture)
 {
     struct test *test = (struct test *)capture;
-    sl_scene_destroy(test->scene);
+    sl_landscape_destroy(test->landscape);
     free(test);
 }
 
@@ -43,8 +43,8 @@ static int test_open(struct sl_capture **ret, const char *rest,
     test->base.fps_den = 1;
     test->halt = config->halt;
     test->epoch = config->epoch;
-    const int error = sl_scene_create(&test->scene, test->base.width, test->base.height,
-                                      config->name ? config->name : "");
+    const int error = sl_landscape_create(&test->landscape, test->base.width, test->base.height,
+                                          config->name ? config->name : "");
     if (error) {
         test_close(&test->base);
         return error;
@@ -67,7 +67,7 @@ static int test_next(struct sl_capture *capture, uint8_t *pixels, sl_ns *capture
         test->number += (uint64_t)((now - due) * test->base.fps_num / SL_SEC);
         due = test->start + (sl_ns)test->number * SL_SEC / test->base.fps_num;
     }
-    sl_scene_draw(test->scene, pixels, due + test->epoch, test->number);
+    sl_landscape_draw(test->landscape, pixels, due + test->epoch, test->number);
     test->number++;
     *captured = due;
     return 1;

@@ -9,6 +9,9 @@
  * next() comes back with a picture, when halted, or when the tries are used up; a camera that is
  * away looks to its caller like one that is slow. What comes back may offer other modes than
  * before: pictures keep their size.
+ *
+ * With H.264 that the camera encodes next_unit() takes the place of next(). A camera that gives no
+ * key frame for 10 s though one is needed is opened anew, with which each begins.
  */
 #pragma once
 
@@ -20,13 +23,16 @@ SL_MUST_CHECK int sl_v4l2_capture_open(struct sl_capture **ret, const struct sl_
                                        const char *rest, const struct sl_capture_config *config,
                                        char *why, size_t why_len);
 
-/* Of the capture's whole life. device.taken == given + undecodable + lost + out (0 or 1). */
+/* Of the capture's whole life. device.taken == given + undecodable + keyless + lost
+ * + out (0 or 1). */
 struct sl_v4l2_capture_stats {
     struct sl_v4l2_stats device;
     uint64_t given;
-    uint64_t undecodable;
-    uint64_t lost;     /* the device went away while its picture was looked at */
-    uint64_t outages;  /* the device was closed because it was gone, failed, or gave nothing */
+    uint64_t undecodable; /* encoded: no slice is in it */
+    uint64_t keyless;     /* encoded: of no use before a key frame, as those while it is opened */
+    uint64_t lost;        /* the device went away while its picture was looked at */
+    uint64_t outages;     /* the device was closed because it was gone, failed, or gave nothing */
+    uint64_t keys_asked;
     uint64_t searches; /* tries to open it again */
 };
 

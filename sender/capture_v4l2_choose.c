@@ -40,13 +40,13 @@ bool sl_v4l2_reaches_rate(const struct sl_v4l2_mode *mode, const struct sl_v4l2_
 bool sl_v4l2_mode_usable(const struct sl_v4l2_mode *mode)
 {
     const struct sl_v4l2_format *format = sl_v4l2_format_find(mode->fourcc);
-    return format && !format->encoded && mode->width >= 16 && mode->height >= 16;
+    return format && mode->width >= 16 && mode->height >= 16;
 }
 
 static bool will_do(const struct sl_v4l2_mode *mode, const struct sl_v4l2_wish *wish)
 {
-    if (!sl_v4l2_mode_usable(mode) ||
-        (wish->format && sl_v4l2_format_find(mode->fourcc) != wish->format))
+    const struct sl_v4l2_format *format = sl_v4l2_format_find(mode->fourcc);
+    if (!sl_v4l2_mode_usable(mode) || (wish->format ? format != wish->format : format->encoded))
         return false;
     return mode->width * LARGER_MOST >= wish->size.width &&
            mode->height * LARGER_MOST >= wish->size.height;
@@ -115,7 +115,7 @@ static int compare_modes(const struct sl_v4l2_mode *a, const struct sl_v4l2_mode
     return 0;
 }
 
-const struct sl_v4l2_mode *sl_v4l2_choose(const struct sl_v4l2_mode *modes, size_t count,
+static const struct sl_v4l2_mode *best_of(const struct sl_v4l2_mode *modes, size_t count,
                                           const struct sl_v4l2_wish *wish)
 {
     const struct sl_v4l2_mode *best = NULL;
@@ -123,6 +123,28 @@ const struct sl_v4l2_mode *sl_v4l2_choose(const struct sl_v4l2_mode *modes, size
         if (will_do(&modes[i], wish) && (!best || compare_modes(&modes[i], best, wish) < 0))
             best = &modes[i];
     return best;
+}
+
+/* Pictures that are larger than asked for are made smaller; what is encoded stays as it is. */
+static bool keeps_to(const struct sl_v4l2_mode *mode, const struct sl_v4l2_wish *wish)
+{
+    const enum fit kind = fit(mode, wish->size);
+    const bool encoded = sl_v4l2_format_find(mode->fourcc)->encoded;
+    const bool sized = !wish->size.width || kind == FIT_EXACT ||
+                       (!encoded && (kind == FIT_SHAPE_LARGER || kind == FIT_LARGER));
+    return sized && sl_v4l2_reaches_rate(mode, wish);
+}
+
+const struct sl_v4l2_mode *sl_v4l2_choose(const struct sl_v4l2_mode *modes, size_t count,
+                                          const struct sl_v4l2_wish *wish)
+{
+    const struct sl_v4l2_mode *best = best_of(modes, count, wish);
+    if (wish->format || wish->encoded != SL_V4L2_ENCODED_BETTER || !best || keeps_to(best, wish))
+        return best;
+    struct sl_v4l2_wish encoded = *wish;
+    encoded.format = sl_v4l2_format_named("h264");
+    const struct sl_v4l2_mode *other = best_of(modes, count, &encoded);
+    return other && keeps_to(other, wish) ? other : best;
 }
 
 bool sl_v4l2_set_interval(struct sl_v4l2_mode *mode, uint32_t numerator, uint32_t denominator)

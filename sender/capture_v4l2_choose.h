@@ -13,7 +13,10 @@
  *
  * Of sizes: the one wanted; one of its shape, the smallest that is larger, else the largest that
  * is smaller; else a larger one; else the largest. Nothing is made more than twice as large in
- * either direction. Of rates: the lowest that reaches what is wanted, else the highest.
+ * either direction. H.264 that the camera encodes is no picture: it is taken where it was asked for
+ * by name, and where the wish allows it if nothing else keeps to both size and rate; the device
+ * looks for it last of all (docs/architecture.md tells why). Of rates: the lowest that reaches what
+ * is wanted, else the highest.
  */
 #pragma once
 
@@ -32,10 +35,20 @@ struct sl_v4l2_mode {
     int fps_num, fps_den;             /* 0/1: the driver does not tell */
 };
 
+/* Whether a camera's own H.264 is taken where no format was asked for by name. */
+enum sl_v4l2_encoded {
+    SL_V4L2_ENCODED_NEVER,
+    SL_V4L2_ENCODED_LAST,   /* if there is nothing else */
+    SL_V4L2_ENCODED_BETTER, /* also if only it has the size asked for and the rate */
+};
+
 struct sl_v4l2_wish {
     struct sl_frame_size size;           /* 0x0: any */
     int fps;                             /* 0: any */
     const struct sl_v4l2_format *format; /* NULL: any */
+    enum sl_v4l2_encoded encoded;
+    int64_t bitrate_bps; /* of a camera that encodes; 0: its own */
+    sl_ns gop;           /* the same */
 };
 
 #define SL_V4L2_WIDTH 1280
@@ -49,7 +62,7 @@ const struct sl_v4l2_mode *sl_v4l2_choose(const struct sl_v4l2_mode *modes, size
 /* Whether the mode's rate is the one wished for, or more. */
 bool sl_v4l2_reaches_rate(const struct sl_v4l2_mode *mode, const struct sl_v4l2_wish *wish);
 
-/* Whether there is anything that pictures can be made of. */
+/* Whether it is of a format that is taken at all. */
 bool sl_v4l2_mode_usable(const struct sl_v4l2_mode *mode);
 
 /* The rate of pictures that are numerator/denominator seconds apart; false, and nothing is changed,

@@ -16,7 +16,8 @@
 /* One being looked at, one being filled, and two for a late reader. More do not make pictures
  * older: whatever is ready is taken at once. */
 #define BUFFERS 4
-#define BUFFERS_MAX 32 /* a driver may insist on more than asked for */
+#define BUFFERS_ENCODED 8 /* none of which may be missed */
+#define BUFFERS_MAX 32    /* a driver may insist on more than asked for */
 #define BUFFERS_LEAST 2
 
 struct mapped {
@@ -33,6 +34,8 @@ struct sl_v4l2_device {
     unsigned count;
     struct mapped buffers[BUFFERS_MAX];
     struct sl_v4l2_device_info info;
+    bool encoded, any_damaged; /* the latter: since the last that was handed out */
+    struct sl_v4l2_encoder encoder;
 };
 
 static int control(const struct sl_v4l2_device *device, unsigned long request, void *arg)
@@ -214,10 +217,22 @@ static int map_buffer(struct sl_v4l2_device *device, unsigned index)
     return queue(device, index);
 }
 
+static void set_up_encoder(struct sl_v4l2_device *device, const struct sl_v4l2_wish *wish)
+{
+    const struct sl_v4l2_mode *mode = &device->info.mode;
+    const struct sl_v4l2_coding coding = {.bitrate_bps = wish->bitrate_bps,
+                                          .gop = wish->gop,
+                                          .fps_num = mode->fps_num,
+                                          .fps_den = mode->fps_den};
+    device->encoded = sl_v4l2_format_find(mode->fourcc)->encoded;
+    if (device->encoded)
+        sl_v4l2_encoder_set_up(&device->encoder, device->ops, device->fd, &coding);
+}
+
 static int start(struct sl_v4l2_device *device)
 {
     struct v4l2_requestbuffers request = {
-        .count = BUFFERS,
+        .count = device->encoded ? BUFFERS_ENCODED : BUFFERS,
         .type = V4L2_BUF_TYPE_VIDEO_CAPTURE,
         .memory = V4L2_MEMORY_MMAP,
     };
@@ -250,6 +265,8 @@ static int set_up(struct sl_v4l2_device *device, const struct sl_v4l2_wish *wish
     if (error)
         return error;
     error = set_rate(device, wish);
+    if (!error)
+        set_up_encoder(device, wish);
     error = error ? error : start(device);
     return error ? explain(error, why, why_len) : 0;
 }
@@ -273,7 +290,8 @@ static int open_once(struct sl_v4l2_device **ret, const struct sl_v4l2_ops *ops,
 }
 
 /* libv4l2 lists what it converts to beside the device's own formats, as if they were no worse. So
- * it is first asked without, and only if none of those will do with conversion. */
+ * it is first asked without, and only if none of those will do with conversion; then for H.264. The
+ * first reason is the one that is told. */
 int sl_v4l2_device_open(struct sl_v4l2_device **ret, const struct sl_v4l2_ops *ops,
                         const char *path, const struct sl_v4l2_wish *wish,
                         struct sl_v4l2_stats *stats, char *why, size_t why_len)
@@ -281,9 +299,13 @@ int sl_v4l2_device_open(struct sl_v4l2_device **ret, const struct sl_v4l2_ops *o
     if (strlen(path) >= sizeof(((struct sl_v4l2_device_info *)0)->path))
         return explain(-ENAMETOOLONG, why, why_len);
     int error = open_once(ret, ops, path, wish, false, why, why_len);
-    if (error == -EINVAL) {
-        char second[256];
-        if (!open_once(ret, ops, path, wish, true, second, sizeof(second)))
+    char second[256];
+    if (error == -EINVAL && !open_once(ret, ops, path, wish, true, second, sizeof(second)))
+        error = 0;
+    if (error == -EINVAL && !wish->format && wish->encoded != SL_V4L2_ENCODED_NEVER) {
+        struct sl_v4l2_wish encoded = *wish;
+        encoded.format = sl_v4l2_format_named("h264");
+        if (!open_once(ret, ops, path, &encoded, false, second, sizeof(second)))
             error = 0;
     }
     if (!error)
@@ -293,13 +315,15 @@ int sl_v4l2_device_open(struct sl_v4l2_device **ret, const struct sl_v4l2_ops *o
 
 /* ---- Streaming ---- */
 
-static void note_sequence(struct sl_v4l2_device *device, uint32_t sequence)
+/* How many are missing before it. */
+static uint32_t note_sequence(struct sl_v4l2_device *device, uint32_t sequence)
 {
     const uint32_t ahead = sequence - device->sequence;
-    if (device->any && ahead && ahead < UINT32_MAX / 2)
-        device->stats->missed += ahead - 1;
+    const uint32_t missed = device->any && ahead && ahead < UINT32_MAX / 2 ? ahead - 1 : 0;
+    device->stats->missed += missed;
     device->any = true;
     device->sequence = sequence;
+    return missed;
 }
 
 /* A moment in the future is a driver's mistake. */
@@ -317,8 +341,9 @@ static bool is_whole(const struct sl_v4l2_device *device, const struct v4l2_buff
            buffer->bytesused <= device->buffers[buffer->index].len;
 }
 
-/* Takes what is ready, but no more than there are buffers: a driver that fails each at once would
- * keep us here. 1, 0 or -errno; an error after a picture shows again the next time. */
+/* Takes what is ready (of what is encoded one that is whole), but no more than there are buffers: a
+ * driver that fails each at once would keep us here. 1, 0 or -errno; an error after a picture shows
+ * again the next time. */
 static int drain(struct sl_v4l2_device *device, struct sl_v4l2_buffer *ret)
 {
     bool have = false;
@@ -331,8 +356,9 @@ static int drain(struct sl_v4l2_device *device, struct sl_v4l2_buffer *ret)
         if (error)
             break;
         device->stats->dequeued++;
-        note_sequence(device, buffer.sequence);
+        const uint32_t missed = note_sequence(device, buffer.sequence);
         if (!is_whole(device, &buffer)) {
+            device->any_damaged = true;
             device->stats->damaged++;
             error = queue(device, buffer.index);
             continue;
@@ -347,7 +373,12 @@ static int drain(struct sl_v4l2_device *device, struct sl_v4l2_buffer *ret)
             .len = buffer.bytesused,
             .captured = moment(&buffer, device->ops->now()),
             .index = buffer.index,
+            .missed = missed,
+            .damaged = device->any_damaged,
         };
+        device->any_damaged = false;
+        if (device->encoded)
+            break;
     }
     if (!have)
         return error == -EAGAIN ? 0 : error;
@@ -384,4 +415,19 @@ int sl_v4l2_device_take(struct sl_v4l2_device *device, const struct sl_halt *hal
 int sl_v4l2_device_give_back(struct sl_v4l2_device *device, const struct sl_v4l2_buffer *buffer)
 {
     return queue(device, buffer->index);
+}
+
+const struct sl_v4l2_encoder *sl_v4l2_device_encoder(const struct sl_v4l2_device *device)
+{
+    return &device->encoder;
+}
+
+bool sl_v4l2_device_force_key(struct sl_v4l2_device *device)
+{
+    return sl_v4l2_encoder_force_key(&device->encoder, device->ops, device->fd);
+}
+
+void sl_v4l2_device_set_bitrate(struct sl_v4l2_device *device, int64_t bps)
+{
+    sl_v4l2_encoder_set_bitrate(&device->encoder, device->ops, device->fd, bps, device->ops->now());
 }

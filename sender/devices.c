@@ -80,6 +80,13 @@ static void print_size(FILE *out, const struct sl_v4l2_mode *mode)
         fprintf(out, " %dx%d", mode->width, mode->height);
 }
 
+static const char *remark(const struct sl_v4l2_mode *mode)
+{
+    if (!sl_v4l2_mode_usable(mode))
+        return " (not taken)";
+    return sl_v4l2_format_find(mode->fourcc)->encoded ? " (sent as it is)" : "";
+}
+
 /* One line for each format: its sizes, each with its rates. */
 static void print_modes(FILE *out, const struct sl_v4l2_modes *modes, bool emulated)
 {
@@ -92,7 +99,7 @@ static void print_modes(FILE *out, const struct sl_v4l2_modes *modes, bool emula
         if (!last || last->fourcc != mode->fourcc)
             fprintf(out, "%s    %-4s%s%s", last ? "\n" : "",
                     sl_v4l2_fourcc_text(mode->fourcc, fourcc), emulated ? " (by libv4l2)" : "",
-                    sl_v4l2_mode_usable(mode) ? "" : " (not taken)");
+                    remark(mode));
         if (!last || !same_size(last, mode))
             print_size(out, mode);
         if (mode->fps_num)
@@ -171,7 +178,7 @@ static cJSON *add_format(cJSON *formats, const struct sl_v4l2_mode *mode)
     const struct sl_v4l2_format *format = sl_v4l2_format_find(mode->fourcc);
     cJSON *object = add_child(formats);
     cJSON_AddStringToObject(object, "fourcc", sl_v4l2_fourcc_text(mode->fourcc, fourcc));
-    if (format && !format->encoded)
+    if (format)
         cJSON_AddStringToObject(object, "format", format->name);
     else
         cJSON_AddNullToObject(object, "format");

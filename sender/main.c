@@ -128,6 +128,9 @@ static int open_sources(struct sender *sender)
         .fps = options->fps,
         .loop = options->loop,
         .format = options->format,
+        .pictures = sl_sender_options_want_pictures(options),
+        .bitrate_bps = options->bitrate_bps,
+        .gop = options->gop,
         .retries = options->retries,
         .rtsp_transport = options->rtsp_transport,
         .sound = options->source_audio,
@@ -211,7 +214,7 @@ static int open_video_encoders(struct sender *sender, char *why, size_t why_len)
 static void tell_what_is_unused(const struct sender *sender)
 {
     char list[128];
-    if (*sl_sender_options_unused(&sender->options, list, sizeof(list)))
+    if (*sl_sender_options_unused(&sender->options, &sender->capture->heeds, list, sizeof(list)))
         sl_warn("--video %s: it comes encoded and is sent as it is; not used: %s",
                 sender->options.video_shown, list);
 }
@@ -326,6 +329,7 @@ static int make_preview(struct sender *sender)
         .width = sender->capture->width,
         .height = sender->capture->height,
         .full_range = sender->capture->full_range,
+        .motion = sender->motion && !sender->capture->encoded,
     };
     return sender->options.preview ? sl_preview_create(&sender->preview, &config) : 0;
 }
@@ -361,12 +365,14 @@ static sl_ns frame_interval(const struct sender *sender)
     return source > asked ? source : asked;
 }
 
-/* At least what was asked for: that is no wish which an encoded source would heed. */
+/* At least what was asked for: that is no wish which every encoded source would heed. */
 static int64_t ceiling_bps(const struct sender *sender)
 {
     const int64_t asked = sender->options.bitrate_bps;
     if (!sender->capture->encoded)
         return asked;
+    if (sender->capture->heeds.bitrate) /* which may be able to do only more than that */
+        return sender->capture->bitrate_bps > asked ? sender->capture->bitrate_bps : asked;
     const int64_t expected = sender->capture->bitrate_bps * PASSED_HEADROOM;
     const int64_t ceiling =
         expected > 0 && expected < PASSED_BITRATE_BPS ? expected : PASSED_BITRATE_BPS;

@@ -395,7 +395,15 @@ static int read_video(struct sl_sender_options *sender, int argc, char **argv, F
     return len < (int)sizeof(sender->video_text) ? -1 : wrong(err, "--video: the URL is too long");
 }
 
-const char *sl_sender_options_unused(const struct sl_sender_options *sender, char *out, size_t size)
+bool sl_sender_options_want_pictures(const struct sl_sender_options *sender)
+{
+    return sender->motion || sender->sub.fps || sender->preview ||
+           sl_overlay_wanted(&sender->overlay) || strcmp(sender->encoder, "auto") != 0 ||
+           strcmp(sender->preset, "auto") != 0;
+}
+
+const char *sl_sender_options_unused(const struct sl_sender_options *sender,
+                                     const struct sl_capture_heeds *heeds, char *out, size_t size)
 {
     int64_t bitrate_bps = 0;
     sl_ns gop = 0;
@@ -404,12 +412,12 @@ const char *sl_sender_options_unused(const struct sl_sender_options *sender, cha
         bool given;
         const char *name;
     } all[] = {
-        {sender->size.width, "--size"},
-        {sender->fps, "--fps"},
+        {!heeds->mode && sender->size.width, "--size"},
+        {!heeds->mode && sender->fps, "--fps"},
         {strcmp(sender->encoder, "auto") != 0, "--encoder"},
         {strcmp(sender->preset, "auto") != 0, "--preset"},
-        {known && sender->bitrate_bps != bitrate_bps, "--bitrate"},
-        {known && sender->gop != gop, "--gop"},
+        {!heeds->bitrate && known && sender->bitrate_bps != bitrate_bps, "--bitrate"},
+        {!heeds->gop && known && sender->gop != gop, "--gop"},
         {sl_overlay_wanted(&sender->overlay), "--burn"},
         {sender->sub.fps, "--sub"},
         {sender->motion, "--motion"},

@@ -6,6 +6,7 @@
 
 #include "base/address.h"
 #include "base/option.h"
+#include "sender/capture.h"
 #include "sender/overlay.h"
 #include "sender/rtsp.h"
 #include "whip/link.h"
@@ -55,7 +56,12 @@ extern const struct sl_option_table sl_sender_option_table;
 SL_MUST_CHECK int sl_sender_options_parse(struct sl_sender_options *ret, int argc, char **argv,
                                           FILE *out, FILE *err);
 
+/* Whether more is wanted of the pictures than the H.264 that a camera may give by itself: motion, a
+ * text in them, a second size, a preview, or an encoder that was named. */
+bool sl_sender_options_want_pictures(const struct sl_sender_options *sender);
+
 /* Which options were given that have no meaning for video that comes encoded, as a list for a
- * person: "--size, --burn"; "" if none. Their defaults do not count. Returns `out`. */
-const char *sl_sender_options_unused(const struct sl_sender_options *sender, char *out,
-                                     size_t size);
+ * person: "--size, --burn"; "" if none. Their defaults do not count, nor what the source heeds.
+ * Returns `out`. */
+const char *sl_sender_options_unused(const struct sl_sender_options *sender,
+                                     const struct sl_capture_heeds *heeds, char *out, size_t size);

@@ -35,6 +35,7 @@ enum { REQUEST_LIVE = 1, REQUEST_KEY = 2, REQUEST_FRESH = 4 };
 struct picture {
     sl_ns captured;
     atomic_int users; /* encoders that have not done with it */
+    struct sl_motion_map moved;
     _Alignas(64) uint8_t pixels[];
 };
 
@@ -145,14 +146,18 @@ static struct picture *hand_over(struct sl_pipeline *pipeline, struct picture *p
     return unread ? unread : sl_pool_take(pipeline->pictures);
 }
 
-static void look_for_motion(struct sl_pipeline *pipeline, const struct picture *picture)
+static void look_for_motion(struct sl_pipeline *pipeline, struct picture *picture)
 {
+    struct sl_motion *motion = pipeline->config.motion;
     struct sl_motion_event event;
-    if (pipeline->config.motion &&
-        sl_motion_look(pipeline->config.motion, picture->pixels, pipeline->config.capture->width,
-                       picture->captured, &event) &&
+    if (!motion)
+        return;
+    if (sl_motion_look(motion, picture->pixels, pipeline->config.capture->width, picture->captured,
+                       &event) &&
         sl_ring_push(pipeline->event_ring, &event))
         sl_wake_signal(&pipeline->loop_wake);
+    /* The map is this thread's own: a copy goes with the picture. */
+    picture->moved = *sl_motion_where(motion);
 }
 
 static int capture_pictures(struct sl_pipeline *pipeline)
@@ -184,6 +189,16 @@ static void pass_requests_on(struct sl_pipeline *pipeline)
         pipeline->only_key = true;
     if (requests & REQUEST_KEY)
         (void)sl_capture_request_key(pipeline->config.capture);
+    const int64_t wanted = atomic_load_explicit(&pipeline->bitrate_bps, memory_order_relaxed);
+    if (wanted)
+        sl_capture_set_bitrate(pipeline->config.capture, wanted);
+}
+
+/* Nothing of it can be sent before a key frame; one is not wanted before it can be sent. */
+static void wait_for_key(struct sl_pipeline *pipeline)
+{
+    count(&pipeline->keyless);
+    (void)sl_capture_request_key(pipeline->config.capture);
 }
 
 static bool is_shut_for_long(struct sl_pipeline *pipeline)
@@ -234,6 +249,8 @@ static void pass_on(struct sl_pipeline *pipeline, const struct sl_capture_unit *
     pass_requests_on(pipeline);
     if (!is_live(pipeline))
         leave_out(pipeline, &pipeline->idle);
+    else if (pipeline->only_key && !unit->key && !is_shut(pipeline))
+        wait_for_key(pipeline);
     else if (pipeline->only_key && !unit->key)
         count(&pipeline->keyless);
     else if (is_shut_for_long(pipeline))
@@ -408,7 +425,8 @@ static void *encode_main(void *ctx)
             count(&pipeline->skipped_rate);
         else
             encode_and_hand_over(pipeline, picture);
-        sl_preview_offer(pipeline->config.preview, picture->pixels, picture->captured);
+        sl_preview_offer(pipeline->config.preview, picture->pixels, &picture->moved,
+                         picture->captured);
         picture_done(pipeline, picture);
     }
     tell_end(pipeline);
@@ -607,6 +625,11 @@ bool sl_pipeline_take_audio(struct sl_pipeline *pipeline, struct sl_audio_packet
 bool sl_pipeline_take_event(struct sl_pipeline *pipeline, struct sl_motion_event *ret)
 {
     return sl_ring_pop(pipeline->event_ring, ret);
+}
+
+bool sl_pipeline_away(const struct sl_pipeline *pipeline)
+{
+    return atomic_load(&pipeline->config.capture->away);
 }
 
 void sl_pipeline_set_live(struct sl_pipeline *pipeline, bool live)

@@ -92,6 +92,9 @@ bool sl_pipeline_take_audio(struct sl_pipeline *pipeline, struct sl_audio_packet
 /* What motion tells, the oldest first; those that find no room are left out: they are repeated. */
 bool sl_pipeline_take_event(struct sl_pipeline *pipeline, struct sl_motion_event *ret);
 
+/* Whether the source's device is away, as far as its thread knows. */
+bool sl_pipeline_away(const struct sl_pipeline *pipeline);
+
 /* Whether somebody receives. Becoming live asks for a key frame; an encoded source that cannot be
  * asked gives it when it is due. */
 void sl_pipeline_set_live(struct sl_pipeline *pipeline, bool live);

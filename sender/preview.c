@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <pthread.h>
 #include <stdatomic.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
@@ -27,13 +28,18 @@
 #define LOOK_AGAIN (50 * SL_MS) /* at the window's events */
 #define PATIENCE_SECONDS 2      /* with a screen that does not answer, at the end */
 
+struct shot {
+    struct sl_motion_map moved;
+    uint8_t pixels[]; /* of the thumb */
+};
+
 struct sl_preview {
     struct sl_preview_config config;
     struct sl_thumb thumb;
     struct sl_pool *thumbs;
     struct sl_mailbox mailbox;
     struct sl_wake wake;
-    atomic_bool open, stop, screen_gone;
+    atomic_bool open, stop, screen_gone, motion_view;
     _Atomic int state; /* enum sl_endpoint_state */
     pthread_t thread;
     bool runs;
@@ -44,6 +50,7 @@ struct sl_preview {
     SDL_Window *window;
     SDL_Surface *picture; /* NULL: none yet */
     int shown_state;      /* -1: nothing drawn yet */
+    bool told_no_motion;
 };
 
 /* ---- Window ---- */
@@ -151,8 +158,9 @@ static void write_title(struct sl_preview *preview, int state)
     const char *const word = state == SL_ENDPOINT_LIVE           ? "live"
                              : state == SL_ENDPOINT_RECONNECTING ? "reconnecting"
                                                                  : "connecting";
+    const char *const view = atomic_load(&preview->motion_view) ? ", motion view" : "";
     char title[128];
-    snprintf(title, sizeof(title), "%s (%s) - Sightline", preview->config.camera, word);
+    snprintf(title, sizeof(title), "%s (%s%s) - Sightline", preview->config.camera, word, view);
     SDL_SetWindowTitle(preview->window, title);
 }
 
@@ -171,12 +179,14 @@ static void draw(struct sl_preview *preview, int state)
 static bool take_picture(struct sl_preview *preview)
 {
     const struct sl_thumb *thumb = &preview->thumb;
-    uint8_t *pixels = sl_mailbox_take(&preview->mailbox);
-    if (!pixels)
+    struct shot *shot = sl_mailbox_take(&preview->mailbox);
+    if (!shot)
         return false;
-    SDL_ConvertPixels(thumb->width, thumb->height, SDL_PIXELFORMAT_IYUV, pixels, thumb->width,
+    if (atomic_load(&preview->motion_view))
+        sl_thumb_mark(thumb, shot->pixels, &shot->moved);
+    SDL_ConvertPixels(thumb->width, thumb->height, SDL_PIXELFORMAT_IYUV, shot->pixels, thumb->width,
                       SDL_PIXELFORMAT_RGB888, preview->picture->pixels, preview->picture->pitch);
-    sl_pool_give(preview->thumbs, pixels);
+    sl_pool_give(preview->thumbs, shot);
     return true;
 }
 
@@ -195,7 +205,19 @@ static void show(struct sl_preview *preview, bool exposed)
 
 enum news { NOTHING, EXPOSED, CLOSED };
 
-static enum news read_events(void)
+/* Seen from the next picture on, in the title at once. */
+static void switch_view(struct sl_preview *preview)
+{
+    if (preview->config.motion) {
+        atomic_store(&preview->motion_view, !atomic_load(&preview->motion_view));
+        write_title(preview, atomic_load(&preview->state));
+    } else if (!preview->told_no_motion) {
+        sl_warn("--preview: the key m shows what moves; that needs --motion on");
+        preview->told_no_motion = true;
+    }
+}
+
+static enum news read_events(struct sl_preview *preview)
 {
     enum news news = NOTHING;
     SDL_Event event;
@@ -205,6 +227,8 @@ static enum news read_events(void)
             return CLOSED;
         if (window && event.window.event == SDL_WINDOWEVENT_EXPOSED)
             news = EXPOSED;
+        if (event.type == SDL_KEYDOWN && !event.key.repeat && event.key.keysym.sym == SDLK_m)
+            switch_view(preview);
     }
     return news;
 }
@@ -213,7 +237,7 @@ static void run_window(struct sl_preview *preview)
 {
     atomic_store(&preview->open, true);
     while (!atomic_load(&preview->stop)) {
-        const enum news news = read_events();
+        const enum news news = read_events(preview);
         if (atomic_load(&preview->screen_gone)) {
             sl_warn("--preview: the screen has gone; the camera goes on without a preview");
             break;
@@ -244,7 +268,8 @@ static void *preview_main(void *ctx)
 
 static int make(struct sl_preview *preview)
 {
-    int error = sl_pool_create(&preview->thumbs, THUMBS, sl_thumb_bytes(&preview->thumb));
+    int error = sl_pool_create(&preview->thumbs, THUMBS,
+                               offsetof(struct shot, pixels) + sl_thumb_bytes(&preview->thumb));
     error = error ? error : sl_wake_init(&preview->wake);
     if (!error)
         error = -pthread_create(&preview->thread, NULL, preview_main, preview);
@@ -293,26 +318,29 @@ void sl_preview_destroy(struct sl_preview *preview)
         if (!join(preview))
             return; /* the thread still stands on it, and the process ends */
     }
-    void *thumb = sl_mailbox_take(&preview->mailbox);
-    if (thumb)
-        sl_pool_give(preview->thumbs, thumb);
+    void *shot = sl_mailbox_take(&preview->mailbox);
+    if (shot)
+        sl_pool_give(preview->thumbs, shot);
     sl_pool_destroy(preview->thumbs);
     sl_wake_fini(&preview->wake);
     free(preview);
 }
 
-void sl_preview_offer(struct sl_preview *preview, const uint8_t *pixels, sl_ns captured)
+void sl_preview_offer(struct sl_preview *preview, const uint8_t *pixels,
+                      const struct sl_motion_map *moved, sl_ns captured)
 {
     if (!preview || !atomic_load_explicit(&preview->open, memory_order_relaxed) ||
         captured < preview->next)
         return;
     preview->next =
         captured - preview->next > INTERVAL ? captured + INTERVAL : preview->next + INTERVAL;
-    uint8_t *thumb = sl_pool_take(preview->thumbs);
-    if (!thumb)
+    struct shot *shot = sl_pool_take(preview->thumbs);
+    if (!shot)
         return;
-    sl_thumb_make(&preview->thumb, thumb, pixels, preview->config.width, preview->config.height);
-    void *unread = sl_mailbox_put(&preview->mailbox, thumb);
+    shot->moved = *moved;
+    sl_thumb_make(&preview->thumb, shot->pixels, pixels, preview->config.width,
+                  preview->config.height);
+    void *unread = sl_mailbox_put(&preview->mailbox, shot);
     if (unread)
         sl_pool_give(preview->thumbs, unread);
     sl_wake_signal(&preview->wake);
@@ -329,4 +357,9 @@ void sl_preview_set_state(struct sl_preview *preview, enum sl_endpoint_state sta
 bool sl_preview_is_open(const struct sl_preview *preview)
 {
     return atomic_load(&preview->open);
+}
+
+bool sl_preview_shows_motion(const struct sl_preview *preview)
+{
+    return atomic_load(&preview->motion_view);
 }

@@ -321,6 +321,7 @@ static void lose(struct sl_rtsp_feed *feed, const char *why)
     sl_rtsp_close(feed->rtsp);
     feed->rtsp = NULL;
     feed->waits = false;
+    atomic_store(feed->config.away, true);
     if (!feed->lost_at)
         feed->lost_at = feed->heard_at;
     feed->retry_at = sl_time_now() + feed->retry_gap;

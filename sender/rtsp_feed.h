@@ -11,6 +11,7 @@
  */
 #pragma once
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -27,6 +28,7 @@ struct sl_rtsp_feed_config {
     enum sl_rtsp_transport transport;
     bool sound;
     const struct sl_halt *halt; /* outlives the feed, as `source` does */
+    atomic_bool *away;          /* set when the camera is lost; left to the owner to clear */
 };
 
 /* Connects, once. 0, -ECANCELED, or -errno with one sentence in `why`. */

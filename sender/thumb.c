@@ -3,6 +3,9 @@
 
 #include <string.h>
 
+#include "sender/font.h"
+#include "sender/motion_mark.h"
+
 #define WIDTH_MAX 8192 /* of a picture */
 
 struct sl_thumb sl_thumb(int width, int height, int most)
@@ -63,4 +66,10 @@ void sl_thumb_make(const struct sl_thumb *thumb, uint8_t *ret, const uint8_t *pi
     for (size_t plane = 0; plane < 2; plane++)
         make_plane(ret + small + plane * small / 4, half_width, half_height,
                    pixels + luma + plane * luma / 4, width / 2, thumb->factor);
+}
+
+void sl_thumb_mark(const struct sl_thumb *thumb, uint8_t *pixels, const struct sl_motion_map *moved)
+{
+    const struct sl_canvas canvas = sl_canvas(pixels, thumb->width, thumb->height);
+    sl_motion_mark(&canvas, moved);
 }

@@ -148,6 +148,15 @@ static void publish_rate(struct sl_uplink *uplink)
         sl_endpoint_bitrate(uplink->endpoint));
 }
 
+/* Receivers of others cannot be told. */
+static void tell_device(struct sl_uplink *uplink)
+{
+    const uint32_t flags = sl_pipeline_away(uplink->config.pipeline) ? SL_DEVICE_AWAY : 0;
+    if (uplink->live)
+        (void)sl_endpoint_set_device(uplink->endpoint, flags,
+                                     sl_loop_now(uplink->config.endpoint.loop));
+}
+
 /* The kernel has all that is not paced. */
 static void note_sent(struct sl_uplink *uplink)
 {
@@ -164,6 +173,7 @@ static void note_sent(struct sl_uplink *uplink)
 static void flushed(void *ctx)
 {
     publish_rate(ctx);
+    tell_device(ctx);
     note_sent(ctx);
 }
 

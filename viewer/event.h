@@ -6,6 +6,7 @@
 #pragma once
 
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/types.h"
@@ -38,6 +39,7 @@ enum sl_event_kind {
     SL_EVENT_REMOVED,  /* feed: main gives it back by sl_subscriber_release() */
     SL_EVENT_LINK,     /* feed, link, text: why it is not up */
     SL_EVENT_BROKEN,   /* feed: pictures are missing */
+    SL_EVENT_DEVICE,   /* feed, away */
     SL_EVENT_RECEIVER, /* text: why it cannot be reached; "" when it can */
     SL_EVENT_FAILED,   /* text: it will not get better; the program ends */
 };
@@ -47,6 +49,7 @@ struct sl_event {
     int feed; /* 0..SL_FEEDS_MAX-1; free again once it was released */
     int order;
     enum sl_tile_link link;
+    bool away; /* the camera's device is */
     struct sl_lane *lane;
     const struct sl_feed_gauges *gauges;
     char name[33];

@@ -40,6 +40,7 @@ struct sl_feed {
     bool broken;     /* a key frame has been asked for and has not come out yet */
     sl_ns broken_at; /* when it was asked for last */
     struct sl_repairs_total repairs;
+    struct sl_device_watch device;
 
     /* Units that wait in the lane for their time: when each may go. */
     sl_ns held[HELD_MAX];
@@ -55,7 +56,7 @@ static sl_ns sooner(sl_ns a, sl_ns b)
 
 static void set_timer(struct sl_feed *feed)
 {
-    sl_ns due = sl_jitter_due(feed->jitter);
+    sl_ns due = sooner(sl_jitter_due(feed->jitter), sl_device_watch_due(&feed->device));
     if (feed->held_first != feed->held_end)
         due = sooner(due, feed->held[feed->held_first % HELD_MAX]);
     if (feed->sound)
@@ -199,9 +200,28 @@ void sl_feed_listen(struct sl_feed *feed, bool on)
     follow_delay(feed);
 }
 
+/* ---- the camera's device ---- */
+
+static void tell_device(const struct sl_feed *feed)
+{
+    feed->config.handler->device(feed->config.ctx, feed->device.flags & SL_DEVICE_AWAY);
+}
+
+static void on_device(void *ctx, uint32_t flags, sl_ns now)
+{
+    struct sl_feed *feed = ctx;
+    if (sl_device_watch_hear(&feed->device, flags, now))
+        tell_device(feed);
+    set_timer(feed);
+}
+
+/* ---- what wakes it ---- */
+
 static void on_timer(void *ctx, sl_ns now)
 {
     struct sl_feed *feed = ctx;
+    if (sl_device_watch_tick(&feed->device, now))
+        tell_device(feed);
     if (feed->sound)
         pump_sound(feed, now);
     pump(feed, now);
@@ -348,7 +368,7 @@ static int create_lane(struct sl_feed *feed)
 static int create_endpoint(struct sl_feed *feed)
 {
     static const struct sl_endpoint_handler handler = {
-        .state = on_state, .packet = on_packet, .event = on_event};
+        .state = on_state, .packet = on_packet, .event = on_event, .device = on_device};
     const struct sl_endpoint_config config = {
         .loop = feed->config.loop,
         .http = feed->config.http,

@@ -28,6 +28,8 @@ struct sl_feed_handler {
     void (*link)(void *ctx, enum sl_tile_link link, const char *reason);
     /* Pictures are missing until the next key frame. */
     void (*broken)(void *ctx);
+    /* The camera's device is away, or is no more, or is not told of any more. */
+    void (*device)(void *ctx, bool away);
     /* The receiver will not have us for this camera: it stays so. */
     void (*refused)(void *ctx, const char *reason);
     /* After sl_feed_stop(). */

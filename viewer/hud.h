@@ -71,5 +71,5 @@ struct sl_hud_net {
 /* "loss 4.8 % · fec 47 · resent 3 · 2.0 Mb/s · rtt 41 ms", without what is 0, or brief just "loss
  * 4.8 %"; "" on a network that there is nothing to tell of. Pure. */
 const char *sl_hud_net_text(const struct sl_hud_net *net, bool brief, char out[SL_HUD_TEXT]);
-/* "STALE 00:07", "CONNECTING", "RECONNECTING 01:02", "" when live. Pure. */
+/* "STALE 00:07", "NO SIGNAL 00:07", "CONNECTING", "RECONNECTING 01:02", "" when live. Pure. */
 const char *sl_hud_state_text(const struct sl_tile_view *view, char out[SL_HUD_TEXT]);

@@ -108,6 +108,9 @@ const char *sl_hud_state_text(const struct sl_tile_view *view, char out[SL_HUD_T
     case SL_TILE_STALE:
         snprintf(out, SL_HUD_TEXT, "STALE %s", since);
         break;
+    case SL_TILE_NO_SIGNAL:
+        snprintf(out, SL_HUD_TEXT, view->has_picture ? "NO SIGNAL %s" : "NO SIGNAL", since);
+        break;
     case SL_TILE_RECONNECTING:
         snprintf(out, SL_HUD_TEXT, view->has_picture ? "RECONNECTING %s" : "RECONNECTING", since);
         break;

@@ -183,6 +183,8 @@ void sl_screen_event(struct sl_screen *screen, const struct sl_event *event, sl_
         remove_place(screen, at);
     } else if (event->kind == SL_EVENT_BROKEN) {
         sl_tile_broken(&place->tile, now);
+    } else if (event->kind == SL_EVENT_DEVICE) {
+        sl_tile_device(&place->tile, event->away);
     } else if (event->kind == SL_EVENT_LINK) {
         sl_tile_link(&place->tile, event->link);
         memcpy(place->reason, event->text, sizeof(place->reason));
@@ -642,7 +644,8 @@ static void report_net(struct place *place, FILE *out)
 
 static void report_place(const struct sl_screen *screen, struct place *place, FILE *out, sl_ns now)
 {
-    static const char *const states[] = {"connecting", "live", "stale", "reconnecting"};
+    static const char *const states[] = {"connecting", "live", "stale", "no-signal",
+                                         "reconnecting"};
     struct sl_lane_stats stats;
     sl_lane_stats(place->lane, &stats);
     const double seconds = (double)(now - screen->reported_at) / (double)SL_SEC;

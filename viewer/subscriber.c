@@ -39,7 +39,8 @@ struct entry {
     bool leaving;  /* off the list */
     bool stopped;  /* its endpoint has ended */
     bool released; /* main has let go */
-    bool tell_added, tell_link, tell_broken, tell_removed;
+    bool tell_added, tell_link, tell_broken, tell_device, tell_removed;
+    bool away; /* its device is */
     enum sl_tile_link link;
     char reason[SL_EVENT_TEXT];
 };
@@ -83,6 +84,7 @@ static bool send_event(struct sl_subscriber *s, enum sl_event_kind kind, const s
         event.feed = (int)(entry - s->entries);
         event.order = entry->info.order;
         event.link = entry->link;
+        event.away = entry->away;
         event.lane = sl_feed_lane(entry->feed);
         event.gauges = &entry->gauges;
         memcpy(event.name, entry->info.name, sizeof(event.name));
@@ -102,6 +104,8 @@ static void tell_entry(struct sl_subscriber *s, struct entry *entry)
         entry->tell_link = !send_event(s, SL_EVENT_LINK, entry, entry->reason);
     if (entry->tell_broken)
         entry->tell_broken = !send_event(s, SL_EVENT_BROKEN, entry, "");
+    if (entry->tell_device)
+        entry->tell_device = !send_event(s, SL_EVENT_DEVICE, entry, "");
     if (entry->tell_removed)
         entry->tell_removed = !send_event(s, SL_EVENT_REMOVED, entry, "");
 }
@@ -135,6 +139,15 @@ static void on_broken(void *ctx)
 {
     struct entry *entry = ctx;
     entry->tell_broken = true;
+    tell_all(entry->subscriber);
+}
+
+static void on_device(void *ctx, bool away)
+{
+    struct entry *entry = ctx;
+    sl_info("camera %s: its device is %s", entry->info.name, away ? "away" : "there");
+    entry->away = away;
+    entry->tell_device = true;
     tell_all(entry->subscriber);
 }
 
@@ -176,6 +189,7 @@ static void on_stopped(void *ctx)
 static const struct sl_feed_handler feed_handler = {
     .link = on_link,
     .broken = on_broken,
+    .device = on_device,
     .refused = on_refused,
     .stopped = on_stopped,
 };
@@ -445,8 +459,8 @@ static void on_measure(void *ctx, sl_ns now)
         if (!entry->feed)
             continue;
         sl_feed_measure(entry->feed);
-        left_to_tell |=
-            entry->tell_added || entry->tell_link || entry->tell_broken || entry->tell_removed;
+        left_to_tell |= entry->tell_added || entry->tell_link || entry->tell_broken ||
+                        entry->tell_device || entry->tell_removed;
         reap(s, entry);
     }
     if (left_to_tell)

@@ -11,6 +11,11 @@ void sl_tile_link(struct sl_tile *tile, enum sl_tile_link link)
     tile->link = link;
 }
 
+void sl_tile_device(struct sl_tile *tile, bool away)
+{
+    tile->away = away;
+}
+
 void sl_tile_presented(struct sl_tile *tile, sl_ns now)
 {
     if (tile->has_picture && now - tile->presented >= SL_TILE_STALE_AFTER) {
@@ -51,9 +56,11 @@ static enum sl_tile_state state_at(const struct sl_tile *tile, sl_ns now)
 {
     if (tile->link == SL_TILE_LINK_LOST)
         return SL_TILE_RECONNECTING;
-    if (!tile->has_picture)
-        return SL_TILE_CONNECTING;
-    return now - tile->presented >= SL_TILE_STALE_AFTER ? SL_TILE_STALE : SL_TILE_LIVE;
+    if (tile->has_picture && now - tile->presented < SL_TILE_STALE_AFTER)
+        return SL_TILE_LIVE; /* pictures are truer than what is told of them */
+    if (tile->away)
+        return SL_TILE_NO_SIGNAL;
+    return tile->has_picture ? SL_TILE_STALE : SL_TILE_CONNECTING;
 }
 
 static sl_ns sooner(sl_ns a, sl_ns b)

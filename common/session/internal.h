@@ -2,7 +2,7 @@
 /*
  * What the files of a session share: session.c (life, demultiplexing, timers), connect.c (ICE and
  * DTLS), media.c (RTP received, NACKs asked), sending.c (RTP sent, NACKs answered, parity, pacing),
- * reports.c (RTCP both ways). For them only.
+ * reports.c (RTCP both ways), device.c (the device's state in it). For them only.
  */
 #pragma once
 
@@ -88,6 +88,13 @@ struct sl_session {
         sl_ns since; /* the second under way */
         int count;
     } events; /* that came */
+    struct {
+        uint32_t flags; /* ours, as told */
+        int tells;      /* more of them, though no flag is set */
+        sl_ns due;      /* of the next */
+        sl_ns since;    /* the second under way */
+        int heard;      /* of the peer's, in it */
+    } device;
 
     struct {
         uint64_t resent, nacks, keyframe_requests, bytes, packets;
@@ -145,6 +152,11 @@ void sl_sending_heard(struct sl_session *session, sl_ns now);
 void sl_sending_feedback(struct sl_session *session, const uint8_t *body, size_t len, sl_ns now);
 sl_ns sl_sending_due(const struct sl_session *session);
 void sl_sending_tick(struct sl_session *session, sl_ns now);
+
+/* device.c */
+sl_ns sl_device_due(const struct sl_session *session);
+void sl_device_tick(struct sl_session *session, sl_ns now);
+void sl_device_read(struct sl_session *session, const uint8_t *data, size_t len, sl_ns now);
 
 /* reports.c */
 void sl_reports_start(struct sl_session *session, sl_ns now);

@@ -158,7 +158,7 @@ static sl_ns report_due(const struct sl_session *session)
 
 sl_ns sl_reports_due(const struct sl_session *session)
 {
-    return sl_min_ns(session->feedback_due, report_due(session));
+    return sl_min_ns(sl_device_due(session), sl_min_ns(session->feedback_due, report_due(session)));
 }
 
 void sl_reports_tick(struct sl_session *session, sl_ns now)
@@ -167,6 +167,7 @@ void sl_reports_tick(struct sl_session *session, sl_ns now)
         send_feedback(session, now);
     if (report_due(session) <= now)
         send_report(session, now);
+    sl_device_tick(session, now);
 }
 
 /* ------------------------------------------------------------- receiving */
@@ -317,6 +318,8 @@ static void read_app(struct reading *reading, const struct sl_rtcp_item *item)
 {
     if (item->app_name == SL_MOTION_EVENT_NAME)
         read_event(reading, item);
+    if (item->app_name == SL_DEVICE_STATE_NAME)
+        sl_device_read(reading->session, item->data, item->data_len, reading->now);
     struct sl_repair_report report;
     if (item->app_name == SL_REPAIR_REPORT_NAME &&
         sl_repair_report_read(item->data, item->data_len, &report) == 0)

@@ -29,7 +29,7 @@ int sl_session_create(struct sl_session **ret, const struct sl_session_config *c
     session->config.repair_patience = or_default(config->repair_patience, REPAIR_PATIENCE);
     session->lite = config->agreed.local.ice_lite;
     session->created = session->heard = now;
-    session->report_due = session->feedback_due = SL_NEVER;
+    session->report_due = session->feedback_due = session->device.due = SL_NEVER;
     for (int kind = 0; kind < SL_MEDIA_KINDS; kind++) {
         session->keyframe[kind].asked = SL_NEVER;
         session->keyframe[kind].fir_seq = -1;

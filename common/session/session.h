@@ -29,6 +29,7 @@
 #include "base/types.h"
 #include "dtls/dtls.h"
 #include "rate/controller.h"
+#include "rtp/device_state.h"
 #include "rtp/history.h"
 #include "rtp/motion_event.h"
 #include "rtp/packet.h"
@@ -65,6 +66,9 @@ struct sl_session_handler {
     /* Receiving from one of our own programs: something moves, its times by OUR clock. Each is told
      * several times, and the order may be wrong. Optional. */
     void (*event)(void *ctx, const struct sl_motion_event *event, sl_ns now);
+    /* Receiving from one of our own programs: flags of rtp/device_state.h, repeated while any is
+     * set. Optional. */
+    void (*device)(void *ctx, uint32_t flags, sl_ns now);
 };
 
 struct sl_session_config {
@@ -138,7 +142,10 @@ void sl_session_skip(struct sl_session *session);
 /* Sending video: tells one of our own programs what moves, by one datagram; whoever calls repeats
  * it. 0, -ENOTCONN, -ENOTSUP (not our own, or no video). */
 int sl_session_send_event(struct sl_session *session, const struct sl_motion_event *event);
-
+/* Sending video: what one of our own programs is to know of the device (rtp/device_state.h). Told
+ * at once when it changes, and repeated by the session while a flag is set; none is to begin with.
+ * To set it again and again costs nothing. 0, -ENOTCONN, -ENOTSUP (not our own, or no video). */
+int sl_session_set_device(struct sl_session *session, uint32_t flags, sl_ns now);
 
 /* Says BYE and close_notify, then CLOSED. */
 void sl_session_close(struct sl_session *session, sl_ns now);
@@ -198,6 +205,8 @@ struct sl_session_stats {
     uint64_t datagrams_in, datagrams_out;
     /* Of motion, that came: handed on, and beyond 10 a second. */
     uint64_t events, events_refused;
+    /* Of the device, that came: handed on, and beyond 5 a second. */
+    uint64_t states, states_refused;
     enum sl_srtp_profile profile; /* 0 before keys */
     struct sl_path path;
 };

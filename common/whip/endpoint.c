@@ -455,6 +455,13 @@ static void session_event(void *ctx, const struct sl_motion_event *event, sl_ns 
         endpoint->config.handler->event(endpoint->config.ctx, event, now);
 }
 
+static void session_device(void *ctx, uint32_t flags, sl_ns now)
+{
+    struct sl_endpoint *endpoint = ctx;
+    if (endpoint->config.handler->device)
+        endpoint->config.handler->device(endpoint->config.ctx, flags, now);
+}
+
 static const struct sl_session_handler session_handler = {
     .send = session_send,
     .state = session_state,
@@ -462,6 +469,7 @@ static const struct sl_session_handler session_handler = {
     .keyframe_wanted = session_keyframe_wanted,
     .resend = session_resend,
     .event = session_event,
+    .device = session_device,
 };
 
 static void datagram(void *ctx, const struct sl_path *path, sl_ns arrival, uint8_t *data,
@@ -825,6 +833,15 @@ int sl_endpoint_send_event(struct sl_endpoint *endpoint, const struct sl_motion_
     if (!is_connected(endpoint))
         return -ENOTCONN;
     const int error = sl_session_send_event(endpoint->session, event);
+    flush_soon(endpoint);
+    return error;
+}
+
+int sl_endpoint_set_device(struct sl_endpoint *endpoint, uint32_t flags, sl_ns now)
+{
+    if (!is_connected(endpoint))
+        return -ENOTCONN;
+    const int error = sl_session_set_device(endpoint->session, flags, now);
     flush_soon(endpoint);
     return error;
 }

@@ -47,6 +47,7 @@ struct sl_endpoint_handler {
     void (*keyframe_wanted)(void *ctx, enum sl_media_kind kind, sl_ns now);
     const struct sl_rtp_packet *(*resend)(void *ctx, enum sl_media_kind kind, int64_t seq);
     void (*event)(void *ctx, const struct sl_motion_event *event, sl_ns now); /* optional */
+    void (*device)(void *ctx, uint32_t flags, sl_ns now);                     /* optional */
 };
 
 struct sl_endpoint_config {
@@ -91,6 +92,8 @@ int sl_endpoint_send(struct sl_endpoint *endpoint, enum sl_media_kind kind,
                      const struct sl_rtp_packet *packet, sl_ns now);
 /* As sl_session_send_event(). */
 int sl_endpoint_send_event(struct sl_endpoint *endpoint, const struct sl_motion_event *event);
+/* As sl_session_set_device(), of the live session: each begins with no flag set. */
+int sl_endpoint_set_device(struct sl_endpoint *endpoint, uint32_t flags, sl_ns now);
 /* As sl_session_next_frame(), gate() and bitrate(); SL_RATE_SEND and 0 when there is no live
  * session. */
 enum sl_rate_verdict sl_endpoint_next_frame(struct sl_endpoint *endpoint, sl_ns now);

@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""sightline-bench: the impairment relay's tally and exit; that a latency run measures what it says and leaves nothing behind."""
+"""sightline-bench: the impairment relay's tally and exit; that a latency run measures what it says and leaves nothing behind; the
+cost of capture."""
 import json, os, shutil, signal, socket, subprocess, sys, tempfile, time
 
 BENCH = os.path.join(os.environ.get("SL_BUILD", "build/debug"), "sightline-bench")
@@ -221,9 +222,28 @@ def missing_peer():
               done.returncode == 1 and done.stderr.count("\n") == 1 and package in done.stderr and not done.stdout)
 
 
+def capture():
+    with tempfile.TemporaryDirectory() as folder:
+        out, page = os.path.join(folder, "out.json"), os.path.join(folder, "page.html")
+        done = subprocess.run([BENCH, "capture", "--seconds", "1", "--size", "640x360", "--device", "v4l2:/dev/null",
+                               "--json", out, "--report", page], capture_output=True, text=True, timeout=60)
+        check("capture: exit status 0", done.returncode == 0)
+        table, = json.load(open(out))["benches"][0]["tables"]
+        rows = {row["path"]: row for row in table["rows"]}
+        device = rows.pop("v4l2:/dev/null")
+        check("a device that is none has a reason: %s" % device["why"], device["why"] and device["p50"] is None)
+        check("%d paths have their costs" % len(rows), {"test", "y4m", "nv12", "yuyv", "mjpeg 4:2:2"} <= set(rows)
+              and all(row["p50"] > 0 and row["mean"] > 0 and row["core"] > 0 for row in rows.values()))
+        burned = [row for row in rows.values() if row["burn"] is not None]
+        check("all but what is passed on are burned in", len(burned) == len(rows) - 1
+              and all(row["burned"] > row["mean"] and row["all_core"] > row["burned_core"] for row in burned))
+        check("the report draws it", "What a picture costs" in open(page).read())
+
+
 first = relay(signal.SIGINT)
 check("the same seed loses the same packets", relay(signal.SIGTERM) == first)
 relay_in_use()
+capture()
 latency()
 with_display()
 missing_peer()

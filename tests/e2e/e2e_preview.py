@@ -28,7 +28,8 @@ class Screen:
         except OSError:
             skip("libX11 is not installed")
         for call, result in (("XOpenDisplay", ctypes.c_void_p), ("XDefaultRootWindow", ctypes.c_ulong),
-                             ("XGetImage", ctypes.POINTER(self.Image)), ("XInternAtom", ctypes.c_ulong)):
+                             ("XGetImage", ctypes.POINTER(self.Image)), ("XInternAtom", ctypes.c_ulong),
+                             ("XKeysymToKeycode", ctypes.c_ubyte)):
             getattr(self.x, call).restype = result
         # A window may go while it is looked at; Xlib would end the process.
         self.ignore = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_void_p, ctypes.c_void_p)(lambda *_: 0)
@@ -77,6 +78,20 @@ class Screen:
         message = Message(type=33, display=self.display, window=window, kind=protocols, format=32)
         message.data[0] = delete
         self.x.XSendEvent(self.display, ctypes.c_ulong(window), 0, ctypes.c_long(0), ctypes.byref(message))
+        self.x.XSync(self.display, 0)
+
+    def press(self, window, key):
+        """A key of the keyboard goes down and up over the window: KeyPress, KeyRelease."""
+        class Key(ctypes.Structure):
+            _fields_ = [("type", ctypes.c_int), ("serial", ctypes.c_ulong), ("sent", ctypes.c_int),
+                        ("display", ctypes.c_void_p), ("window", ctypes.c_ulong), ("root", ctypes.c_ulong),
+                        ("subwindow", ctypes.c_ulong), ("time", ctypes.c_ulong), ("place", ctypes.c_int * 4),
+                        ("state", ctypes.c_uint), ("keycode", ctypes.c_uint), ("same_screen", ctypes.c_int),
+                        ("rest", ctypes.c_long * 12)]
+        code = self.x.XKeysymToKeycode(self.display, ctypes.c_ulong(ord(key)))
+        for kind, mask in ((2, 1), (3, 2)):
+            event = Key(type=kind, display=self.display, window=window, root=self.root, keycode=code, same_screen=1)
+            self.x.XSendEvent(self.display, ctypes.c_ulong(window), 0, ctypes.c_long(mask), ctypes.byref(event))
         self.x.XSync(self.display, 0)
 
     def leave(self):
@@ -139,6 +154,61 @@ def test_frame_tells_the_state():
         screen.leave()
 
 
+def film(path):
+    """At 10 frames a second: 1.5 s of nothing, then a square that walks to and fro on the left."""
+    with open(path, "wb") as file:
+        file.write(b"YUV4MPEG2 W320 H180 F10:1 C420jpeg\n")
+        for number in range(120):
+            luma = bytearray(b"\x5a" * (320 * 180))
+            step = (number - 15) % 30
+            for row in range(60, 100) if number >= 15 else ():
+                at = row * 320 + 20 + 4 * min(step, 30 - step)
+                luma[at:at + 40] = b"\xc8" * 40
+            file.write(b"FRAME\n" + luma + b"\x80" * (320 * 180 // 2))
+
+
+def marks(screen, window):
+    """Where the picture is green: (x, y) in it. The film is grey."""
+    rows = screen.picture(window)[BORDER:-BORDER]
+    return [(x, y) for y, row in enumerate(rows) for x, (red, green, blue) in enumerate(row[BORDER:-BORDER])
+            if green > red + 80 and green > blue + 80]
+
+
+def test_a_key_shows_what_moves():
+    with Site() as site:
+        path = os.path.join(site.dir, "film.y4m")
+        film(path)
+        site.run("sender", program("sender"), "--to", site.add_camera("yard"), "--video", f"y4m:{path}", "--loop",
+                 "--audio", "none", "--preview", "--motion", "on", env={"DISPLAY": site.xvfb(), "SDL_VIDEODRIVER": ""})
+        site.receiver.wait_line("motion yard started", tag="err")
+        screen = Screen(site.xvfb())
+        window = wait_window(screen, "yard (live) - Sightline")
+        check(not marks(screen, window), "marks before anybody asked")
+        screen.press(window, "m")
+        wait_window(screen, "yard (live, motion view) - Sightline")
+        seen = until(lambda: marks(screen, window), "what moves outlined")
+        check(all(x < 180 and 40 <= y < 120 for x, y in seen), f"marks away from what moves: {seen}")
+        screen.press(window, "m")
+        wait_window(screen, "yard (live) - Sightline")
+        until(lambda: not marks(screen, window), "the plain picture")
+        screen.leave()
+
+
+def test_the_key_says_what_it_needs():
+    with Site() as site:
+        sender = preview(site, site.add_camera("yard"))
+        sender.wait_line("^live yard$")
+        screen = Screen(site.xvfb())
+        window = wait_window(screen, "yard (live) - Sightline")
+        for _ in range(3):
+            screen.press(window, "m")
+        sender.wait_line("the key m shows what moves; that needs --motion on", tag="err")
+        screen.close(window)
+        sender.wait_line("the preview was closed", tag="err")
+        check(len(sender.err()) == 2, f"more than one line: {sender.err()}")
+        screen.leave()
+
+
 def test_closing_it_leaves_the_camera():
     with Site() as site:
         sender = preview(site, site.add_camera("yard"), "--stats", "200ms")
@@ -188,5 +258,5 @@ def test_costs_nothing_when_off():
 
 
 if __name__ == "__main__":
-    run_tests([test_frame_tells_the_state, test_closing_it_leaves_the_camera, test_screen_goes_away, test_no_screen,
+    run_tests([test_frame_tells_the_state, test_a_key_shows_what_moves, test_the_key_says_what_it_needs, test_closing_it_leaves_the_camera, test_screen_goes_away, test_no_screen,
                test_costs_nothing_when_off])

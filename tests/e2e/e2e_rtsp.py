@@ -148,12 +148,23 @@ def it_comes_back_by_itself():
     with Site() as site:
         with camera(stream) as served:
             sender = on_the_wall(site, site.add_camera("yard"), served.url())
+            wall = site.viewer("--stats", "500ms")
+            wall.wait_line(r"^stats yard live shown [1-9]")
         sender.wait_line(r"127.0.0.1:\d+/cam: .*; trying again$", tag="err")
+        wall.wait_line(r"^stats yard no-signal ")
+        site.receiver.wait_line(r"camera yard: no signal from its device$", tag="err")
+        late = site.viewer("--stats", "500ms")  # and no picture has ever come
+        late.wait_line(r"^stats yard no-signal ")
         sender.wait_line(r"Connection refused; trying again$", tag="err")
         with camera(stream, port=served.port):
             sender.wait_line(r"it sends again, after \d", tag="err")
             mark = sender.mark()
             sender.wait_line(r"^stats fps=[1-9]", since=mark)
+            site.receiver.wait_line(r"camera yard: its device is back$", tag="err")
+            for viewer in (wall, late):
+                mark = viewer.mark()
+                viewer.wait_line(r"^stats yard live shown [1-9]", since=mark)
+                check(viewer.stop() == 0, "viewer")
         check(sender.out()[0] == "live yard" and "reconnecting" not in sender.out(), sender.out())
         check(len(sender.err()) <= 4, sender.err())
         check(sender.stop() == 0, "exit status")

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* A buffer as a driver could hand it over, in any format and shape that it could tell. */
+/* A buffer as a driver could hand it over, in any format and shape that it could tell. Of H.264 it
+ * is cut into buffers at each 16-bit length. */
 #include <assert.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -9,6 +10,7 @@
 #include <libavutil/log.h>
 
 #include "base/bytes.h"
+#include "sender/capture_v4l2_h264.h"
 #include "sender/capture_v4l2_picture.h"
 #include "sender/scale.h"
 
@@ -16,6 +18,34 @@
 #define SIDE 32
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+/* Buffers, each behind its length (12 bits) and how many numbers are missing, or damage (15). */
+static void take_units(const uint8_t *data, size_t size)
+{
+    struct sl_v4l2_h264 *h264;
+    if (sl_v4l2_h264_create(&h264))
+        return;
+    sl_v4l2_h264_begin(h264, SL_SEC);
+    for (sl_ns now = SL_SEC; size >= 2; now += 33 * SL_MS) {
+        const unsigned head = sl_get16(data);
+        const size_t left = size - 2, len = (head & 0xfff) < left ? head & 0xfff : left;
+        uint8_t *exact = malloc(len + !len);
+        memcpy(exact, data + 2, len);
+        const struct sl_v4l2_h264_buffer buffer = {
+            .data = exact, .len = len, .missed = head >> 12, .damaged = head >> 12 == 15};
+        struct sl_h264_passed passed;
+        if (sl_v4l2_h264_take(h264, &buffer, now, &passed) == SL_V4L2_H264_UNIT) {
+            assert(passed.len > 0 && !passed.reordered);
+            free(memcpy(malloc(passed.len), passed.data, passed.len)); /* all of it is there */
+        }
+        (void)sl_v4l2_h264_ask(h264, now);
+        assert(!sl_v4l2_h264_is_known(h264) || sl_v4l2_h264_sps(h264));
+        free(exact);
+        data += 2 + len;
+        size -= 2 + len;
+    }
+    sl_v4l2_h264_destroy(h264);
+}
 
 /* format, range, width, height, stride (16 bits each but the first two), then what is in it */
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -27,8 +57,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     const struct sl_v4l2_format *format = sl_v4l2_format_after(NULL);
     for (int i = data[0]; i > 0 && format; i--)
         format = sl_v4l2_format_after(format);
-    if (!format || format->encoded)
+    if (!format)
         return 0;
+    if (format->encoded) {
+        take_units(data + HEAD, size - HEAD);
+        return 0;
+    }
     const struct sl_v4l2_shape shape = {
         .width = (int16_t)sl_get16(data + 2),
         .height = (int16_t)sl_get16(data + 4),

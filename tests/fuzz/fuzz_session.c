@@ -64,8 +64,18 @@ static void on_event(void *ctx, const struct sl_motion_event *event, sl_ns now)
         abort();
 }
 
-static const struct sl_session_handler handler = {
-    .send = on_send, .packet = on_packet, .resend = on_resend, .event = on_event};
+static void on_device(void *ctx, uint32_t flags, sl_ns now)
+{
+    (void)ctx;
+    (void)flags;
+    (void)now;
+}
+
+static const struct sl_session_handler handler = {.send = on_send,
+                                                  .packet = on_packet,
+                                                  .resend = on_resend,
+                                                  .event = on_event,
+                                                  .device = on_device};
 
 static struct sl_sdp_media media_of(enum sl_media_kind kind, uint8_t how)
 {

@@ -392,6 +392,56 @@ static int stream(struct opened *opened, bool on)
     return 0;
 }
 
+/* ---- Controls ---- */
+
+static struct fake_v4l2_control *control_of(struct fake_v4l2_camera *camera, uint32_t id)
+{
+    for (int i = 0; i < FAKE_V4L2_CONTROLS && camera->controls[i].id; i++)
+        if (camera->controls[i].id == id)
+            return &camera->controls[i];
+    return NULL;
+}
+
+struct fake_v4l2_control *fake_v4l2_control(int camera, uint32_t id)
+{
+    return control_of(&fake_v4l2.cameras[camera], id);
+}
+
+static int query_control(const struct opened *opened, struct v4l2_queryctrl *entry)
+{
+    const struct fake_v4l2_control *is = control_of(opened->camera, entry->id);
+    if (!is)
+        return EINVAL;
+    *entry =
+        (struct v4l2_queryctrl){.id = is->id,
+                                .type = is->menu ? V4L2_CTRL_TYPE_MENU : V4L2_CTRL_TYPE_INTEGER,
+                                .minimum = is->least,
+                                .maximum = is->most,
+                                .step = is->step};
+    return 0;
+}
+
+static int query_menu(const struct opened *opened, const struct v4l2_querymenu *item)
+{
+    const struct fake_v4l2_control *is = control_of(opened->camera, item->id);
+    return is && item->index < 32 && is->menu >> item->index & 1 ? 0 : EINVAL;
+}
+
+static int set_control(const struct opened *opened, const struct v4l2_control *set)
+{
+    struct fake_v4l2_control *is = control_of(opened->camera, set->id);
+    if (!is)
+        return EINVAL;
+    if (is->still && opened->streaming)
+        return EBUSY;
+    if ((is->menu && !(is->menu >> set->value & 1)) || set->value < is->least ||
+        set->value > is->most || (is->step > 1 && (set->value - is->least) % is->step))
+        return ERANGE;
+    is->value = set->value;
+    is->sets++;
+    return 0;
+}
+
 /* ---- Pictures ---- */
 
 static void fill_buffer(struct opened *opened, struct fake_buffer *buffer)
@@ -517,6 +567,12 @@ static int control(struct opened *opened, unsigned long request, void *arg)
         return set_format(opened, arg);
     case VIDIOC_S_PARM:
         return set_interval(opened, arg);
+    case VIDIOC_QUERYCTRL:
+        return query_control(opened, arg);
+    case VIDIOC_QUERYMENU:
+        return query_menu(opened, arg);
+    case VIDIOC_S_CTRL:
+        return set_control(opened, arg);
     case VIDIOC_REQBUFS:
         return request_buffers(opened, arg);
     case VIDIOC_QUERYBUF:

@@ -25,6 +25,7 @@
 #define FAKE_V4L2_SIZES 6
 #define FAKE_V4L2_RATES 4
 #define FAKE_V4L2_BUFFERS 8
+#define FAKE_V4L2_CONTROLS 12
 
 struct fake_v4l2_size {
     int width, height;                            /* 0x0 ends a list; of a range, the least */
@@ -40,11 +41,21 @@ struct fake_v4l2_format {
     struct fake_v4l2_size sizes[FAKE_V4L2_SIZES];
 };
 
+struct fake_v4l2_control {
+    uint32_t id; /* 0 ends a list */
+    int least, most, step;
+    uint32_t menu; /* bit i: there is item i; 0: no menu */
+    bool still;    /* cannot be set while it streams */
+    int value;
+    unsigned sets; /* how often it was set */
+};
+
 struct fake_v4l2_camera {
     const char *card, *bus_info;
     const char *by_id; /* name of its link; NULL: none */
     uint32_t caps;     /* 0: a camera's */
     struct fake_v4l2_format formats[FAKE_V4L2_FORMATS];
+    struct fake_v4l2_control controls[FAKE_V4L2_CONTROLS];
     int padding; /* bytes at the end of each row */
     uint32_t colorspace, quantization;
 
@@ -84,6 +95,9 @@ void fake_v4l2_end(void);
 /* The camera becomes DEV/video<number>; by-id links follow it. */
 void fake_v4l2_plug(int camera, int number);
 void fake_v4l2_unplug(int camera);
+
+/* NULL if the camera has none. */
+struct fake_v4l2_control *fake_v4l2_control(int camera, uint32_t id);
 
 /* Bytes of a row and of a picture by the V4L2 documentation. */
 int fake_v4l2_row(uint32_t fourcc, int width);

@@ -133,6 +133,15 @@ static void on_event(void *ctx, const struct sl_motion_event *event, sl_ns now)
     back_in(end, left);
 }
 
+static void on_device(void *ctx, uint32_t flags, sl_ns now)
+{
+    struct sim_end *end = ctx;
+    const uint64_t left = sl_alloc_count();
+    if (end->handler && end->handler->device)
+        end->handler->device(end->ctx, end, flags, now);
+    back_in(end, left);
+}
+
 static const struct sl_session_handler session_handler = {
     .send = on_send,
     .state = on_state,
@@ -141,6 +150,7 @@ static const struct sl_session_handler session_handler = {
     .validated = on_validated,
     .resend = on_resend,
     .event = on_event,
+    .device = on_device,
 };
 
 void sim_end_start(struct sim_end *end)
@@ -164,6 +174,15 @@ int sim_end_send_event(struct sim_end *end, const struct sl_motion_event *event)
 {
     const uint64_t entered = enter(end);
     const int r = sl_session_send_event(end->session, event);
+    leave(end, entered);
+    sim_end_settle(end);
+    return r;
+}
+
+int sim_end_set_device(struct sim_end *end, uint32_t flags)
+{
+    const uint64_t entered = enter(end);
+    const int r = sl_session_set_device(end->session, flags, sim_clock_now(&end->clock));
     leave(end, entered);
     sim_end_settle(end);
     return r;

@@ -29,6 +29,7 @@ struct sim_end_handler { /* each optional */
     const struct sl_rtp_packet *(*resend)(void *ctx, struct sim_end *end, enum sl_media_kind kind,
                                           int64_t seq);
     void (*event)(void *ctx, struct sim_end *end, const struct sl_motion_event *event, sl_ns now);
+    void (*device)(void *ctx, struct sim_end *end, uint32_t flags, sl_ns now);
 };
 
 struct sim_end {
@@ -97,6 +98,7 @@ struct sim_end *sim_hop_receiver(struct sim_hop *hop);
 void sim_end_start(struct sim_end *end);
 int sim_end_send(struct sim_end *end, enum sl_media_kind kind, const struct sl_rtp_packet *packet);
 int sim_end_send_event(struct sim_end *end, const struct sl_motion_event *event);
+int sim_end_set_device(struct sim_end *end, uint32_t flags);
 void sim_end_request_keyframe(struct sim_end *end);
 void sim_end_close(struct sim_end *end);
 /* After calling into end->session directly. */

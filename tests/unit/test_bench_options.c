@@ -73,7 +73,7 @@ static void test_all_of_them(void **state)
     const struct parsed p =
         parse("loss|--seconds|2|--peer=ffplay|--size|640x360|--fps|60|--cameras|4|"
               "--seed|0|--full|--floor|--peers-only|--impair|loss=5  delay=20|"
-              "--sender-word=--x|--sender-word|y|--json|a|--report|b");
+              "--sender-word=--x|--sender-word|y|--json|a|--report|b|--device|v4l2:auto");
     const struct sl_bench_options *o = &p.line.options;
     assert_int_equal(p.status, -1);
     assert_int_equal(o->seconds, 2 * SL_SEC);
@@ -83,6 +83,7 @@ static void test_all_of_them(void **state)
     assert_int_equal(o->cameras, 4);
     assert_int_equal(o->seed, 0);
     assert_true(o->full && o->floor && o->peers_only);
+    assert_string_equal(o->device, "v4l2:auto");
     assert_string_equal(o->impair, "loss=5  delay=20");
     assert_int_equal(o->sender_words.count, 2);
     assert_string_equal(o->sender_words.items[0], "--x");
@@ -106,6 +107,7 @@ static void test_refusals(void **state)
     refused("latency|--peer|vlc", "--peer: got 'vlc', wanted gstreamer or ffplay");
     refused("latency|--preset|fastest", "--preset: got 'fastest', wanted a preset of x264");
     refused("latency|--seed|-1", "--seed: got '-1', wanted a whole number");
+    refused("capture|--device|/dev/video0", "--device: got '/dev/video0', wanted v4l2:DEVICE");
     refused("latency|--rounds|101", "--rounds: got '101'");
     refused("latency|--size|1280", "--size: got '1280', wanted WIDTHxHEIGHT");
     refused("latency|--cameras|0", "--cameras: got '0'");

@@ -40,9 +40,10 @@ static void test_text_and_version(void **state)
     assert_string_equal(
         sl_directory_json(directory),
         "{\"version\":2,\"cameras\":[{\"name\":\"gate\",\"location\":\"\",\"state\":\"offline\","
-        "\"since\":\"2026-11-20T17:00:00.123Z\",\"motion\":false},"
+        "\"since\":\"2026-11-20T17:00:00.123Z\",\"signal\":false,\"motion\":false},"
         "{\"name\":\"yard\",\"location\":\"a \\\"b\\\"\\\\\","
-        "\"state\":\"offline\",\"since\":\"2026-11-20T17:00:00.123Z\",\"motion\":false}]}");
+        "\"state\":\"offline\",\"since\":\"2026-11-20T17:00:00.123Z\",\"signal\":false,"
+        "\"motion\":false}]}");
     /* The same again is no news. */
     assert_false(sl_directory_apply(directory, &snapshot, NOON + 5));
     assert_string_equal(sl_directory_etag(directory), "\"tag-2\"");
@@ -110,12 +111,30 @@ static void test_a_new_location_is_news(void **state)
     sl_directory_destroy(NULL);
 }
 
+static void test_a_device_that_is_away_is_news(void **state)
+{
+    (void)state;
+    struct sl_directory *directory = make();
+    const struct sl_snapshot snapshot = snapshot_of(two + 1, 1);
+    assert_true(sl_directory_apply(directory, &snapshot, NOON));
+    assert_true(sl_directory_state(directory, "yard", true, false, NOON, "42e01f"));
+    assert_non_null(strstr(sl_directory_json(directory), "\"signal\":true"));
+    assert_false(sl_directory_device(directory, "nope", true));
+    assert_false(sl_directory_device(directory, "yard", false));
+    assert_true(sl_directory_device(directory, "yard", true));
+    assert_false(sl_directory_device(directory, "yard", true));
+    assert_non_null(strstr(sl_directory_json(directory), "\"state\":\"live\""));
+    assert_non_null(strstr(sl_directory_json(directory), "\"signal\":false"));
+    sl_directory_destroy(directory);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_text_and_version),
         cmocka_unit_test(test_states_survive_other_cameras_coming_and_going),
         cmocka_unit_test(test_motion_is_news),
+        cmocka_unit_test(test_a_device_that_is_away_is_news),
         cmocka_unit_test(test_a_new_location_is_news),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -17,6 +17,7 @@
 #include <libavformat/avformat.h>
 
 #include "receiver/export.h"
+#include "receiver/export_source.h"
 #include "receiver/segment_write.h"
 #include "tests/support/clip.h"
 
@@ -344,6 +345,33 @@ static void gaps_stay_or_close(void **state)
     }
 }
 
+/* What was heard in a gap that is closed would be heard beside pictures of later. */
+static void sound_of_a_closed_gap_goes(void **state)
+{
+    (void)state;
+    const int64_t begins = START_US + 5 * FRAME_US, ends = START_US + 25 * FRAME_US;
+    struct sl_export_source_config config = {.store = store_dir,
+                                             .rows = rows,
+                                             .count = 1,
+                                             .from_us = START_US,
+                                             .to_us = START_US + 2 * SECOND};
+    record_hole(&clip, START_US, true, 5);
+    for (int closed = 0; closed < 2; closed++) {
+        struct sl_export_source *source;
+        struct sl_export_unit unit;
+        int within = 0;
+        config.close_gaps = closed;
+        assert_int_equal(sl_export_source_open(&source, &config), 0);
+        while (sl_export_source_next(source, &unit) == 1) {
+            within += unit.track == SL_SEGMENT_AUDIO && unit.at_us >= begins && unit.at_us < ends;
+            const int64_t moved = closed && unit.at_us >= ends ? 20 * FRAME_US : 0;
+            assert_true(llabs(unit.out_us - (unit.at_us - START_US - moved)) <= 20);
+        }
+        assert_int_equal(within, closed ? 0 : 40);
+        sl_export_source_close(source);
+    }
+}
+
 /* The wall clock was set back a second: what came later is later in the file as well. */
 static void time_never_goes_back(void **state)
 {
@@ -475,6 +503,7 @@ int main(void)
         cmocka_unit_test_setup(less_than_a_gop, empty),
         cmocka_unit_test_setup(transcodes, empty),
         cmocka_unit_test_setup(gaps_stay_or_close, empty),
+        cmocka_unit_test_setup(sound_of_a_closed_gap_goes, empty),
         cmocka_unit_test_setup(time_never_goes_back, empty),
         cmocka_unit_test_setup(other_parameters_are_another_file, empty),
         cmocka_unit_test_setup(sound_may_come_late_or_never, empty),

@@ -57,6 +57,8 @@ struct client {
     int64_t next_seq;
     int packets, repaired, keyframes_wanted, events;
     struct sl_motion_event event; /* the last one */
+    uint32_t device;
+    int device_told;
     bool first_is_key;
     int64_t last_seq;
     uint32_t last_timestamp;
@@ -265,6 +267,14 @@ static void on_event(void *ctx, const struct sl_motion_event *event, sl_ns now)
     client->event = *event;
 }
 
+static void on_device(void *ctx, uint32_t flags, sl_ns now)
+{
+    (void)now;
+    struct client *client = ctx;
+    client->device_told++;
+    client->device = flags;
+}
+
 static const struct sl_session_handler client_handler = {
     .send = on_send,
     .state = on_state,
@@ -272,6 +282,7 @@ static const struct sl_session_handler client_handler = {
     .keyframe_wanted = on_keyframe_wanted,
     .resend = on_resend,
     .event = on_event,
+    .device = on_device,
 };
 
 static void on_timer(void *ctx, sl_ns now)
@@ -903,6 +914,72 @@ static void test_motion_that_is_not_heard_of_is_over(void **state)
     close_site(&site);
 }
 
+static void tell_device(struct client *client, uint32_t flags)
+{
+    assert_int_equal(
+        sl_session_set_device(client->session, flags, sl_loop_refresh(client->site->loop)), 0);
+    settle(client);
+}
+
+static bool is_away(void *ctx)
+{
+    const struct client *client = ctx;
+    return client->device == SL_DEVICE_AWAY && client->site->last_camera.away;
+}
+
+static bool is_back(void *ctx)
+{
+    const struct client *client = ctx;
+    return client->device == 0 && !client->site->last_camera.away;
+}
+
+static void test_a_device_that_is_away_is_told_to_viewers_of_the_camera(void **state)
+{
+    (void)state;
+    struct site site;
+    struct client yard, gate, viewer, late, other;
+    static const char *const two[] = {"gate", "yard", NULL};
+    const struct sl_token cameras[] = {token_of(SL_ROLE_CAMERA, "yard", 1),
+                                       token_of(SL_ROLE_CAMERA, "gate", 2)};
+    const struct sl_token wall = token_of(SL_ROLE_VIEWER, "wall", 3);
+    open_site(&site, NULL);
+    give(&site, two, 3);
+    prepare(&gate, &site, true, "gate", &cameras[1]);
+    connect_client(&gate);
+    prepare(&yard, &site, true, "yard", &cameras[0]);
+    connect_client(&yard);
+    prepare(&viewer, &site, false, "yard", &wall);
+    connect_client(&viewer);
+    prepare(&other, &site, false, "gate", &wall);
+    connect_client(&other);
+    tell_device(&yard, SL_DEVICE_AWAY);
+    run_until(&site, is_away, &viewer);
+    assert_string_equal(site.last_camera.camera, "yard");
+    assert_true(site.last_camera.live);
+    prepare(&late, &site, false, "yard", &wall); /* who comes later hears of it as well */
+    connect_client(&late);
+    run_until(&site, is_away, &late);
+    tell_device(&yard, 0);
+    run_until(&site, is_back, &viewer);
+    run_until(&site, is_back, &late);
+    /* Its sender leaves while it is away. */
+    tell_device(&yard, SL_DEVICE_AWAY);
+    run_until(&site, is_away, &viewer);
+    sl_session_close(yard.session, sl_loop_refresh(site.loop));
+    settle(&yard);
+    run_until(&site, is_offline, &site);
+    assert_false(site.last_camera.away); /* with it, not when it lapses */
+    run_until(&site, is_back, &viewer);
+    assert_int_equal(viewer.state, SL_SESSION_CONNECTED);
+    assert_int_equal(other.device_told, 0);
+    drop(&yard);
+    drop(&gate);
+    drop(&viewer);
+    drop(&late);
+    drop(&other);
+    close_site(&site);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -918,6 +995,7 @@ int main(void)
         cmocka_unit_test(test_silent_publisher_goes_offline),
         cmocka_unit_test(test_motion_goes_to_viewers_of_the_camera),
         cmocka_unit_test(test_motion_that_is_not_heard_of_is_over),
+        cmocka_unit_test(test_a_device_that_is_away_is_told_to_viewers_of_the_camera),
     };
     sl_log_init("test", SL_LOG_ERROR);
     if (sl_srtp_library_init() != 0)

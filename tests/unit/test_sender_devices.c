@@ -79,7 +79,7 @@ static void as_text(void **state)
              "%s/video0 'Webcam?2' (fake, usb-1), free\n"
              "    %s/v4l/by-id/usb-Webcam-1\n"
              "    YUYV 640x480@30,14.99 1280x720@10\n"
-             "    H264 (not taken) 1920x1080\n"
+             "    H264 (sent as it is) 1920x1080\n"
              "    RGB3 (by libv4l2) 640x480@30\n"
              "%s/video4 'Webcam?2' (fake, usb-1), in use\n"
              "    NV12 16x16 to 1920x1080\n"
@@ -126,7 +126,7 @@ static void as_json(void **state)
     const cJSON *rates = member(cJSON_GetArrayItem(sizes, 0), "rates");
     assert_int_equal(cJSON_GetArraySize(rates), 2);
     assert_true(cJSON_GetArrayItem(rates, 0)->valuedouble == 30);
-    assert_true(cJSON_IsNull(member(cJSON_GetArrayItem(formats, 1), "format")));
+    assert_string_equal(member(cJSON_GetArrayItem(formats, 1), "format")->valuestring, "h264");
     assert_true(cJSON_IsTrue(member(cJSON_GetArrayItem(formats, 2), "emulated")));
     const cJSON *range = member(cJSON_GetArrayItem(member(second, "formats"), 0), "sizes");
     assert_int_equal(member(member(cJSON_GetArrayItem(range, 0), "most"), "height")->valueint,

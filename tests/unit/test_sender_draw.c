@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Font, scene and overlay: what is drawn, and that nothing is drawn beside the picture. */
+/* Font, landscape and overlay: what is drawn, and that nothing is drawn beside the picture. */
 #include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -12,10 +12,10 @@
 #include <cmocka.h>
 
 #include "sender/font.h"
+#include "sender/landscape.h"
 #include "sender/letters.h"
 #include "sender/motion_mark.h"
 #include "sender/overlay.h"
-#include "sender/scene.h"
 
 /* Exactly one picture's memory, so that a sanitizer sees a byte too far. */
 static uint8_t *blank(int width, int height)
@@ -165,45 +165,45 @@ static void drawing_is_clipped(void **state)
     free(pixels);
 }
 
-static void scene_moves_and_repeats_itself(void **state)
+static void landscape_moves_and_repeats_itself(void **state)
 {
     (void)state;
-    struct sl_scene *scene = NULL;
-    assert_int_equal(sl_scene_create(&scene, 15, 16, "x"), -EINVAL);
-    assert_int_equal(sl_scene_create(&scene, 320, 240, "front-door"), 0);
+    struct sl_landscape *landscape = NULL;
+    assert_int_equal(sl_landscape_create(&landscape, 15, 16, "x"), -EINVAL);
+    assert_int_equal(sl_landscape_create(&landscape, 320, 240, "front-door"), 0);
     uint8_t *one = blank(320, 240), *two = blank(320, 240);
     const size_t bytes = 320 * 240 * 3 / 2;
     const sl_ns wall = 1700000000 * SL_SEC;
-    sl_scene_draw(scene, one, wall, 1);
-    sl_scene_draw(scene, two, wall, 1);
+    sl_landscape_draw(landscape, one, wall, 1);
+    sl_landscape_draw(landscape, two, wall, 1);
     assert_memory_equal(one, two, bytes);
-    sl_scene_draw(scene, two, wall, 2); /* the counter alone */
+    sl_landscape_draw(landscape, two, wall, 2); /* the counter alone */
     assert_memory_not_equal(one, two, bytes);
-    sl_scene_draw(scene, two, wall + 33 * SL_MS, 1);
+    sl_landscape_draw(landscape, two, wall + 33 * SL_MS, 1);
     size_t moved = 0;
     for (size_t i = 0; i < bytes; i++)
         moved += one[i] != two[i];
     assert_in_range(moved, 200, bytes / 4);
-    sl_scene_destroy(scene);
-    sl_scene_destroy(NULL);
+    sl_landscape_destroy(landscape);
+    sl_landscape_destroy(NULL);
     free(one);
     free(two);
 }
 
-static void scene_fits_any_size(void **state)
+static void landscape_fits_any_size(void **state)
 {
     (void)state;
     static const int sizes[][2] = {{16, 16}, {18, 200}, {640, 18}, {1920, 1080}};
     for (size_t i = 0; i < SL_COUNT(sizes); i++) {
-        struct sl_scene *scene = NULL;
-        assert_int_equal(sl_scene_create(&scene, sizes[i][0], sizes[i][1], "a-name-of-32-letters"),
-                         0);
+        struct sl_landscape *landscape = NULL;
+        assert_int_equal(
+            sl_landscape_create(&landscape, sizes[i][0], sizes[i][1], "a-name-of-32-letters"), 0);
         uint8_t *pixels = blank(sizes[i][0], sizes[i][1]);
         for (int step = 0; step < 70; step++)
-            sl_scene_draw(scene, pixels, 1700000000 * SL_SEC + step * 997 * SL_MS,
-                          (uint64_t)step * 1000000007u);
+            sl_landscape_draw(landscape, pixels, 1700000000 * SL_SEC + step * 997 * SL_MS,
+                              (uint64_t)step * 1000000007u);
         free(pixels);
-        sl_scene_destroy(scene);
+        sl_landscape_destroy(landscape);
     }
 }
 
@@ -379,8 +379,8 @@ int main(void)
         cmocka_unit_test(text_of_any_bytes),
         cmocka_unit_test(scale_and_encoding),
         cmocka_unit_test(drawing_is_clipped),
-        cmocka_unit_test(scene_moves_and_repeats_itself),
-        cmocka_unit_test(scene_fits_any_size),
+        cmocka_unit_test(landscape_moves_and_repeats_itself),
+        cmocka_unit_test(landscape_fits_any_size),
         cmocka_unit_test(overlay_shows_what_was_asked_for),
         cmocka_unit_test(overlay_counts_frames),
         cmocka_unit_test(overlay_is_legible_on_everything),

@@ -288,25 +288,56 @@ static void video_from_a_file(void **state)
 static void what_an_encoded_source_does_not_heed(void **state)
 {
     (void)state;
+    const struct sl_capture_heeds none = {0};
     struct sl_sender_options options;
     char said[1024], list[128];
     assert_int_equal(parse(&options, said, ARGS("--to", CAMERA, "--video", "rtsp://cam/")), -1);
     assert_int_equal(options.rtsp_transport, SL_RTSP_TCP);
-    assert_string_equal(sl_sender_options_unused(&options, list, sizeof(list)), "");
+    assert_string_equal(sl_sender_options_unused(&options, &none, list, sizeof(list)), "");
     assert_int_equal(parse(&options, said,
                            ARGS("--to", CAMERA, "--video", "rtsp://cam/", "--burn", "time",
                                 "--encoder", "libx264", "--preset", "fast", "--bitrate", "1M",
                                 "--gop", "1s", "--fps", "5", "--size", "64x64")),
                      -1);
-    assert_string_equal(sl_sender_options_unused(&options, list, sizeof(list)),
+    assert_string_equal(sl_sender_options_unused(&options, &none, list, sizeof(list)),
                         "--size, --fps, --encoder, --preset, --bitrate, --gop, --burn");
-    sl_sender_options_unused(&options, list, 10);
+    const struct sl_capture_heeds some = {.mode = true, .gop = true};
+    const struct sl_capture_heeds all = {.mode = true, .bitrate = true, .gop = true};
+    assert_string_equal(sl_sender_options_unused(&options, &some, list, sizeof(list)),
+                        "--encoder, --preset, --bitrate, --burn");
+    assert_string_equal(sl_sender_options_unused(&options, &all, list, sizeof(list)),
+                        "--encoder, --preset, --burn");
+    sl_sender_options_unused(&options, &none, list, 10);
     assert_true(strlen(list) < 10);
+}
+
+static void what_h264_of_a_camera_cannot_do(void **state)
+{
+    (void)state;
+    static const char *const each[][2] = {
+        {"--burn", "time"},       {"--motion", "on"},   {"--sub", "320x180@5,100k"},
+        {"--encoder", "libx264"}, {"--preset", "fast"},
+    };
+    struct sl_sender_options options;
+    char said[1024];
+    assert_int_equal(parse(&options, said, ARGS("--to", CAMERA, "--video", "v4l2:auto")), -1);
+    assert_false(sl_sender_options_want_pictures(&options));
+    for (size_t i = 0; i < SL_COUNT(each); i++) {
+        assert_int_equal(
+            parse(&options, said,
+                  ARGS("--to", CAMERA, "--video", "v4l2:auto", each[i][0], each[i][1])),
+            -1);
+        assert_true(sl_sender_options_want_pictures(&options));
+    }
+    assert_int_equal(
+        parse(&options, said, ARGS("--to", CAMERA, "--video", "v4l2:auto", "--preview")), -1);
+    assert_true(sl_sender_options_want_pictures(&options));
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(what_h264_of_a_camera_cannot_do),
         cmocka_unit_test(defaults),
         cmocka_unit_test(all_of_them),
         cmocka_unit_test(kinds_of_sound),

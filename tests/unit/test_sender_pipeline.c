@@ -31,8 +31,9 @@ struct script {
     uint8_t unit[64]; /* of an encoded source: what was given last */
     int gop;          /* its key frames: each gop-th */
     _Atomic int keys_asked;
-    size_t unit_len;      /* 0: as long as `unit` */
-    uint64_t square_from; /* a still scene; a square goes through it from then on. 0: none */
+    _Atomic int64_t bitrate_bps; /* told last */
+    size_t unit_len;             /* 0: as long as `unit` */
+    uint64_t square_from;        /* a still scene; a square goes through it from then on. 0: none */
 };
 
 static void draw_square(const struct script *script, uint8_t *pixels)
@@ -93,9 +94,15 @@ static int script_next_unit(struct sl_capture *capture, struct sl_capture_unit *
     return 1;
 }
 
-static void script_request_key(struct sl_capture *capture)
+static bool script_request_key(struct sl_capture *capture)
 {
     atomic_fetch_add(&((struct script *)capture)->keys_asked, 1);
+    return true;
+}
+
+static void script_set_bitrate(struct sl_capture *capture, int64_t bps)
+{
+    atomic_store(&((struct script *)capture)->bitrate_bps, bps);
 }
 
 static void script_close(struct sl_capture *capture)
@@ -105,8 +112,10 @@ static void script_close(struct sl_capture *capture)
 
 static const struct sl_capture_kind script_kind = {
     .next = script_next, .next_unit = script_next_unit, .close = script_close};
-static const struct sl_capture_kind asked_kind = {
-    .next_unit = script_next_unit, .request_key = script_request_key, .close = script_close};
+static const struct sl_capture_kind asked_kind = {.next_unit = script_next_unit,
+                                                  .request_key = script_request_key,
+                                                  .set_bitrate = script_set_bitrate,
+                                                  .close = script_close};
 
 /* All that a pipeline stands on. */
 struct bench {
@@ -642,6 +651,33 @@ static void a_source_that_can_be_asked_is_asked(void **state)
     unmake(&bench);
 }
 
+/* A key frame is asked for while nothing can be sent without one, but not for a shut gate. */
+static void an_encoded_source_follows_the_link(void **state)
+{
+    (void)state;
+    struct bench bench;
+    make_encoded(&bench, &asked_kind, 4);
+    permit(&bench, 1);
+    WAIT(&bench, idle, 1);
+    sl_pipeline_set_live(bench.pipeline, true);
+    permit(&bench, 2);
+    WAIT(&bench, keyless, 2);
+    assert_int_equal(atomic_load(&bench.script.keys_asked), 3); /* one that the loop asked for */
+    sl_pipeline_set_rate(bench.pipeline, SL_NEVER, 700000);
+    permit(&bench, 1);
+    WAIT(&bench, keyless, 3);
+    assert_int_equal(atomic_load(&bench.script.keys_asked), 3);
+    assert_int_equal(atomic_load(&bench.script.bitrate_bps), 700000);
+    sl_pipeline_set_rate(bench.pipeline, 0, 0); /* as it is */
+    permit(&bench, 1);
+    expect_unit(&bench, 5, true);
+    permit(&bench, 1);
+    expect_unit(&bench, 6, false);
+    assert_int_equal(atomic_load(&bench.script.keys_asked), 3);
+    assert_int_equal(atomic_load(&bench.script.bitrate_bps), 700000);
+    unmake(&bench);
+}
+
 /* Whether anybody watches or not. */
 static void motion_is_told_of(void **state)
 {
@@ -737,6 +773,7 @@ int main(void)
         cmocka_unit_test(a_full_ring_leaves_units_out_up_to_a_key_frame),
         cmocka_unit_test(a_shut_gate_leaves_units_out_up_to_a_key_frame),
         cmocka_unit_test(a_source_that_can_be_asked_is_asked),
+        cmocka_unit_test(an_encoded_source_follows_the_link),
         cmocka_unit_test(motion_is_told_of),
         cmocka_unit_test(starting_and_stopping_leaves_nothing),
     };

@@ -45,6 +45,8 @@ struct sl_endpoint {
     size_t count;
     size_t events;
     struct sl_motion_event event; /* the last one */
+    uint32_t device;
+    int device_changes;
 };
 
 static struct sl_endpoint *made; /* the last one created: the uplink's */
@@ -101,6 +103,14 @@ int sl_endpoint_send_event(struct sl_endpoint *endpoint, const struct sl_motion_
     endpoint->events++;
     endpoint->event = *event;
     return endpoint->refuse;
+}
+
+int sl_endpoint_set_device(struct sl_endpoint *endpoint, uint32_t flags, sl_ns now)
+{
+    (void)now;
+    endpoint->device_changes += endpoint->device != flags;
+    endpoint->device = flags;
+    return 0;
 }
 
 enum sl_rate_verdict sl_endpoint_next_frame(struct sl_endpoint *endpoint, sl_ns now)
@@ -368,6 +378,34 @@ static void streams_are_well_formed(void **state)
     unmake(&bench);
 }
 
+static bool away_told(struct bench *bench)
+{
+    return bench->endpoint->device == SL_DEVICE_AWAY;
+}
+
+static bool back_told(struct bench *bench)
+{
+    return bench->endpoint->device == 0;
+}
+
+static void a_device_that_is_away_is_told(void **state)
+{
+    (void)state;
+    struct bench bench;
+    make(&bench, "test");
+    atomic_store(&bench.capture->away, true);
+    run_until(&bench, captured_reached, 5);
+    assert_int_equal(bench.endpoint->device_changes, 0); /* nobody is there */
+    say(&bench, SL_ENDPOINT_LIVE);
+    run_until(&bench, away_told, 0);
+    run_until(&bench, sent_reached, 5);
+    assert_int_equal(bench.endpoint->device_changes, 1);
+    atomic_store(&bench.capture->away, false);
+    run_until(&bench, back_told, 0);
+    assert_int_equal(bench.endpoint->device_changes, 2);
+    unmake(&bench);
+}
+
 static void copies_are_kept_for_resends(void **state)
 {
     (void)state;
@@ -558,6 +596,7 @@ int main(void)
     av_log_set_level(AV_LOG_QUIET);
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(streams_are_well_formed),
+        cmocka_unit_test(a_device_that_is_away_is_told),
         cmocka_unit_test(copies_are_kept_for_resends),
         cmocka_unit_test(after_an_outage_a_key_frame_comes_first),
         cmocka_unit_test(nothing_old_leaves_after_an_outage),

@@ -73,7 +73,7 @@ static void a_webcam(void **state)
         {1280, 720, 0, NULL, MODE(MJPG, 1280, 720, 30)},    /* the same */
         {1280, 720, 10, NULL, MODE(YUYV, 1280, 720, 10)},   /* the rates are the same */
         {1280, 720, 120, NULL, MODE(MJPG, 1280, 720, 60)},  /* the highest there is */
-        {1920, 1080, 5, NULL, MODE(YUYV, 1920, 1080, 5)},   /* never the camera's H.264 */
+        {1920, 1080, 5, NULL, MODE(YUYV, 1920, 1080, 5)},   /* not the camera's H.264 */
         {0, 0, 60, NULL, MODE(MJPG, 1280, 720, 60)},        /* size was not asked for */
         {0, 0, 5, NULL, MODE(YUYV, 1280, 720, 10)},         /* 720p rather than 5/s exactly */
         {320, 180, 0, NULL, MODE(YUYV, 640, 360, 30)},      /* the next larger of that shape */
@@ -84,13 +84,46 @@ static void a_webcam(void **state)
         {1280, 720, 30, "yuyv", MODE(YUYV, 1280, 720, 10)}, /* forced */
         {640, 480, 15, "mjpeg", MODE(MJPG, 640, 480, 30)},  /* forced */
         {640, 480, 30, "nv12", {0}},                        /* not there */
-        {0, 0, 0, "h264", {0}},                             /* there, but no pictures */
+        {0, 0, 0, "h264", MODE(H264, 1920, 1080, 30)},      /* only so */
         {3840, 2160, 0, NULL, MODE(MJPG, 1920, 1080, 30)},  /* twice as large is the most */
         {3844, 2160, 0, NULL, {0}},                         /* and more is not */
         {3840, 2164, 0, NULL, {0}},
         {3840, 2160, 0, "yuyv", MODE(YUYV, 1920, 1080, 5)},
     };
     expect(webcam, SL_COUNT(webcam), each, SL_COUNT(each));
+}
+
+static void expect_encoded(const struct sl_v4l2_mode *modes, size_t count, int width, int height,
+                           int fps, enum sl_v4l2_encoded encoded, uint32_t fourcc)
+{
+    const struct sl_v4l2_wish wish = {.size = {width, height}, .fps = fps, .encoded = encoded};
+    const struct sl_v4l2_mode *got = sl_v4l2_choose(modes, count, &wish);
+    assert_int_equal(got ? got->fourcc : 0, fourcc);
+}
+
+/* What a camera encodes itself: where pictures would keep to the wish as well, they are taken. */
+static void its_own_h264(void **state)
+{
+    (void)state;
+    static const struct sl_v4l2_mode bare[] = {
+        MODE(YUYV, 640, 480, 30), MODE(YUYV, 1920, 1080, 5), MODE(YUYV, 2560, 1440, 30),
+        MODE(H264, 1280, 720, 30), MODE(H264, 1920, 1080, 30)};
+    const size_t webcams = SL_COUNT(webcam), bares = SL_COUNT(bare), two = 2;
+    const enum sl_v4l2_encoded better = SL_V4L2_ENCODED_BETTER;
+    expect_encoded(webcam, webcams, 1920, 1080, 0, better, V4L2_PIX_FMT_MJPEG);
+    expect_encoded(webcam, webcams, 1920, 1080, 60, better, V4L2_PIX_FMT_MJPEG);
+    expect_encoded(webcam, webcams, 1280, 720, 0, better, V4L2_PIX_FMT_MJPEG);
+    expect_encoded(webcam, webcams, 0, 0, 0, better, V4L2_PIX_FMT_MJPEG);
+    expect_encoded(bare, bares, 1920, 1080, 0, better, V4L2_PIX_FMT_H264);
+    expect_encoded(bare, bares, 1920, 1080, 5, better, V4L2_PIX_FMT_YUYV);
+    expect_encoded(bare, bares, 1920, 1080, 60, better, V4L2_PIX_FMT_YUYV); /* nor does H.264 */
+    expect_encoded(bare, bares, 1280, 720, 0, better, V4L2_PIX_FMT_H264);   /* 1080p at 5/s */
+    expect_encoded(bare + 2, 2, 1280, 720, 0, better, V4L2_PIX_FMT_YUYV);   /* of 1440p */
+    expect_encoded(bare, two, 1280, 720, 0, better, V4L2_PIX_FMT_YUYV);     /* none is there */
+    expect_encoded(bare, bares, 0, 0, 0, better, V4L2_PIX_FMT_YUYV);
+    expect_encoded(bare, bares, 1920, 1080, 0, SL_V4L2_ENCODED_LAST, V4L2_PIX_FMT_YUYV);
+    expect_encoded(bare, bares, 1920, 1080, 0, SL_V4L2_ENCODED_NEVER, V4L2_PIX_FMT_YUYV);
+    expect_encoded(bare + 3, 1, 1280, 720, 0, better, 0); /* the device asks for it by name then */
 }
 
 /* The order in which a driver lists its modes does not matter. */
@@ -205,7 +238,8 @@ static void in_words(void **state)
     (void)state;
     char text[200];
     sl_v4l2_describe(webcam, SL_COUNT(webcam), text, sizeof(text));
-    assert_string_equal(text, "YUYV 640x360 to 1920x1080, MJPG 640x480 to 1920x1080");
+    assert_string_equal(text,
+                        "YUYV 640x360 to 1920x1080, MJPG 640x480 to 1920x1080, H264 1920x1080");
     sl_v4l2_describe(webcam + SL_COUNT(webcam) - 1, 1, text, sizeof(text));
     assert_string_equal(text, "H264 1920x1080");
     sl_v4l2_describe(webcam, SL_COUNT(webcam), text, 40);
@@ -231,6 +265,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_webcam),
+        cmocka_unit_test(its_own_h264),
         cmocka_unit_test(order_does_not_matter),
         cmocka_unit_test(colour_and_what_is_made),
         cmocka_unit_test(rates_nearly_met_and_not_told),

@@ -79,6 +79,8 @@ static void test_states(void **state)
         {{.state = SL_TILE_STALE, .has_picture = true, .stale_s = 7}, "STALE 00:07"},
         {{.state = SL_TILE_STALE, .has_picture = true, .stale_s = 754}, "STALE 12:34"},
         {{.state = SL_TILE_STALE, .has_picture = true, .stale_s = 3723}, "STALE 1:02:03"},
+        {{.state = SL_TILE_NO_SIGNAL}, "NO SIGNAL"},
+        {{.state = SL_TILE_NO_SIGNAL, .has_picture = true, .stale_s = 67}, "NO SIGNAL 01:07"},
         {{.state = SL_TILE_RECONNECTING}, "RECONNECTING"},
         {{.state = SL_TILE_RECONNECTING, .has_picture = true, .stale_s = 62}, "RECONNECTING 01:02"},
     };

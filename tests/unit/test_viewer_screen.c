@@ -287,6 +287,38 @@ static void test_a_picture_is_presented_once_and_aged(void **state)
     assert_non_null(strstr(report(f), " delay 45 ms delay_ms=45 "));
 }
 
+/* Told between two pictures, it is drawn without one. */
+static void test_a_device_that_is_away_is_told(void **state)
+{
+    struct fixture *f = *state;
+    struct sl_event event = {.kind = SL_EVENT_DEVICE, .feed = 0, .away = true};
+    add_camera(f, 0, "yard");
+    link_camera(f, 0, SL_TILE_LINK_UP, "");
+    sl_screen_draw(f->screen);
+    int before = window.presents;
+    sl_screen_event(f->screen, &event, now);
+    sl_screen_draw(f->screen);
+    assert_int_equal(window.presents, before + 1);
+    now += 100 * SL_MS;
+    assert_non_null(strstr(report(f), "stats yard no-signal shown 0.0/s "));
+    assert_true(send_frame(f, 0, 0));
+    sl_screen_draw(f->screen);
+    now += 100 * SL_MS;
+    assert_non_null(strstr(report(f), "stats yard live "));
+    assert_true(coloured(80, 0, 480, 100) > 100);
+    now += SL_SEC;
+    sl_screen_draw(f->screen);
+    assert_non_null(strstr(report(f), "stats yard no-signal "));
+    assert_int_equal(coloured(80, 0, 480, 100), 0); /* grey */
+    event.away = false;
+    before = window.presents;
+    sl_screen_event(f->screen, &event, now);
+    sl_screen_draw(f->screen);
+    assert_int_equal(window.presents, before + 1);
+    now += 100 * SL_MS;
+    assert_non_null(strstr(report(f), "stats yard stale "));
+}
+
 static void measure(struct fixture *f, uint64_t expected, uint64_t by_fec, uint64_t given_up,
                     uint64_t bytes)
 {
@@ -595,6 +627,7 @@ int main(void)
     av_log_set_level(AV_LOG_QUIET);
     const struct CMUnitTest tests[] = {
         TEST(test_a_picture_is_presented_once_and_aged),
+        TEST(test_a_device_that_is_away_is_told),
         TEST(test_repairs_are_reported),
         TEST(test_figures_of_the_network_cost_no_drawing),
         TEST(test_a_wall_of_many_rests_between_two_presentings),

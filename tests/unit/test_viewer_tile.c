@@ -84,6 +84,34 @@ static void test_reconnecting_is_grey_at_once(void **state)
     assert_int_equal(sl_tile_view(&tile, AT(3000)).state, SL_TILE_STALE);
 }
 
+static void test_a_device_that_is_away(void **state)
+{
+    (void)state;
+    struct sl_tile tile;
+    sl_tile_init(&tile);
+    sl_tile_link(&tile, SL_TILE_LINK_UP);
+    sl_tile_device(&tile, true); /* since before we came */
+    struct sl_tile_view view = sl_tile_view(&tile, AT(10));
+    assert_int_equal(view.state, SL_TILE_NO_SIGNAL);
+    assert_false(view.grey || view.has_picture);
+    /* A picture is truer than what was told, should the news of its return be lost. */
+    present(&tile, AT(1000), AT(5));
+    assert_int_equal(sl_tile_view(&tile, AT(1999)).state, SL_TILE_LIVE);
+    view = sl_tile_view(&tile, AT(8000));
+    assert_int_equal(view.state, SL_TILE_NO_SIGNAL);
+    assert_true(view.grey);
+    assert_true(view.age == SL_NEVER);
+    assert_int_equal(view.stale_s, 7);
+    assert_true(view.changes == AT(9000));
+    sl_tile_link(&tile, SL_TILE_LINK_LOST); /* what is told is not known any more */
+    assert_int_equal(sl_tile_view(&tile, AT(8000)).state, SL_TILE_RECONNECTING);
+    sl_tile_link(&tile, SL_TILE_LINK_UP);
+    sl_tile_device(&tile, false); /* there, and silent yet */
+    assert_int_equal(sl_tile_view(&tile, AT(8000)).state, SL_TILE_STALE);
+    present(&tile, AT(8100), AT(5));
+    assert_int_equal(sl_tile_view(&tile, AT(8100)).state, SL_TILE_LIVE);
+}
+
 static void test_age_is_a_mean_twice_a_second(void **state)
 {
     (void)state;
@@ -134,6 +162,7 @@ int main(void)
         cmocka_unit_test(test_connects_then_lives),
         cmocka_unit_test(test_stale_after_exactly_a_second),
         cmocka_unit_test(test_reconnecting_is_grey_at_once),
+        cmocka_unit_test(test_a_device_that_is_away),
         cmocka_unit_test(test_age_is_a_mean_twice_a_second),
         cmocka_unit_test(test_loss_mark),
     };

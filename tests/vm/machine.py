@@ -43,11 +43,12 @@ def prepare():
 
 
 def command_line(modules, shell, serial):
-    """qemu's: `serial` are its options for the serial ports (guest.sh)."""
+    """qemu's: `serial` are its options for the serial ports (guest.sh). One processor: of two, emulated, one was seen to wait
+    in the kernel for ever (soft lockup, as if the interrupt that it sent to the other had been lost)."""
     kernel = ["console=ttyS0", "quiet", "panic=-1", f"guest={HERE}/guest.sh", f"modules={FOLDER}/root",
               f"load={','.join(('virtio_net',) + modules)}", f"shell={shell}"]
     return ["setpriv", "--pdeathsig", "KILL", "qemu-system-x86_64", "-accel", "tcg,thread=multi", "-cpu", "max",
-            "-smp", "2", "-m", "1024", "-display", "none", "-monitor", "none", "-no-reboot", *serial,
+            "-smp", "1", "-m", "1024", "-display", "none", "-monitor", "none", "-no-reboot", *serial,
             "-kernel", os.path.join(FOLDER, "kernel"), "-initrd", os.path.join(FOLDER, "initramfs"),
             "-append", " ".join(kernel),
             "-virtfs", "local,path=/,mount_tag=root,security_model=none,readonly=on,multidevs=remap",
@@ -158,8 +159,12 @@ class Machine:
         except (AssertionError, OSError) as error:
             print(f"--- the machine: {error}")
         print("--- the machine's kernel")
-        with open(os.path.join(self.dir, "console"), errors="replace") as console:
-            print("".join("    " + line for line in console.readlines()[-40:]))
+        try:
+            said = self.run("dmesg", timeout=10)[1].splitlines()
+        except AssertionError:  # it answers no more; the console has what is urgent, without where the processors were
+            with open(os.path.join(self.dir, "console"), errors="replace") as console:
+                said = console.read().splitlines()
+        print("".join(f"    {line}\n" for line in said[-120:]))
 
 
 class Started:

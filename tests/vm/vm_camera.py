@@ -117,6 +117,10 @@ def unplugged():
             print(f"{how}: back {len(times)} times after {min(times)} to {max(times)} ms, by the machine's clock",
                   flush=True)
         check(sender.status() is None, f"the sender has ended: {sender.status()}")
+        site.receiver.wait_line("camera yard: its device is back$", tag="err")
+        told = sum("no signal from its device" in line for line in site.receiver.err())
+        # A disconnected one may be back before the sender's loop has looked.
+        check(len(took["reloaded"]) <= told <= UNPLUGGED, f"the receiver was told {told} times that it is away")
         judge(site, f"back for the {UNPLUGGED}th time", BARS)
         after = sender.holds()
         check(any("/dev/video" in item for item in before), f"the camera is not among {before}")

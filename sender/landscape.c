@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "sender/scene.h"
+#include "sender/landscape.h"
 
 #include <errno.h>
 #include <math.h>
@@ -10,7 +10,7 @@
 
 #include "sender/font.h"
 
-struct sl_scene {
+struct sl_landscape {
     int width, height;
     int unit; /* a 90th of the height: what all else is measured in */
     size_t bytes;
@@ -71,38 +71,38 @@ static void paint_ground(const struct sl_canvas *canvas, int unit, int horizon)
     }
 }
 
-int sl_scene_create(struct sl_scene **ret, int width, int height, const char *name)
+int sl_landscape_create(struct sl_landscape **ret, int width, int height, const char *name)
 {
     if (width < 16 || height < 16 || width % 2 || height % 2)
         return -EINVAL;
-    struct sl_scene *scene = calloc(1, sizeof(*scene));
-    if (!scene)
+    struct sl_landscape *landscape = calloc(1, sizeof(*landscape));
+    if (!landscape)
         return -ENOMEM;
-    scene->width = width;
-    scene->height = height;
-    scene->unit = height / 90 > 0 ? height / 90 : 1;
-    scene->bytes = (size_t)width * (size_t)height * 3 / 2;
-    scene->still = malloc(scene->bytes);
-    if (!scene->still) {
-        sl_scene_destroy(scene);
+    landscape->width = width;
+    landscape->height = height;
+    landscape->unit = height / 90 > 0 ? height / 90 : 1;
+    landscape->bytes = (size_t)width * (size_t)height * 3 / 2;
+    landscape->still = malloc(landscape->bytes);
+    if (!landscape->still) {
+        sl_landscape_destroy(landscape);
         return -ENOMEM;
     }
-    snprintf(scene->name, sizeof(scene->name), "%s", name);
-    const struct sl_canvas canvas = sl_canvas(scene->still, width, height);
+    snprintf(landscape->name, sizeof(landscape->name), "%s", name);
+    const struct sl_canvas canvas = sl_canvas(landscape->still, width, height);
     const int horizon = height * 2 / 3;
     paint_sky(&canvas, horizon);
-    paint_hills(&canvas, scene->unit, horizon);
-    paint_ground(&canvas, scene->unit, horizon);
-    *ret = scene;
+    paint_hills(&canvas, landscape->unit, horizon);
+    paint_ground(&canvas, landscape->unit, horizon);
+    *ret = landscape;
     return 0;
 }
 
-void sl_scene_destroy(struct sl_scene *scene)
+void sl_landscape_destroy(struct sl_landscape *landscape)
 {
-    if (!scene)
+    if (!landscape)
         return;
-    free(scene->still);
-    free(scene);
+    free(landscape->still);
+    free(landscape);
 }
 
 static void draw_disc(const struct sl_canvas *canvas, int x, int y, int radius,
@@ -120,21 +120,24 @@ static int travel(sl_ns wall, sl_ns period, int span)
     return (int)((double)(wall % period) / (double)period * span);
 }
 
-static void draw_sun(const struct sl_scene *scene, const struct sl_canvas *canvas, sl_ns wall)
+static void draw_sun(const struct sl_landscape *landscape, const struct sl_canvas *canvas,
+                     sl_ns wall)
 {
     static const struct sl_color sun = {215, 70, 150};
     const double turn = (double)(wall % (60 * SL_SEC)) / (double)(60 * SL_SEC);
-    const int x = travel(wall, 60 * SL_SEC, scene->width + 12 * scene->unit) - 6 * scene->unit;
-    const int y = (int)(scene->height * (0.38 - 0.2 * sin(M_PI * turn)));
-    draw_disc(canvas, x, y, 5 * scene->unit, sun);
+    const int x =
+        travel(wall, 60 * SL_SEC, landscape->width + 12 * landscape->unit) - 6 * landscape->unit;
+    const int y = (int)(landscape->height * (0.38 - 0.2 * sin(M_PI * turn)));
+    draw_disc(canvas, x, y, 5 * landscape->unit, sun);
 }
 
-static void draw_car(const struct sl_scene *scene, const struct sl_canvas *canvas, sl_ns wall)
+static void draw_car(const struct sl_landscape *landscape, const struct sl_canvas *canvas,
+                     sl_ns wall)
 {
     static const struct sl_color body = {95, 100, 190}, glass = {150, 140, 120},
                                  tyre = {25, 128, 128};
-    const int u = scene->unit, y = scene->height * 2 / 3 + 10 * u;
-    const int x = travel(wall, 8 * SL_SEC, scene->width + 24 * u) - 20 * u;
+    const int u = landscape->unit, y = landscape->height * 2 / 3 + 10 * u;
+    const int x = travel(wall, 8 * SL_SEC, landscape->width + 24 * u) - 20 * u;
     sl_canvas_fill(canvas, x + 4 * u, y - 8 * u, 9 * u, 4 * u, body);
     sl_canvas_fill(canvas, x + 5 * u, y - 7 * u, 7 * u, 3 * u, glass);
     sl_canvas_fill(canvas, x, y - 4 * u, 18 * u, 4 * u, body);
@@ -143,20 +146,22 @@ static void draw_car(const struct sl_scene *scene, const struct sl_canvas *canva
 }
 
 /* A ball that bounces once a second: a freeze or a skipped frame shows at a glance. */
-static void draw_ball(const struct sl_scene *scene, const struct sl_canvas *canvas, sl_ns wall)
+static void draw_ball(const struct sl_landscape *landscape, const struct sl_canvas *canvas,
+                      sl_ns wall)
 {
     static const struct sl_color ball = {170, 30, 160};
     const double t = (double)(wall % SL_SEC) / (double)SL_SEC;
-    const int u = scene->unit, top = (int)(30 * u * 4 * t * (1 - t));
-    draw_disc(canvas, scene->width - 14 * u, scene->height * 2 / 3 - 3 * u - top, 3 * u, ball);
+    const int u = landscape->unit, top = (int)(30 * u * 4 * t * (1 - t));
+    draw_disc(canvas, landscape->width - 14 * u, landscape->height * 2 / 3 - 3 * u - top, 3 * u,
+              ball);
 }
 
-static void draw_texts(const struct sl_scene *scene, const struct sl_canvas *canvas, sl_ns wall,
-                       uint64_t number)
+static void draw_texts(const struct sl_landscape *landscape, const struct sl_canvas *canvas,
+                       sl_ns wall, uint64_t number)
 {
-    const int u = scene->unit, margin = 3 * u, top = 6 * u; /* --burn has the first line */
-    const int big = scene->height / 120 > 0 ? scene->height / 120 : 1;
-    const int small = scene->height / 200 > 0 ? scene->height / 200 : 1;
+    const int u = landscape->unit, margin = 3 * u, top = 6 * u; /* --burn has the first line */
+    const int big = landscape->height / 120 > 0 ? landscape->height / 120 : 1;
+    const int small = landscape->height / 200 > 0 ? landscape->height / 200 : 1;
     const time_t seconds = (time_t)(wall / SL_SEC);
     struct tm tm;
     char clock[64], count[32];
@@ -165,17 +170,18 @@ static void draw_texts(const struct sl_scene *scene, const struct sl_canvas *can
              (int)(wall % SL_SEC / SL_MS));
     snprintf(count, sizeof(count), "frame %llu", (unsigned long long)number);
     sl_font_draw(canvas, margin, top, big, white.y, clock);
-    sl_font_draw(canvas, margin, top + 9 * big, small + (small > 1), white.y, scene->name);
+    sl_font_draw(canvas, margin, top + 9 * big, small + (small > 1), white.y, landscape->name);
     sl_font_draw(canvas, canvas->width - margin - sl_font_width(count, small), top, small, white.y,
                  count);
 }
 
-void sl_scene_draw(const struct sl_scene *scene, uint8_t *pixels, sl_ns wall, uint64_t number)
+void sl_landscape_draw(const struct sl_landscape *landscape, uint8_t *pixels, sl_ns wall,
+                       uint64_t number)
 {
-    memcpy(pixels, scene->still, scene->bytes);
-    const struct sl_canvas canvas = sl_canvas(pixels, scene->width, scene->height);
-    draw_sun(scene, &canvas, wall);
-    draw_ball(scene, &canvas, wall);
-    draw_car(scene, &canvas, wall);
-    draw_texts(scene, &canvas, wall, number);
+    memcpy(pixels, landscape->still, landscape->bytes);
+    const struct sl_canvas canvas = sl_canvas(pixels, landscape->width, landscape->height);
+    draw_sun(landscape, &canvas, wall);
+    draw_ball(landscape, &canvas, wall);
+    draw_car(landscape, &canvas, wall);
+    draw_texts(landscape, &canvas, wall, number);
 }
