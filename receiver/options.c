@@ -276,7 +276,8 @@ const struct sl_option_table sl_receiver_option_table = {
                 "       " PROGRAM " recordings list|usage  --data DIR\n"
                 "       " PROGRAM " recordings lock|unlock --camera NAME --from T --to T"
                 "  --data DIR\n"
-                "       " PROGRAM " retention --dry-run  --data DIR",
+                "       " PROGRAM " retention --dry-run  --data DIR\n"
+                "       " PROGRAM " check | rebuild  --data DIR [--recordings DIR]",
     .summary = "Takes cameras in and gives them out to viewers; camera and viewer commands print\n"
                "enrolment links and work beside a running receiver.",
     .options = options_of_receiver,
@@ -303,6 +304,8 @@ static const struct {
     {"recordings", "lock", SL_COMMAND_RECORDINGS_LOCK, false},
     {"recordings", "unlock", SL_COMMAND_RECORDINGS_UNLOCK, false},
     {"retention", NULL, SL_COMMAND_RETENTION, false},
+    {"check", NULL, SL_COMMAND_CHECK, false},
+    {"rebuild", NULL, SL_COMMAND_REBUILD, false},
 };
 
 int sl_host_port_parse(const char *text, char host[256], int *port)
@@ -376,8 +379,8 @@ static bool find_command(struct sl_receiver_options *options, const struct sl_op
     }
     if (!noun_known)
         fprintf(err,
-                PROGRAM ": unknown command '%s', wanted run, camera, viewer, recordings, export or "
-                        "retention\n",
+                PROGRAM ": unknown command '%s', wanted run, camera, viewer, recordings, export, "
+                        "retention, check or rebuild\n",
                 noun);
     else if (!*verbs_of(noun))
         fprintf(err, PROGRAM ": %s: unexpected argument '%s'\n", noun, verb);

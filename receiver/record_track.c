@@ -19,6 +19,7 @@
 #define PACKETS 2048                /* 2 s of 9 Mb/s */
 #define SOUND_WAIT (SL_SEC * 5 / 2) /* for its picture; longer than pictures wait for packets */
 #define TRY_AGAIN (1 * SL_SEC)
+#define ASK_AGAIN (SL_SEC / 2)
 #define GAP_LEAST (50 * SL_MS) /* a key frame took the place of what was lost */
 #define GAP_SAID (10 * SL_SEC)
 #define OVERLAP (100 * SL_MS / SL_US) /* a new segment begins where the last one ended */
@@ -55,9 +56,9 @@ struct sl_record_track {
     struct sl_record_preroll preroll;
 
     bool storage_fine, failing, announce;
-    sl_ns try_at; /* no earlier; 0: whenever */
-    enum gap gap; /* since the newest picture */
-    sl_ns gap_said;
+    sl_ns try_at;              /* no earlier; 0: whenever */
+    enum gap gap;              /* since the newest picture */
+    sl_ns gap_said, key_asked; /* 0: never */
     uint64_t gaps_unsaid;
     struct sl_record_track_stats stats;
     struct sl_record_sound sound;
@@ -215,8 +216,12 @@ static bool is_full(const struct sl_record_track *track, sl_ns time)
     return (time + track->file_offset) / length != (track->start + track->file_offset) / length;
 }
 
-static void want_key(struct sl_record_track *track)
+/* Not again before the answer can be here. */
+static void want_key(struct sl_record_track *track, sl_ns now)
 {
+    if (track->key_asked && now - track->key_asked < ASK_AGAIN)
+        return;
+    track->key_asked = now;
     track->config.news->key_wanted(track->config.ctx);
 }
 
@@ -360,7 +365,7 @@ static void take_picture(struct sl_record_track *track, const struct sl_jitter_f
     track->picture = time;
     track->picture_known = true;
     if (track->writer && !frame->key && (is_full(track, time) || stepped(track)))
-        want_key(track);
+        want_key(track, now);
     pump_sound(track, now, false);
 }
 
@@ -376,7 +381,7 @@ static void pump_video(struct sl_record_track *track, sl_ns now, sl_ns jitter_no
         track->stats.breaks++;
         if (track->gap == NO_GAP)
             track->gap = GAP_LOST;
-        want_key(track);
+        want_key(track, now);
     }
 }
 
@@ -459,7 +464,7 @@ void sl_record_track_storage(struct sl_record_track *track, bool fine, sl_ns now
         track->failing = false;
         track->try_at = 0;
         if (track->connected)
-            want_key(track);
+            want_key(track, now);
     }
 }
 
@@ -476,7 +481,7 @@ void sl_record_track_rule(struct sl_record_track *track, const struct sl_record_
     if (rule->mode != SL_RECORD_MOTION)
         sl_record_preroll_clear(&track->preroll);
     if (!was && wanted(track, now) && track->connected)
-        want_key(track);
+        want_key(track, now);
 }
 
 void sl_record_track_motion(struct sl_record_track *track, bool moving, sl_ns last, sl_ns now)
@@ -486,7 +491,7 @@ void sl_record_track_motion(struct sl_record_track *track, bool moving, sl_ns la
         track->wanted_until = last + track->rule.post;
     } else if (!track->writer && track->rule.mode == SL_RECORD_MOTION) {
         if (!track->preroll.first)
-            want_key(track);
+            want_key(track, now);
         replay(track, now);
     }
 }

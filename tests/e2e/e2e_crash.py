@@ -1,0 +1,127 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""kill -9 of a receiver that records four cameras, again and again: what is listed afterwards plays to its end and lasts as
+long as it says, at most a second is missing before each kill, and no file is left that is not listed.
+
+SL_E2E_REPEAT=200 for the full run; 20 kills otherwise. SL_E2E_SEED chooses other moments."""
+import os
+import random
+import sqlite3
+import subprocess
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+from sightline import Site, check, run_tests
+
+CAMERAS = ["north", "east", "south", "west"]
+REPEAT = int(os.environ.get("SL_E2E_REPEAT", "20"))
+SEED = int(os.environ.get("SL_E2E_SEED", str(random.randrange(1 << 30))))
+MISSING = 1.0      # s before a kill; a busy machine may delay a write, so one kill of 20 may miss more
+MISSING_MAX = 3.0
+DURATION_OFF = 0.1  # s
+
+
+def rows(site):
+    """All that is listed: path -> (camera, start, duration, open), in seconds."""
+    with sqlite3.connect(f"file:{site.data}/catalogue.db?mode=ro", uri=True) as catalogue:
+        return {path: (camera, start / 1e6, duration / 1e6, is_open) for path, camera, start, duration, is_open in
+                catalogue.execute("SELECT path, camera, start, duration, open FROM segments")}
+
+
+def files(site):
+    store = os.path.join(site.data, "recordings")
+    return {os.path.relpath(os.path.join(folder, name), store)
+            for folder, _, names in os.walk(store) for name in names if name.endswith(".mp4")}
+
+
+def played(site, path):
+    """How long it plays, by decoding all of it; an error of the decoder fails."""
+    full = os.path.join(site.data, "recordings", path)
+    done = subprocess.run(["ffmpeg", "-v", "error", "-xerror", "-i", full, "-f", "null", "-"], text=True,
+                          capture_output=True, timeout=60)
+    check(done.returncode == 0 and not done.stderr, f"{path} does not play: {done.stderr[:300]}")
+    out = subprocess.run(["ffprobe", "-v", "error", "-show_entries", "format=duration", "-of", "csv=p=0", full], text=True,
+                         capture_output=True, check=True, timeout=60).stdout
+    return float(out)
+
+
+def wait_recorded(site, since):
+    """Until each camera has a file that was begun behind `since`; when that was."""
+    end = time.monotonic() + 15
+    while time.monotonic() < end:
+        begun = {path.split("/")[0] for path in files(site) - since}
+        if len(begun) == len(CAMERAS):
+            return
+        time.sleep(0.02)
+    raise AssertionError(f"only {sorted(begun)} are recorded again")
+
+
+def tear(site, left, moments):
+    """What a power cut does and a kill does not: a fragment that is not whole. The file torn, or None."""
+    for path in sorted(left, key=lambda _: moments.random()):
+        full = os.path.join(site.data, "recordings", path)
+        content = open(full, "rb").read()
+        if content.count(b"moof") >= 2:
+            os.truncate(full, moments.randrange(content.rindex(b"moof") - 3, len(content)))
+            return path
+    return None
+
+
+def check_plays(site, path, duration):
+    length = played(site, path)
+    check(abs(length - duration) <= DURATION_OFF, f"{path}: listed with {duration:.3f} s, plays {length:.3f} s")
+
+
+def check_left(site, left, torn, killed, player):
+    """All files that a kill left are listed, and will be played; how much was missing before the kill, at the worst."""
+    listed = rows(site)
+    end, playing = {}, []
+    for path in sorted(left):
+        if path not in listed and not os.path.exists(os.path.join(site.data, "recordings", path)):
+            continue  # nothing was recorded into it yet
+        check(path in listed and not listed[path][3], f"{path} is not listed, or as one that is being recorded")
+        camera, start, duration, _ = listed[path]
+        playing.append(player.submit(check_plays, site, path, duration))
+        end[camera] = max(end.get(camera, 0), killed if path == torn else start + duration)
+    check(set(end) == set(CAMERAS), f"only {sorted(end)} are listed")
+    return max(killed - at for at in end.values()), playing
+
+
+def test_what_is_listed_after_a_kill_plays_and_is_nearly_all():
+    print(f"seed {SEED}, {REPEAT} kills")
+    moments = random.Random(SEED)
+    missing, torn, cut, slowest = [], [], 0, 0.0
+    with Site() as site, ThreadPoolExecutor(1) as player:  # which plays what was left while the next is recorded
+        playing = []
+        for name in CAMERAS:
+            site.sender(site.add_camera(name), "--video", "test", "--audio", "test", "--size", "320x180", "--fps", "10",
+                        "--bitrate", "200k", "--gop", "1s", "--fec", "off")
+        known = set()
+        for _ in range(REPEAT):
+            wait_recorded(site, known)
+            time.sleep(moments.uniform(0.6, 1.6))  # the moment is what is varied, no condition
+            site.receiver.kill()
+            killed = time.time()
+            left = files(site)
+            torn.append(tear(site, left - known, moments) if len(torn) % 4 == 3 else None)
+            begun = time.monotonic()
+            site.start_receiver()
+            slowest = max(slowest, time.monotonic() - begun)
+            cut += sum("bytes of a fragment cut" in line for line in site.receiver.err())
+            missed, more = check_left(site, left - known, torn[-1], killed, player)
+            missing.append(missed)
+            playing += more
+            known |= left
+        check(sum(each > MISSING for each in missing) <= REPEAT // 20 and max(missing) <= MISSING_MAX,
+              f"missing before the kills: {[round(each, 2) for each in missing]} s")
+        check(cut == sum(path is not None for path in torn), f"{cut} tails were cut, wanted {torn}")
+        check(slowest <= 5.0, f"listed {slowest:.1f} s after the start")
+        for each in playing:
+            each.result()
+        for line in site.admin("check"):
+            print(line)
+    print(f"at most {max(missing):.3f} s missing, listed {slowest:.2f} s after the start at the latest, {cut} tails cut")
+
+
+if __name__ == "__main__":
+    run_tests([test_what_is_listed_after_a_kill_plays_and_is_nearly_all])
