@@ -45,6 +45,8 @@ static const char tables[] =
 
 static const char pages[] =
     "CREATE INDEX segments_location ON segments(location, start, id, duration);"
+    "CREATE INDEX segments_camera_location ON"
+    " segments(camera, location, start, id, duration);"
     "CREATE INDEX segments_duration ON segments(duration, start, id);"
     "CREATE INDEX segments_camera_duration ON segments(camera, duration, start, id);"
     "CREATE INDEX segments_location_duration ON segments(location, duration, start, id);"

@@ -139,17 +139,19 @@ static void add_durations(struct query *query, const struct sl_segment_filter *f
         add_number(query, " AND s.duration <= ?", filter->shorter_us);
 }
 
-/* The equality that an index begins with. */
+/* The equalities that an index begins with. */
 static void add_who(struct query *query, const struct sl_segment_filter *filter)
 {
     if (filter->camera)
         add_text(query, " AND s.camera = ?", filter->camera);
-    else if (filter->location)
+    if (filter->location)
         add_text(query, " AND s.location = ?", filter->location);
 }
 
 static const char *index_of(const struct sl_segment_filter *filter, bool by_duration)
 {
+    if (filter->camera && filter->location && !by_duration)
+        return "segments_camera_location";
     if (filter->camera)
         return by_duration ? "segments_camera_duration" : "segments_camera";
     if (filter->location)
@@ -168,11 +170,14 @@ static int longest_of(struct sl_catalogue *catalogue, const struct sl_segment_fi
                       int64_t *ret)
 {
     struct query query = {.len = 0};
+    struct sl_segment_filter who = *filter;
     if (!filter->from_us)
         return 0;
+    if (who.camera)
+        who.location = NULL; /* an index of both there is not */
     add(&query, "SELECT MAX(s.duration)");
-    add_from(&query, filter, true);
-    add_who(&query, filter);
+    add_from(&query, &who, true);
+    add_who(&query, &who);
     return ask_number(catalogue, &query, ret);
 }
 
@@ -194,8 +199,6 @@ static int few_of_durations(struct sl_catalogue *catalogue, const struct sl_segm
 static void add_filters(struct query *query, const struct sl_segment_filter *filter)
 {
     add_durations(query, filter);
-    if (filter->camera && filter->location)
-        add_text(query, " AND s.location = ?", filter->location);
     if (filter->from_us)
         add_number(query, " AND s.start + MAX(s.duration, 1) > ?", filter->from_us);
 }
@@ -234,7 +237,7 @@ static int tags_query(struct sl_catalogue *catalogue, struct query *query,
         add_text(query, " AND t.camera = ?", filter->camera);
     add_walk(query, &walk, filter, cursor);
     add_filters(query, filter);
-    if (filter->location && !filter->camera)
+    if (filter->location)
         add_text(query, " AND s.location = ?", filter->location);
     add_order(query, &walk, filter->newest_first, max);
     return err;

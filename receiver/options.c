@@ -229,8 +229,8 @@ static const struct sl_option options_of_receiver[] = {
      .type = SL_OPTION_TEXT,
      .offset = FIELD(from),
      .value = "T",
-     .help =
-         "export, recordings: the first moment, like 2026-11-20T14:30:00Z, \"2026-11-20 14:30\" (local), -2h"},
+     .help = "export, recordings: the first moment, like 2026-11-20T14:30:00Z, \"2026-11-20 14:30\""
+             " (local), -2h"},
     {.name = "to",
      .type = SL_OPTION_TEXT,
      .offset = FIELD(to),

@@ -38,31 +38,28 @@ static int read_hours(struct figures *figures)
     return err;
 }
 
-/* What was recorded lately, over the time that it took. */
-static int64_t bytes_per_hour(const struct figures *figures)
+/* What was recorded in the last day, over the hours since the first of it. */
+static int64_t per_hour(const struct figures *figures, int64_t bytes, int64_t oldest_us)
 {
-    int64_t bytes = 0, hours = 0;
-    for (int i = 0; i < HOURS; i++) {
-        bytes += figures->hours[i];
-        hours += bytes > 0; /* from the first one with any on */
-    }
-    return hours ? bytes / hours : 0;
+    const int64_t since = (figures->recordings->now_us - oldest_us + HOUR_US - 1) / HOUR_US;
+    return bytes / (since < 1 ? 1 : since > HOURS ? HOURS : since);
 }
 
 static void sum_up(struct figures *figures)
 {
     const struct sl_retention_config *config = &figures->recordings->config;
     struct sl_usage *usage = &figures->usage;
-    *usage = (struct sl_usage){.now_us = figures->recordings->now_us,
-                               .limits = config->limits,
-                               .bytes_per_hour = bytes_per_hour(figures),
-                               .free_bytes = -1};
+    int64_t day_bytes = 0;
+    *usage = (struct sl_usage){
+        .now_us = figures->recordings->now_us, .limits = config->limits, .free_bytes = -1};
     for (int i = 0; i < figures->count; i++) {
         usage->bytes += figures->cameras[i].bytes;
         const int64_t oldest = figures->cameras[i].oldest_us;
         if (oldest && (!usage->oldest_us || oldest < usage->oldest_us))
             usage->oldest_us = oldest;
+        day_bytes += figures->day_bytes[i];
     }
+    usage->bytes_per_hour = per_hour(figures, day_bytes, usage->oldest_us);
 }
 
 static void look_at_disk(struct figures *figures, char *why)
@@ -103,8 +100,8 @@ static void print_text(const struct figures *figures, const char *why)
         const struct sl_catalogue_camera *camera = &figures->cameras[i];
         fprintf(out, "%s\t%s\t%s\t%s\t%" PRId64 "\t%s\n", camera->name,
                 sl_amount_size(camera->bytes, a), sl_amount_size(camera->locked_bytes, b),
-                sl_amount_size(figures->day_bytes[i] / HOURS, c), camera->segments,
-                camera->oldest_us ? sl_when_text(camera->oldest_us, when) : "-");
+                sl_amount_size(per_hour(figures, figures->day_bytes[i], camera->oldest_us), c),
+                camera->segments, camera->oldest_us ? sl_when_text(camera->oldest_us, when) : "-");
     }
     fprintf(out, "all\t%s, %s per hour lately\n", sl_amount_size(usage->bytes, a),
             sl_amount_size(usage->bytes_per_hour, b));

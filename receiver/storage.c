@@ -202,11 +202,14 @@ static enum sl_storage_state state_of(int err)
     }
 }
 
+/* By the same mount, as far as it matters: one may be mounted read-only on top of itself. */
 static bool same_directory(int a, int b)
 {
     struct stat one, two;
+    struct statvfs of_one, of_two;
     return fstat(a, &one) == 0 && fstat(b, &two) == 0 && one.st_dev == two.st_dev &&
-           one.st_ino == two.st_ino;
+           one.st_ino == two.st_ino && fstatvfs(a, &of_one) == 0 && fstatvfs(b, &of_two) == 0 &&
+           (of_one.f_flag & ST_RDONLY) == (of_two.f_flag & ST_RDONLY);
 }
 
 static enum sl_storage_state forget(struct sl_storage *storage, int err)
