@@ -57,7 +57,7 @@ class Disk:
 
 
 def test_a_full_disk_keeps_the_newest():
-    with Disk("2m", "--min-free", "1M") as disk:
+    with Disk("1m", "--min-free", "800k") as disk:
         site = disk.site
         until("a recording", lambda: closed(site))
         first = closed(site)[0]
@@ -70,6 +70,24 @@ def test_a_full_disk_keeps_the_newest():
         until("recording goes on", lambda: closed(site)[-1] != newest)
         names = [name for _, _, files in os.walk(disk.path) for name in files if name.endswith(".mp4")]
         check(len(names) <= len(listed(site)) + 1, f"{len(names)} files, {len(listed(site))} rows")
+
+
+def test_a_disk_that_others_fill_and_free():
+    with Disk("4m", "--min-free", "0", "--keep", "0") as disk:
+        site = disk.site
+        until("a recording", lambda: closed(site))
+        filler = os.path.join(disk.path, "somebody-elses")
+        with open(filler, "wb", buffering=0) as file:
+            try:
+                while True:
+                    file.write(bytes(4096))
+            except OSError:
+                pass
+        site.receiver.wait_line("full|No space", tag="err", timeout=20)
+        before = closed(site)
+        os.unlink(filler)
+        until("recording resumes", lambda: closed(site)[-1] not in before)
+        check(set(before) <= set(closed(site)), "something was deleted")
 
 
 def test_an_unmounted_disk_gets_nothing_written():
@@ -101,4 +119,5 @@ if __name__ == "__main__":
         if probe.returncode != 0:
             skip(f"no file system may be mounted here: {probe.stderr.strip()}")
         os.execvpe("unshare", ["unshare", "-m", sys.executable, *sys.argv], {**os.environ, MARK: "1"})
-    run_tests([test_a_full_disk_keeps_the_newest, test_an_unmounted_disk_gets_nothing_written, test_a_read_only_disk_and_back])
+    run_tests([test_a_full_disk_keeps_the_newest, test_a_disk_that_others_fill_and_free,
+               test_an_unmounted_disk_gets_nothing_written, test_a_read_only_disk_and_back])
