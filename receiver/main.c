@@ -40,6 +40,7 @@ struct receiver {
     struct sl_receiver_options options;
     struct sl_trace *trace; /* NULL: not wanted */
     struct sl_datadir datadir;
+    char recordings[4200], snapshots_dir[4200]; /* directories */
     struct sl_dtls_identity *identity;
     struct sl_store *store;      /* the one that writes */
     struct sl_store *http_store; /* the HTTP thread's */
@@ -94,6 +95,11 @@ static int open_data(struct receiver *r)
         sl_store_open(&r->store, r->datadir.path, true, why) != 0 ||
         sl_store_open(&r->http_store, r->datadir.path, false, why) != 0)
         return fail(why);
+    if (r->options.recordings)
+        snprintf(r->recordings, sizeof(r->recordings), "%s", r->options.recordings);
+    else
+        snprintf(r->recordings, sizeof(r->recordings), "%s/recordings", r->datadir.path);
+    snprintf(r->snapshots_dir, sizeof(r->snapshots_dir), "%s/snapshots", r->datadir.path);
     return 0;
 }
 
@@ -130,26 +136,22 @@ static int recover(struct receiver *r)
 
 static int open_recordings(struct receiver *r)
 {
-    char why[SL_STORE_WHY], path[sizeof(r->storage.path) + 16];
+    char why[SL_STORE_WHY];
     if (r->options.no_record)
         return 0;
-    if (r->options.recordings)
-        snprintf(path, sizeof(path), "%s", r->options.recordings);
-    else
-        snprintf(path, sizeof(path), "%s/recordings", r->datadir.path);
     if (sl_catalogue_open(&r->catalogue, r->datadir.path, true, why) != 0)
         return fail(why);
-    return open_storage(r, path) || recover(r);
+    return open_storage(r, r->recordings) || recover(r);
 }
 
 static int open_snapshots(struct receiver *r)
 {
-    char why[SL_STORE_WHY], path[sizeof(r->datadir.path) + 16];
-    const struct sl_snapshot_config config = {
-        .path = path, .every = r->options.snapshot_every, .keep = r->options.snapshot_keep};
+    char why[SL_STORE_WHY];
+    const struct sl_snapshot_config config = {.path = r->snapshots_dir,
+                                              .every = r->options.snapshot_every,
+                                              .keep = r->options.snapshot_keep};
     if (r->options.no_record)
         return 0;
-    snprintf(path, sizeof(path), "%s/snapshots", r->datadir.path);
     return sl_snapshots_create(&r->snapshots, &config, why) == 0 ? 0 : fail(why);
 }
 
@@ -246,6 +248,10 @@ static int start_parts(struct receiver *r, int listen_fd)
     struct sl_server_config server = {.listen_fd = listen_fd,
                                       .answer = {.identity = r->identity},
                                       .store = r->http_store,
+                                      .api = {.data = r->datadir.path,
+                                              .recordings = r->recordings,
+                                              .snapshots = r->snapshots_dir,
+                                              .pictures = r->snapshots},
                                       .exchange = &r->exchange,
                                       .random = &r->http_random,
                                       .epoch = r->epoch,

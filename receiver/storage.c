@@ -80,7 +80,7 @@ static int write_marker(int dir, const char *uuid)
     char text[96];
     const char *beside = MARKER ".new";
     snprintf(text, sizeof(text), "{\"uuid\": \"%s\"}\n", uuid);
-    const int fd = openat(dir, beside, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0644);
+    const int fd = openat(dir, beside, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0600);
     if (fd < 0)
         return -errno;
     int err = write_text(fd, text);

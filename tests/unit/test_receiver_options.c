@@ -79,6 +79,8 @@ static void test_commands(void **state)
         {"viewer add wall --host h:1 --data d", SL_COMMAND_VIEWER_ADD, "wall"},
         {"viewer list --data d", SL_COMMAND_VIEWER_LIST, NULL},
         {"viewer remove wall --data d", SL_COMMAND_VIEWER_REMOVE, "wall"},
+        {"check --data d --recordings r", SL_COMMAND_CHECK, NULL},
+        {"rebuild --data d", SL_COMMAND_REBUILD, NULL},
     };
     for (size_t i = 0; i < SL_COUNT(cases); i++) {
         const struct parsed p = parse(cases[i].line);
