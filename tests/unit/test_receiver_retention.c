@@ -15,6 +15,7 @@
 
 #include "receiver/amount.h"
 #include "receiver/retention_run.h"
+#include "receiver/segment_file.h"
 #include "receiver/usage.h"
 
 #define DAY (86400 * INT64_C(1000000))
@@ -273,6 +274,33 @@ static void test_what_is_not_that_recording_is_left_alone(void **state)
     sl_storage_close(&storage);
 }
 
+/* A whole recording of ours, but not the one that the row is of; and then the row's. */
+static void test_only_the_recording_of_that_uuid_goes(void **state)
+{
+    struct sl_storage storage = {.dir = -1};
+    struct sl_segment_row row = row_of("a", 5, 100), got;
+    struct sl_segment_info info;
+    char why[SL_STORE_WHY] = "", command[400];
+    const int store = store_fd(&storage, *state);
+    snprintf(row.path, sizeof(row.path), "a/2026-11-20/00-00-00Z.mp4");
+    snprintf(command, sizeof(command), "cp %s/fuzz/corpus/receiver_segment_file/closed.mp4 %s/%s",
+             SL_TEST_DIR, storage.path, row.path);
+    assert_int_equal(system(command), 0);
+    assert_int_equal(sl_catalogue_put(*state, &row), 0);
+    assert_int_equal(sl_retention_delete(*state, &storage, &row, DAY, why), -ESTALE);
+    assert_non_null(strstr(why, "another recording"));
+    assert_int_equal(sl_catalogue_get(*state, row.info.meta.uuid, &got), 0);
+    const int fd = openat(store, row.path, O_RDONLY);
+    assert_int_equal(sl_segment_scan(fd, &info, why), 0);
+    close(fd);
+    row.info.meta = info.meta;
+    assert_int_equal(sl_catalogue_put(*state, &row), 0);
+    assert_int_equal(sl_retention_delete(*state, &storage, &row, DAY, why), 0);
+    assert_int_equal(faccessat(store, row.path, F_OK, 0), -1);
+    assert_int_equal(sl_catalogue_get(*state, info.meta.uuid, &got), -ENOENT);
+    sl_storage_close(&storage);
+}
+
 static void test_a_row_without_a_file_goes_and_its_empty_day_too(void **state)
 {
     struct sl_storage storage = {.dir = -1};
@@ -360,6 +388,7 @@ int main(void)
         WITH(test_an_empty_catalogue_lets_nothing_go),
         cmocka_unit_test(test_the_floor_of_a_small_disk),
         WITH(test_what_is_not_that_recording_is_left_alone),
+        WITH(test_only_the_recording_of_that_uuid_goes),
         WITH(test_a_row_without_a_file_goes_and_its_empty_day_too),
         WITH(test_what_was_locked_a_moment_ago_stays),
         cmocka_unit_test(test_forecasts),
