@@ -280,7 +280,7 @@ static void test_only_the_recording_of_that_uuid_goes(void **state)
     struct sl_storage storage = {.dir = -1};
     struct sl_segment_row row = row_of("a", 5, 100), got;
     struct sl_segment_info info;
-    char why[SL_STORE_WHY] = "", command[400];
+    char why[SL_STORE_WHY] = "", command[8300];
     const int store = store_fd(&storage, *state);
     snprintf(row.path, sizeof(row.path), "a/2026-11-20/00-00-00Z.mp4");
     snprintf(command, sizeof(command), "cp %s/fuzz/corpus/receiver_segment_file/closed.mp4 %s/%s",
