@@ -78,6 +78,30 @@ SL_MUST_CHECK int sl_catalogue_page(struct sl_catalogue *catalogue,
 SL_MUST_CHECK int sl_catalogue_lock(struct sl_catalogue *catalogue, const char *camera,
                                     int64_t from_us, int64_t to_us, bool locked);
 
+/* As sl_catalogue_page(), of what retention may let go, the oldest first: closed and not locked.
+ * `camera`: NULL: of all. */
+SL_MUST_CHECK int sl_catalogue_oldest(struct sl_catalogue *catalogue, const char *camera,
+                                      struct sl_catalogue_cursor *cursor,
+                                      struct sl_segment_row *rows, int max);
+
+/* ---- What it takes ---- */
+
+struct sl_catalogue_camera {
+    char name[SL_NAME_BYTES];
+    char location[SL_LOCATION_BYTES];
+    char address[64]; /* last seen at */
+    int64_t seen_us;
+    int64_t bytes, segments, locked_bytes;
+    int64_t oldest_us, newest_us; /* starts; 0: nothing recorded */
+};
+
+/* By name. How many, or -errno. */
+SL_MUST_CHECK int sl_catalogue_cameras(struct sl_catalogue *catalogue,
+                                       struct sl_catalogue_camera *rows, int max);
+/* Bytes of what was recorded in [from, to), of segments in part a part. `camera`: NULL: of all. */
+SL_MUST_CHECK int sl_catalogue_bytes(struct sl_catalogue *catalogue, const char *camera,
+                                     int64_t from_us, int64_t to_us, int64_t *ret);
+
 /* ---- What happened ---- */
 
 struct sl_catalogue_event {

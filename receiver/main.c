@@ -24,6 +24,7 @@
 #include "receiver/reach.h"
 #include "receiver/rebuild.h"
 #include "receiver/record.h"
+#include "receiver/recordings_command.h"
 #include "receiver/recover.h"
 #include "receiver/server.h"
 #include "receiver/snapshot.h"
@@ -39,6 +40,7 @@ struct receiver {
     struct sl_receiver_options options;
     struct sl_trace *trace; /* NULL: not wanted */
     struct sl_datadir datadir;
+    char recordings[4200], snapshots_dir[4200]; /* directories */
     struct sl_dtls_identity *identity;
     struct sl_store *store;      /* the one that writes */
     struct sl_store *http_store; /* the HTTP thread's */
@@ -51,6 +53,7 @@ struct receiver {
     struct sl_storage storage;
     struct sl_recover_thread *recover; /* NULL: there was little to do */
     struct sl_catalogue_writer *catalogue_writer;
+    struct sl_retention_thread *retention;
     struct sl_record *record; /* NULL: nothing is recorded */
     struct sl_snapshots *snapshots;
     struct sl_hub *hub;
@@ -92,6 +95,11 @@ static int open_data(struct receiver *r)
         sl_store_open(&r->store, r->datadir.path, true, why) != 0 ||
         sl_store_open(&r->http_store, r->datadir.path, false, why) != 0)
         return fail(why);
+    if (r->options.recordings)
+        snprintf(r->recordings, sizeof(r->recordings), "%s", r->options.recordings);
+    else
+        snprintf(r->recordings, sizeof(r->recordings), "%s/recordings", r->datadir.path);
+    snprintf(r->snapshots_dir, sizeof(r->snapshots_dir), "%s/snapshots", r->datadir.path);
     return 0;
 }
 
@@ -128,27 +136,33 @@ static int recover(struct receiver *r)
 
 static int open_recordings(struct receiver *r)
 {
-    char why[SL_STORE_WHY], path[sizeof(r->storage.path) + 16];
+    char why[SL_STORE_WHY];
     if (r->options.no_record)
         return 0;
-    if (r->options.recordings)
-        snprintf(path, sizeof(path), "%s", r->options.recordings);
-    else
-        snprintf(path, sizeof(path), "%s/recordings", r->datadir.path);
     if (sl_catalogue_open(&r->catalogue, r->datadir.path, true, why) != 0)
         return fail(why);
-    return open_storage(r, path) || recover(r);
+    return open_storage(r, r->recordings) || recover(r);
 }
 
 static int open_snapshots(struct receiver *r)
 {
-    char why[SL_STORE_WHY], path[sizeof(r->datadir.path) + 16];
-    const struct sl_snapshot_config config = {
-        .path = path, .every = r->options.snapshot_every, .keep = r->options.snapshot_keep};
+    char why[SL_STORE_WHY];
+    const struct sl_snapshot_config config = {.path = r->snapshots_dir,
+                                              .every = r->options.snapshot_every,
+                                              .keep = r->options.snapshot_keep};
     if (r->options.no_record)
         return 0;
-    snprintf(path, sizeof(path), "%s/snapshots", r->datadir.path);
     return sl_snapshots_create(&r->snapshots, &config, why) == 0 ? 0 : fail(why);
+}
+
+static int start_retention(struct receiver *r)
+{
+    char why[SL_STORE_WHY];
+    const struct sl_retention_config config =
+        sl_retention_config_of(&r->options, r->datadir.path, r->storage.path);
+    if (r->options.no_record)
+        return 0;
+    return sl_retention_start(&r->retention, &config, why) == 0 ? 0 : fail(why);
 }
 
 static int start_recording(struct receiver *r)
@@ -234,6 +248,10 @@ static int start_parts(struct receiver *r, int listen_fd)
     struct sl_server_config server = {.listen_fd = listen_fd,
                                       .answer = {.identity = r->identity},
                                       .store = r->http_store,
+                                      .api = {.data = r->datadir.path,
+                                              .recordings = r->recordings,
+                                              .snapshots = r->snapshots_dir,
+                                              .pictures = r->snapshots},
                                       .exchange = &r->exchange,
                                       .random = &r->http_random,
                                       .epoch = r->epoch,
@@ -296,7 +314,7 @@ static int run(struct receiver *r)
 {
     int listen_fd = -1;
     if (open_trace(r) || open_data(r) || open_recordings(r) || open_snapshots(r) ||
-        open_sockets(r, &listen_fd) || init_parts(r) || start_recording(r) ||
+        open_sockets(r, &listen_fd) || init_parts(r) || start_recording(r) || start_retention(r) ||
         start_parts(r, listen_fd) || remember_listen(r) || say_ready(r))
         return 1;
     tell_service(r);
@@ -306,6 +324,8 @@ static int run(struct receiver *r)
     sl_hub_stop(r->hub);
     sl_record_stop(r->record);
     sl_snapshots_stop(r->snapshots);
+    sl_retention_stop(r->retention);
+    r->retention = NULL;
     sl_catalogue_writer_stop(r->catalogue_writer);
     return err == 0 ? 0 : fail(strerror(-err));
 }
@@ -315,6 +335,7 @@ static void destroy(struct receiver *r)
     sl_server_destroy(r->server);
     sl_hub_destroy(r->hub);
     sl_recover_stop(r->recover);
+    sl_retention_stop(r->retention);
     sl_record_destroy(r->record);
     sl_snapshots_destroy(r->snapshots);
     sl_catalogue_writer_destroy(r->catalogue_writer);
@@ -344,6 +365,8 @@ int main(int argc, char **argv)
     av_log_set_level(AV_LOG_QUIET); /* what peers send is not to fill the log */
     if (receiver.options.command == SL_COMMAND_EXPORT)
         return sl_export_command(&receiver.options, stdout, stderr);
+    if (sl_recordings_command_is(receiver.options.command))
+        return sl_recordings_command(&receiver.options, stdout, stderr);
     if (receiver.options.command == SL_COMMAND_CHECK)
         return sl_check_run(receiver.options.data, receiver.options.recordings, stdout, stderr);
     if (receiver.options.command == SL_COMMAND_REBUILD)

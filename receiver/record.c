@@ -18,9 +18,9 @@
 #include "receiver/record_sync.h"
 #include "receiver/record_track.h"
 
-#define CAPACITY 16384 /* 20 MB: more than a second of 64 cameras of 2 Mb/s */
-#define RESERVED 2048  /* for what is not a packet */
-#define TURN (20 * SL_MS)
+#define CAPACITY 16384    /* 20 MB: more than a second of 64 cameras of 2 Mb/s */
+#define RESERVED 2048     /* for what is not a packet */
+#define TURN (40 * SL_MS) /* with a fragment: half a second */
 #define LOOK (1 * SL_SEC)
 #define AT_A_TIME 512 /* messages before files are looked at */
 #define SAID (10 * SL_SEC)
@@ -60,8 +60,8 @@ struct lane {
     int slot;
     char camera[SL_NAME_BYTES];
     struct sl_record_track *track; /* NULL: no publisher */
-    struct sl_record_rule rule;
     struct sl_snapshot_slot *snapshot;
+    struct sl_record_rule rule;
 };
 
 struct sl_record {

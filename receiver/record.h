@@ -7,7 +7,7 @@
  *          ◀── a key frame is wanted (a flag for each camera) ───┘
  *
  * The hub never waits and never allocates for it: a packet that finds no room is left out, counted,
- * and a gap in that camera's recording. The thread looks every 20 ms, so that telling it costs no
+ * and a gap in that camera's recording. The thread looks every 40 ms, so that telling it costs no
  * system call; once a second it looks at the storage and at the wall's clock.
  */
 #pragma once

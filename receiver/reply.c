@@ -27,13 +27,30 @@ void sl_reply_empty(struct sl_request *request, unsigned status)
     say(request, status, MHD_create_response_from_buffer(0, NULL, MHD_RESPMEM_PERSISTENT));
 }
 
-void sl_reply_text(struct sl_request *request, unsigned status, const char *type, const char *text)
+static void say_type(struct sl_request *request, const char *type)
 {
-    say(request, status,
-        MHD_create_response_from_buffer(strlen(text), (void *)(uintptr_t)text,
-                                        MHD_RESPMEM_MUST_COPY));
     sl_reply_header(request, "Content-Type", type);
     sl_reply_header(request, "X-Content-Type-Options", "nosniff");
+}
+
+void sl_reply_bytes(struct sl_request *request, unsigned status, const char *type, const void *data,
+                    size_t len)
+{
+    say(request, status,
+        MHD_create_response_from_buffer(len, (void *)(uintptr_t)data, MHD_RESPMEM_MUST_COPY));
+    say_type(request, type);
+}
+
+void sl_reply_text(struct sl_request *request, unsigned status, const char *type, const char *text)
+{
+    sl_reply_bytes(request, status, type, text, strlen(text));
+}
+
+void sl_reply_stream(struct sl_request *request, unsigned status, const char *type, uint64_t length,
+                     size_t block, MHD_ContentReaderCallback reader, void *ctx)
+{
+    say(request, status, MHD_create_response_from_callback(length, block, reader, ctx, NULL));
+    say_type(request, type);
 }
 
 static const char *title_of(unsigned status)

@@ -209,12 +209,20 @@ static void act(struct sl_request *request)
     case SL_ROUTE_OPTIONS:
         say_options(request);
         break;
+    case SL_ROUTE_SEGMENTS:
+    case SL_ROUTE_EVENTS:
+    case SL_ROUTE_MEDIA_LINKS:
+    case SL_ROUTE_CAMERA_MEDIA:
+    case SL_ROUTE_SEGMENT_MEDIA:
+    case SL_ROUTE_SNAPSHOT:
+        sl_api_act(request);
+        break;
     }
 }
 
 /* ---- Who may ---- */
 
-static void say_unauthorized(struct sl_request *request, enum sl_auth_outcome outcome)
+void sl_reply_unauthorized(struct sl_request *request, enum sl_auth_outcome outcome)
 {
     if (outcome == SL_AUTH_TOO_MANY) {
         sl_reply_problem(request, 429, "too many requests without a valid token");
@@ -245,12 +253,14 @@ static bool may_call(struct sl_request *request)
     struct sl_server *server = request->server;
     if (request->route->access == SL_ACCESS_ANYONE)
         return true;
+    if (sl_api_has_ticket(request))
+        return sl_api_admit(request);
     const char *header =
         MHD_lookup_connection_value(request->connection, MHD_HEADER_KIND, "Authorization");
     const enum sl_auth_outcome outcome = sl_auth_check(
         &server->auth, header, &request->from, sl_loop_refresh(server->loop), &request->ask.token);
     if (outcome != SL_AUTH_OK) {
-        say_unauthorized(request, outcome);
+        sl_reply_unauthorized(request, outcome);
         return false;
     }
     if (!sl_route_allows(request->route, request->argument, &request->ask.token)) {
@@ -294,6 +304,7 @@ static void request_destroy(struct sl_request *request)
         request->server->requests = request->next;
     if (request->response)
         MHD_destroy_response(request->response);
+    sl_api_forget(request);
     free(request->body);
     free(request);
 }

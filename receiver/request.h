@@ -4,6 +4,7 @@
  *
  *     RECEIVING ─▶ (refused, or answered at once)                    ─▶ said
  *         ├──────▶ WITH_HUB ─▶ event ─▶ READY                        ─▶ said
+ *         ├──────▶ WITH_WORKER ─▶ job done (api.h) ─▶ READY         ─▶ said
  *         └──────▶ WAITING_FOR_NEWS ─▶ news, time over, caller gone ─▶ READY ─▶ said
  *
  * Between the first and the last state libmicrohttpd has the connection suspended.
@@ -15,6 +16,7 @@
 #include <stdbool.h>
 
 #include "net/loop.h"
+#include "receiver/api.h"
 #include "receiver/auth.h"
 #include "receiver/directory.h"
 #include "receiver/route.h"
@@ -24,6 +26,7 @@ enum sl_request_state {
     SL_REQUEST_RECEIVING,
     SL_REQUEST_WITH_HUB,
     SL_REQUEST_WAITING_FOR_NEWS,
+    SL_REQUEST_WITH_WORKER,
     SL_REQUEST_READY,
 };
 
@@ -44,7 +47,8 @@ struct sl_request {
 
     unsigned status; /* READY (or refused while still RECEIVING): what to say */
     struct MHD_Response *response;
-    char detail[256]; /* of a problem */
+    char detail[256];         /* of a problem */
+    struct sl_api_call *call; /* of the API's routes; NULL */
     struct sl_request *next, *previous;
 };
 
@@ -57,6 +61,8 @@ struct sl_server {
     struct sl_limiter *failures;
     struct sl_auth auth;
     struct sl_directory *directory;
+    struct sl_api *api; /* NULL: nothing is recorded */
+    struct sl_watch api_watch;
     struct sl_request *requests;
     int waiting;
     bool stale;        /* the hub does not know yet what the store says */
@@ -80,11 +86,18 @@ void sl_request_completed(void *server, struct MHD_Connection *connection, void 
                           enum MHD_RequestTerminationCode code);
 /* The hub has answered the request's ask. */
 void sl_request_answered(struct sl_request *request);
+void sl_reply_unauthorized(struct sl_request *request, enum sl_auth_outcome outcome);
 
 /* ---- reply.c: what is said; nothing leaves before the request goes on ---- */
 
 void sl_reply_empty(struct sl_request *request, unsigned status);
 void sl_reply_text(struct sl_request *request, unsigned status, const char *type, const char *text);
+/* Of the reply's own, copied. */
+void sl_reply_bytes(struct sl_request *request, unsigned status, const char *type, const void *data,
+                    size_t len);
+/* What `reader` gives, `length` bytes, in blocks. */
+void sl_reply_stream(struct sl_request *request, unsigned status, const char *type, uint64_t length,
+                     size_t block, MHD_ContentReaderCallback reader, void *ctx);
 void sl_reply_header(struct sl_request *request, const char *name, const char *value);
 void sl_reply_retry_after(struct sl_request *request, int seconds);
 /* RFC 9457. */

@@ -15,21 +15,29 @@ enum sl_access {
     SL_ACCESS_CAMERA, /* the token of the camera named in the path */
     SL_ACCESS_VIEWER, /* any viewer's token */
     SL_ACCESS_TOKEN,  /* any token; the session's owner is checked where the session is */
+    SL_ACCESS_MEDIA,  /* any viewer's token, or a ticket for the very thing (api_admit.c) */
 };
 
 enum sl_route_action {
-    SL_ROUTE_PUBLISH,   /* POST    /whip/CAMERA  */
-    SL_ROUTE_SUBSCRIBE, /* POST    /whep/CAMERA  */
-    SL_ROUTE_END,       /* DELETE  /s/ID         */
-    SL_ROUTE_PATCH,     /* PATCH   /s/ID         */
-    SL_ROUTE_LAYER,     /* PUT     /s/ID?layer=  */
-    SL_ROUTE_CAMERAS,   /* GET     /api/v1/cameras */
-    SL_ROUTE_OPTIONS,   /* OPTIONS of WHIP and WHEP */
+    SL_ROUTE_PUBLISH,       /* POST    /whip/CAMERA  */
+    SL_ROUTE_SUBSCRIBE,     /* POST    /whep/CAMERA  */
+    SL_ROUTE_END,           /* DELETE  /s/ID         */
+    SL_ROUTE_PATCH,         /* PATCH   /s/ID         */
+    SL_ROUTE_LAYER,         /* PUT     /s/ID?layer=  */
+    SL_ROUTE_CAMERAS,       /* GET     /api/v1/cameras */
+    SL_ROUTE_OPTIONS,       /* OPTIONS of WHIP and WHEP */
+    SL_ROUTE_SEGMENTS,      /* GET     /api/v1/segments */
+    SL_ROUTE_EVENTS,        /* GET     /api/v1/events */
+    SL_ROUTE_MEDIA_LINKS,   /* POST /api/v1/media-links */
+    SL_ROUTE_CAMERA_MEDIA,  /* GET, HEAD /api/v1/cameras/CAMERA/media?from=&to= */
+    SL_ROUTE_SEGMENT_MEDIA, /* GET, HEAD /api/v1/segments/UUID/media */
+    SL_ROUTE_SNAPSHOT,      /* GET, HEAD /api/v1/cameras/CAMERA/snapshot.jpg */
 };
 
 struct sl_route {
     const char *method;
     const char *prefix; /* ends with '/': one more segment follows, the argument */
+    const char *suffix; /* behind the argument, or NULL */
     enum sl_access access;
     enum sl_route_action action;
 };

@@ -58,7 +58,7 @@ static int make_directories(int dir, const char *path)
     char part[SL_SEGMENT_PATH_BYTES];
     for (const char *slash = strchr(path, '/'); slash; slash = strchr(slash + 1, '/')) {
         snprintf(part, sizeof(part), "%.*s", (int)(slash - path), path);
-        if (mkdirat(dir, part, 0750) != 0 && errno != EEXIST)
+        if (mkdirat(dir, part, 0700) != 0 && errno != EEXIST)
             return -errno;
     }
     return 0;
@@ -89,7 +89,7 @@ static int make_file(struct sl_segment_writer *writer, const struct sl_segment_w
         err = make_directories(config->dir, writer->path);
         if (err != 0)
             return err;
-        writer->fd = openat(config->dir, writer->path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0640);
+        writer->fd = openat(config->dir, writer->path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
         if (writer->fd >= 0)
             return 0;
         if (errno != EEXIST)

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <openssl/crypto.h>
 #include <poll.h>
 #include <pthread.h>
 #include <stdio.h>
@@ -59,6 +60,8 @@ static bool has_gone(const struct sl_request *request)
 static void time_out_waiting(struct sl_server *server, sl_ns now)
 {
     for (struct sl_request *request = server->requests; request; request = request->next) {
+        if (request->state == SL_REQUEST_WITH_WORKER && has_gone(request))
+            sl_api_give_up(request);
         if (request->state != SL_REQUEST_WAITING_FOR_NEWS)
             continue;
         if (now < request->wait_until && !has_gone(request))
@@ -95,6 +98,7 @@ void sl_server_look_at_store(struct sl_server *server)
         if (err == 0) {
             const bool news = sl_directory_apply(server->directory, snapshot, utc_us(server));
             server->stale = !give_snapshot(server, snapshot);
+            sl_api_links_changed(server);
             if (news)
                 tell_waiting(server);
         }
@@ -167,11 +171,20 @@ static void hub_ready(void *ctx, uint32_t events)
     run_daemon(server);
 }
 
+static void api_ready(void *ctx, uint32_t events)
+{
+    (void)events;
+    struct sl_server *server = ctx;
+    sl_api_done(server->api);
+    run_daemon(server);
+}
+
 static void poll_store(void *ctx, sl_ns now)
 {
     struct sl_server *server = ctx;
     sl_server_look_at_store(server);
     time_out_waiting(server, now);
+    sl_api_tidy(server, now);
     run_daemon(server);
     if (sl_timer_set(&server->poll_timer, now + POLL_EVERY) != 0)
         sl_error("out of memory for timers");
@@ -242,6 +255,18 @@ static int start_daemon(struct sl_server *server)
                          server);
 }
 
+static int start_api(struct sl_server *server)
+{
+    uint8_t key[SL_TICKET_KEY_BYTES];
+    sl_random_fill(server->config.random, key, sizeof(key));
+    const int err = sl_api_create(&server->api, &server->config.api, key);
+    OPENSSL_cleanse(key, sizeof(key));
+    if (err != 0)
+        return err;
+    return sl_loop_watch(server->loop, &server->api_watch, sl_api_fd(server->api), EPOLLIN,
+                         api_ready, server);
+}
+
 int sl_server_create(struct sl_server **ret, const struct sl_server_config *config)
 {
     struct sl_server *server = calloc(1, sizeof(*server));
@@ -270,6 +295,8 @@ int sl_server_create(struct sl_server **ret, const struct sl_server_config *conf
     if (err == 0)
         err = sl_loop_watch(server->loop, &server->wake_watch, config->exchange->http.fd, EPOLLIN,
                             hub_ready, server);
+    if (err == 0 && config->api.data)
+        err = start_api(server);
     if (err == 0)
         err = sl_timer_set(&server->poll_timer, 0);
 out:
@@ -296,8 +323,9 @@ int sl_server_start(struct sl_server *server)
 static void answer_suspended(struct sl_server *server)
 {
     server->stopping = true;
+    sl_api_stop(server);
     for (struct sl_request *request = server->requests; request; request = request->next) {
-        if (request->state != SL_REQUEST_WITH_HUB && request->state != SL_REQUEST_WAITING_FOR_NEWS)
+        if (request->state == SL_REQUEST_RECEIVING || request->state == SL_REQUEST_READY)
             continue;
         sl_reply_problem(request, 503, "the receiver stops");
         sl_reply_resume(request);
@@ -313,6 +341,7 @@ void sl_server_stop(struct sl_server *server)
     sl_loop_stop(server->loop);
     (void)pthread_join(server->thread, NULL);
     server->started = false;
+    sl_api_stop(server);
 }
 
 void sl_server_destroy(struct sl_server *server)
@@ -324,9 +353,11 @@ void sl_server_destroy(struct sl_server *server)
     if (server->loop) {
         sl_loop_unwatch(&server->wake_watch);
         sl_loop_unwatch(&server->mhd_watch);
+        sl_loop_unwatch(&server->api_watch);
     }
     if (server->daemon)
         MHD_stop_daemon(server->daemon);
+    sl_api_destroy(server->api);
     sl_directory_destroy(server->directory);
     sl_limiter_destroy(server->failures);
     sl_loop_destroy(server->loop);

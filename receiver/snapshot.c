@@ -259,7 +259,7 @@ void sl_snapshot_stats(const struct sl_snapshots *snapshots, struct sl_snapshot_
 static int open_directory(struct sl_snapshots *snapshots, const char *path)
 {
     snprintf(snapshots->path, sizeof(snapshots->path), "%s", path);
-    if (mkdir(path, 0750) != 0 && errno != EEXIST)
+    if (mkdir(path, 0700) != 0 && errno != EEXIST)
         return -errno;
     snapshots->dir = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     return snapshots->dir >= 0 ? 0 : -errno;

@@ -38,7 +38,7 @@ static int open_dir(int dir, const char *name)
 
 static int make_dir(int dir, const char *name)
 {
-    if (mkdirat(dir, name, 0750) != 0 && errno != EEXIST)
+    if (mkdirat(dir, name, 0700) != 0 && errno != EEXIST)
         return -errno;
     return open_dir(dir, name);
 }
@@ -64,7 +64,7 @@ static int write_beside(int dir, const char *name, int64_t at_us, const uint8_t 
                                 .tv_nsec = (long)(at_us % 1000000) * 1000};
     const struct timespec times[2] = {at, at};
     (void)unlinkat(dir, name, 0);
-    const int fd = openat(dir, name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0640);
+    const int fd = openat(dir, name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
     if (fd < 0)
         return -errno;
     int err = write_all(fd, jpeg, len);

@@ -3,10 +3,12 @@
 
 #include <openssl/crypto.h>
 #include <openssl/sha.h>
+#include <string.h>
 
-static void base64url(const uint8_t *data, size_t len, char *out, size_t size)
+static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+
+void sl_token_base64url(const uint8_t *data, size_t len, char *out, size_t size)
 {
-    static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
     uint32_t bits = 0;
     int held = 0;
     size_t at = 0;
@@ -22,13 +24,35 @@ static void base64url(const uint8_t *data, size_t len, char *out, size_t size)
     out[at] = '\0';
 }
 
+size_t sl_token_from_base64url(const char *text, uint8_t *out, size_t size)
+{
+    uint32_t bits = 0;
+    int held = 0;
+    size_t len = 0;
+    for (; *text; text++) {
+        const char *digit = strchr(digits, *text);
+        if (!digit)
+            return 0;
+        bits = (bits << 6) | (uint32_t)(digit - digits);
+        held += 6;
+        if (held < 8)
+            continue;
+        held -= 8;
+        if (len == size)
+            return 0;
+        out[len++] = (uint8_t)(bits >> held);
+        bits &= (1u << held) - 1;
+    }
+    return held < 6 && bits == 0 ? len : 0;
+}
+
 void sl_token_random_text(struct sl_random *random, size_t bytes, char *out, size_t size)
 {
     uint8_t data[32];
     if (bytes > sizeof(data))
         bytes = sizeof(data);
     sl_random_fill(random, data, bytes);
-    base64url(data, bytes, out, size);
+    sl_token_base64url(data, bytes, out, size);
     OPENSSL_cleanse(data, sizeof(data));
 }
 

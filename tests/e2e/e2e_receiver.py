@@ -313,7 +313,7 @@ def camera_list_waits_for_news():
         check(status == 200 and said["version"] > version, body)
         camera = said["cameras"][0]
         check(re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", camera.pop("since")), body)
-        check(camera == {"name": "yard", "location": 'Back "yard"', "state": "offline", "motion": False}, body)
+        check(camera == {"name": "yard", "location": 'Back "yard"', "state": "offline", "signal": False, "motion": False}, body)
         site.admin("camera", "remove", "yard")
         _, _, body = client.ask("GET", "/api/v1/cameras")
         check(json.loads(body)["cameras"] == [], "a removed camera is listed")

@@ -45,6 +45,15 @@ static const struct {
      SL_ROUTE_LAYER,
      {false, true, true, true}},
     {"GET", "/api/v1/cameras", "", SL_ROUTE_CAMERAS, {[VIEWER] = true}},
+    {"GET", "/api/v1/segments", "", SL_ROUTE_SEGMENTS, {[VIEWER] = true}},
+    {"GET", "/api/v1/events", "", SL_ROUTE_EVENTS, {[VIEWER] = true}},
+    {"POST", "/api/v1/media-links", "", SL_ROUTE_MEDIA_LINKS, {[VIEWER] = true}},
+    {"GET", "/api/v1/cameras/yard/media", "yard", SL_ROUTE_CAMERA_MEDIA, {[VIEWER] = true}},
+    {"HEAD", "/api/v1/cameras/yard/media", "yard", SL_ROUTE_CAMERA_MEDIA, {[VIEWER] = true}},
+    {"GET", "/api/v1/segments/1a2b/media", "1a2b", SL_ROUTE_SEGMENT_MEDIA, {[VIEWER] = true}},
+    {"HEAD", "/api/v1/segments/1a2b/media", "1a2b", SL_ROUTE_SEGMENT_MEDIA, {[VIEWER] = true}},
+    {"GET", "/api/v1/cameras/yard/snapshot.jpg", "yard", SL_ROUTE_SNAPSHOT, {[VIEWER] = true}},
+    {"HEAD", "/api/v1/cameras/yard/snapshot.jpg", "yard", SL_ROUTE_SNAPSHOT, {[VIEWER] = true}},
 };
 
 static void test_every_route_says_who_may_call_it(void **state)
@@ -92,6 +101,10 @@ static void test_other_paths_and_methods(void **state)
                                           "//whip/yard",
                                           "/api/v1/cameras/",
                                           "/api/v1/camera",
+                                          "/api/v1/cameras/yard",
+                                          "/api/v1/cameras//media",
+                                          "/api/v1/cameras/yard/media/",
+                                          "/api/v1/cameras/yard/x/media",
                                           "/s/",
                                           "/s/a/b",
                                           "/WHIP/yard",

@@ -274,10 +274,10 @@ static void test_what_is_not_a_store_is_refused(void **state)
     /* Of a newer version. */
     sqlite3 *db;
     assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
-    assert_int_equal(sqlite3_exec(db, "PRAGMA user_version = 3", NULL, NULL, NULL), SQLITE_OK);
+    assert_int_equal(sqlite3_exec(db, "PRAGMA user_version = 4", NULL, NULL, NULL), SQLITE_OK);
     sqlite3_close(db);
     assert_int_equal(sl_store_open(&store, dir, true, why), -EBADMSG);
-    assert_non_null(strstr(why, "version 3"));
+    assert_non_null(strstr(why, "version 4"));
 
     /* Not a database. */
     remove_files();

@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: MIT */
+/* GET /api/v1/segments and /api/v1/events: one page out of the catalogue. */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "receiver/api_call.h"
+#include "receiver/api_json.h"
+
+/* Without a catalogue nothing was recorded yet: an empty page. */
+static int open_catalogue(struct sl_api_call *call, struct sl_api_desk *desk, bool *empty)
+{
+    const int err = sl_api_desk_catalogue(desk, call->why);
+    *empty = err == -ENOENT;
+    return *empty ? 0 : err;
+}
+
+static int say_why(struct sl_api_call *call, struct sl_api_desk *desk, int err)
+{
+    snprintf(call->why, sizeof(call->why), "%s", sl_catalogue_why(desk->catalogue));
+    return err;
+}
+
+static void work_segments(struct sl_api_job *job, struct sl_api_desk *desk)
+{
+    struct sl_api_call *call = job->owner;
+    const struct sl_segment_filter filter = sl_api_query_filter(&call->query);
+    struct sl_segment_row *rows = calloc((size_t)call->query.limit, sizeof(*rows));
+    bool empty = false;
+    int count = 0;
+    call->err = rows ? open_catalogue(call, desk, &empty) : -ENOMEM;
+    if (call->err == 0 && !empty)
+        count = sl_catalogue_page(desk->catalogue, &filter, &call->query.cursor, rows,
+                                  call->query.limit);
+    if (count < 0)
+        call->err = say_why(call, desk, count);
+    if (call->err == 0)
+        call->json = sl_api_segments_json(&call->query, rows, count, &call->query.cursor);
+    free(rows);
+}
+
+static void work_events(struct sl_api_job *job, struct sl_api_desk *desk)
+{
+    struct sl_api_call *call = job->owner;
+    const struct sl_segment_filter filter = sl_api_query_filter(&call->query);
+    struct sl_catalogue_event *rows = calloc((size_t)call->query.limit, sizeof(*rows));
+    bool empty = false;
+    int count = 0;
+    call->err = rows ? open_catalogue(call, desk, &empty) : -ENOMEM;
+    if (call->err == 0 && !empty)
+        count = sl_catalogue_events(desk->catalogue, &filter, &call->query.cursor, rows,
+                                    call->query.limit);
+    if (count < 0)
+        call->err = say_why(call, desk, count);
+    if (call->err == 0)
+        call->json = sl_api_events_json(&call->query, rows, count, &call->query.cursor);
+    free(rows);
+}
+
+static void finish_page(struct sl_api_call *call)
+{
+    struct sl_request *request = call->request;
+    if (call->err != 0)
+        sl_reply_problem(request, 503, "the catalogue cannot be read%s%s", call->why[0] ? ": " : "",
+                         call->why);
+    else if (!call->json)
+        sl_reply_problem(request, 503, "out of memory");
+    else
+        sl_reply_text(request, 200, "application/json", call->json);
+    sl_reply_resume(request);
+}
+
+void sl_api_segments(struct sl_api_call *call)
+{
+    if (sl_api_read_query(call, SL_API_TAKES_FILTER))
+        sl_api_ask(call, SL_API_PAGES, work_segments, finish_page);
+}
+
+void sl_api_events(struct sl_api_call *call)
+{
+    if (sl_api_read_query(call, SL_API_TAKES_FILTER))
+        sl_api_ask(call, SL_API_PAGES, work_events, finish_page);
+}
