@@ -63,7 +63,7 @@ def what_is_sent_is_recorded():
     check(files["files"] >= CAMERAS * 2 and files["closed"] == files["files"] and files["bad"] == 0, f"whole files: {files}")
     check(files["fragments"] >= CAMERAS * 2 * 2 and files["files_rate"] > 0, f"{files}")
     check(files["written"] is None or files["written"] > 0, f"{files}")
-    held = {(row["kind"], row["at"]): row for row in table(result, "held")}
+    held = {(row["kind"], row["when"]): row for row in table(result, "held")}
     for kind in "relayed alone", "recorded":
         before, after = held[kind, "no camera yet"], held[kind, "all gone"]
         check(before["descriptors"] >= after["descriptors"], f"descriptors come back: {before}, {after}")
