@@ -25,8 +25,8 @@
 #define LOOK (1 * SL_SEC)
 #define AT_A_TIME 512 /* messages before files are looked at */
 #define SAID (10 * SL_SEC)
-#define KEPT_BYTES (64 << 20)   /* of freed memory; more goes back to the system */
-#define MAPPED_BYTES (16 << 20) /* blocks of this size are mappings of their own */
+#define KEPT_BYTES (16 << 20)  /* of freed memory; more goes back to the system */
+#define MAPPED_BYTES (1 << 20) /* blocks of this size are mappings of their own */
 
 enum type { CONNECT, DISCONNECT, PACKET, MOTION, RULE };
 
