@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: MIT */
+#include <errno.h>
+
 #include "receiver/catalogue_db.h"
 
 static void read_camera(struct sl_catalogue_camera *ret, sqlite3_stmt *statement)
@@ -51,4 +53,24 @@ int sl_catalogue_bytes(struct sl_catalogue *catalogue, const char *camera, int64
     return SL_DB_RUN(catalogue, ret, camera ? PART " AND camera = ?1" : PART " AND ?1 = ''",
                      SL_DB_TEXT(camera ? camera : ""), SL_DB_NUMBER(from_us), SL_DB_NUMBER(to_us),
                      SL_DB_NUMBER(longest));
+}
+
+int sl_catalogue_first_unlocked(struct sl_catalogue *catalogue, const char *camera, int64_t *end_us)
+{
+    int64_t end = 0;
+    int err = SL_DB_RUN(catalogue, &end,
+                        "SELECT start + duration FROM segments WHERE camera = ?1 AND open = 0"
+                        " AND locked = 0 ORDER BY start, id LIMIT 1",
+                        SL_DB_TEXT(camera));
+    if (err == 0 && end == 0) /* what is open is the newest */
+        err = SL_DB_RUN(catalogue, &end,
+                        "SELECT start + duration FROM segments WHERE camera = ?1 AND locked = 0"
+                        " ORDER BY start DESC LIMIT 1",
+                        SL_DB_TEXT(camera));
+    if (err != 0)
+        return err;
+    if (end == 0)
+        return -ENOENT;
+    *end_us = end;
+    return 0;
 }

@@ -30,6 +30,7 @@
 #include "receiver/snapshot.h"
 #include "receiver/storage.h"
 #include "receiver/store.h"
+#include "receiver/wall_clock.h"
 #include "srtp/srtp.h"
 
 /* Requests that HTTP can have open, snapshots and news of every camera. */
@@ -134,6 +135,14 @@ static int recover(struct receiver *r)
     return err == 0 ? 0 : fail(strerror(-err));
 }
 
+/* And what was going on then. */
+static int end_past(struct receiver *r)
+{
+    return sl_catalogue_end_past(r->catalogue, sl_wall_clock_us()) >= 0
+               ? 0
+               : fail(sl_catalogue_why(r->catalogue));
+}
+
 static int open_recordings(struct receiver *r)
 {
     char why[SL_STORE_WHY];
@@ -141,7 +150,7 @@ static int open_recordings(struct receiver *r)
         return 0;
     if (sl_catalogue_open(&r->catalogue, r->datadir.path, true, why) != 0)
         return fail(why);
-    return open_storage(r, r->recordings) || recover(r);
+    return open_storage(r, r->recordings) || recover(r) || end_past(r);
 }
 
 static int open_snapshots(struct receiver *r)

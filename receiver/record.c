@@ -9,7 +9,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/timex.h>
 #include <unistd.h>
 
 #include "base/log.h"
@@ -18,6 +17,7 @@
 #include "base/wake.h"
 #include "receiver/record_sync.h"
 #include "receiver/record_track.h"
+#include "receiver/wall_clock.h"
 
 #define CAPACITY 16384    /* 20 MB: more than a second of 64 cameras of 2 Mb/s */
 #define RESERVED 2048     /* for what is not a packet */
@@ -301,14 +301,6 @@ static void tell_surroundings(struct sl_record *record, struct sl_record_track *
     sl_record_track_storage(track, record->storage == SL_STORAGE_FINE, now);
 }
 
-static enum sl_clock_state look_at_clock(void)
-{
-    struct timex clock = {0};
-    if (adjtimex(&clock) < 0)
-        return SL_CLOCK_UNKNOWN;
-    return clock.status & STA_UNSYNC ? SL_CLOCK_FREE : SL_CLOCK_SYNCED;
-}
-
 static void look_at_sync(struct sl_record *record)
 {
     struct sl_record_sync_stats stats;
@@ -328,7 +320,7 @@ static void look_around(struct sl_record *record, sl_ns now)
         sl_info("recording goes on: the store is back");
     record->storage = storage;
     look_at_sync(record);
-    record->clock = look_at_clock();
+    record->clock = sl_wall_clock_state();
     record->wall_offset = sl_time_epoch();
     record->looked = now;
     each_track(record, now, tell_surroundings);

@@ -5,8 +5,8 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
+#include "receiver/wall_clock.h"
 #include "receiver/when.h"
 
 int sl_recordings_fail(const struct sl_recordings *recordings, const char *what)
@@ -140,17 +140,10 @@ static int run(const struct sl_recordings *recordings)
     }
 }
 
-static int64_t now_us(void)
-{
-    struct timespec ts;
-    clock_gettime(CLOCK_REALTIME, &ts);
-    return (int64_t)ts.tv_sec * 1000000 + ts.tv_nsec / 1000;
-}
-
 int sl_recordings_command(const struct sl_receiver_options *options, FILE *out, FILE *err)
 {
     struct sl_recordings recordings = {
-        .options = options, .out = out, .err = err, .now_us = now_us()};
+        .options = options, .out = out, .err = err, .now_us = sl_wall_clock_us()};
     const bool writes = options->command == SL_COMMAND_RECORDINGS_LOCK ||
                         options->command == SL_COMMAND_RECORDINGS_UNLOCK;
     char why[SL_STORE_WHY], store[SL_SEGMENT_UUID_BYTES];

@@ -5,8 +5,10 @@
 
 #include <cjson/cJSON.h>
 
+#include "base/time.h"
 #include "receiver/amount.h"
 #include "receiver/recordings_command.h"
+#include "receiver/wall_clock.h"
 #include "receiver/when.h"
 
 #define PAGE_ROWS 500
@@ -99,19 +101,36 @@ static int print_victim(void *ctx, const struct sl_segment_row *row, enum sl_ret
     return 0;
 }
 
+/* As the receiver would judge it. */
+static int64_t age_now(const struct sl_recordings *recordings, struct sl_retention_clock *clock)
+{
+    char now[SL_WHEN_TEXT], known[SL_WHEN_TEXT];
+    const int64_t age_now_us = sl_retention_clock_look(clock, recordings->now_us, sl_time_now(),
+                                                       sl_wall_clock_state() == SL_CLOCK_SYNCED);
+    if (clock->doubted)
+        fprintf(recordings->err,
+                "sightline-receiver: the clock says %s and is not synchronised: ages are counted "
+                "as of %s\n",
+                sl_when_text(recordings->now_us, now), sl_when_text(age_now_us, known));
+    return age_now_us;
+}
+
 int sl_recordings_dry_run(const struct sl_recordings *recordings)
 {
     struct sl_storage storage = {.dir = -1};
     struct sl_store *store = NULL;
     struct sl_retention retention = {.now_us = 0};
+    struct sl_retention_clock clock = {0};
     struct dry_run run = {.recordings = recordings, .retention = &retention};
     char why[SL_STORE_WHY] = "", size[SL_AMOUNT_TEXT];
     int err = sl_storage_open(&storage, recordings->path, recordings->catalogue, why);
     if (err == 0)
         err = sl_store_open(&store, recordings->options->data, false, why);
     if (err == 0)
+        err = sl_retention_clock_load(&clock, recordings->catalogue);
+    if (err == 0)
         err = sl_retention_load(&retention, &recordings->config, recordings->catalogue, store,
-                                &storage, recordings->now_us);
+                                &storage, age_now(recordings, &clock));
     if (err == 0)
         err = sl_retention_walk(&retention, recordings->catalogue, print_victim, &run);
     sl_retention_free(&retention);

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+#include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -49,17 +50,44 @@ static void sum_up(struct figures *figures)
 {
     const struct sl_retention_config *config = &figures->recordings->config;
     struct sl_usage *usage = &figures->usage;
-    int64_t day_bytes = 0;
-    *usage = (struct sl_usage){
-        .now_us = figures->recordings->now_us, .limits = config->limits, .free_bytes = -1};
+    int64_t day_bytes = 0, oldest_us = 0;
+    *usage = (struct sl_usage){.now_us = figures->recordings->now_us,
+                               .keep_bytes = config->limits.keep_bytes,
+                               .free_bytes = -1};
     for (int i = 0; i < figures->count; i++) {
         usage->bytes += figures->cameras[i].bytes;
         const int64_t oldest = figures->cameras[i].oldest_us;
-        if (oldest && (!usage->oldest_us || oldest < usage->oldest_us))
-            usage->oldest_us = oldest;
+        if (oldest && (!oldest_us || oldest < oldest_us))
+            oldest_us = oldest;
         day_bytes += figures->day_bytes[i];
     }
-    usage->bytes_per_hour = per_hour(figures, day_bytes, usage->oldest_us);
+    usage->bytes_per_hour = per_hour(figures, day_bytes, oldest_us);
+}
+
+/* By each camera's own rule. */
+static int look_at_ages(struct figures *figures, char *why)
+{
+    const struct sl_recordings *r = figures->recordings;
+    struct sl_retention rules = {0};
+    struct sl_store *store = NULL;
+    int err = sl_store_open(&store, r->options->data, false, why);
+    if (err == 0)
+        err = sl_retention_load(&rules, &r->config, r->catalogue, store, NULL, r->now_us);
+    for (int i = 0; i < rules.camera_count && err == 0; i++) {
+        const int64_t keep_us = sl_retention_keep(&rules, &rules.cameras[i]);
+        int64_t end_us = 0;
+        err = sl_catalogue_first_unlocked(r->catalogue, rules.cameras[i].name, &end_us);
+        if (err == -ENOENT) {
+            err = 0;
+            continue;
+        }
+        int64_t *expires_us = &figures->usage.expires_us;
+        if (err == 0 && keep_us > 0 && (!*expires_us || end_us + keep_us < *expires_us))
+            *expires_us = end_us + keep_us;
+    }
+    sl_retention_free(&rules);
+    sl_store_close(store);
+    return err;
 }
 
 static void look_at_disk(struct figures *figures, char *why)
@@ -167,6 +195,9 @@ int sl_recordings_usage(const struct sl_recordings *recordings)
     }
     if (err == 0) {
         sum_up(&figures);
+        err = look_at_ages(&figures, why);
+    }
+    if (err == 0) {
         look_at_disk(&figures, why);
         figures.forecast = sl_usage_forecast(&figures.usage);
         if (recordings->options->json)

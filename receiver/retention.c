@@ -14,8 +14,8 @@ static struct sl_retention_camera *find(const struct sl_retention *retention, co
     return NULL;
 }
 
-static int64_t keep_of(const struct sl_retention *retention,
-                       const struct sl_retention_camera *camera)
+int64_t sl_retention_keep(const struct sl_retention *retention,
+                          const struct sl_retention_camera *camera)
 {
     return camera && camera->limits.keep_us != SL_RETENTION_AS_ALL ? camera->limits.keep_us
                                                                    : retention->limits.keep_us;
@@ -25,7 +25,7 @@ enum sl_retention_why sl_retention_of_camera(struct sl_retention *retention,
                                              struct sl_retention_camera *camera,
                                              const struct sl_retention_row *row)
 {
-    const int64_t keep_us = keep_of(retention, camera);
+    const int64_t keep_us = sl_retention_keep(retention, camera);
     enum sl_retention_why why = SL_RETENTION_STAYS;
     if (keep_us > 0 && row->end_us < retention->now_us - keep_us)
         why = SL_RETENTION_OLD;
@@ -77,7 +77,8 @@ const char *sl_retention_text(const struct sl_retention *retention,
         snprintf(out, 64, "stays");
         break;
     case SL_RETENTION_OLD:
-        snprintf(out, 64, "older than %s", sl_amount_duration(keep_of(retention, camera), amount));
+        snprintf(out, 64, "older than %s",
+                 sl_amount_duration(sl_retention_keep(retention, camera), amount));
         break;
     case SL_RETENTION_CAMERA_BYTES:
         snprintf(out, 64, "the camera has more than %s",

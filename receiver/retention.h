@@ -29,7 +29,7 @@ struct sl_retention_camera {
 };
 
 struct sl_retention {
-    int64_t now_us;
+    int64_t now_us;                    /* by retention_clock.h */
     struct sl_retention_limits limits; /* keep_us: of cameras without one; keep_bytes: of all */
     int64_t min_free;                  /* bytes */
     int64_t free_bytes;
@@ -51,6 +51,10 @@ enum sl_retention_why {
     SL_RETENTION_BYTES,
     SL_RETENTION_FREE,
 };
+
+/* How long recordings of that camera (NULL: of one that is not known) are kept; 0: no limit. */
+int64_t sl_retention_keep(const struct sl_retention *retention,
+                          const struct sl_retention_camera *camera);
 
 /* Step 1: rows of one camera, the oldest first, until one stays. */
 enum sl_retention_why sl_retention_of_camera(struct sl_retention *retention,

@@ -14,6 +14,7 @@
 
 #define CAMERAS_MAX (4 * SL_STORE_CAMERAS_MAX) /* with those that were removed */
 #define PAGE_ROWS 64
+#define CLOCK_KEY "clock_us"
 
 _Static_assert(SL_RETENTION_AS_ALL == SL_STORE_AS_ALL, "one word for it");
 
@@ -54,12 +55,13 @@ static int load_cameras(struct sl_retention *retention, struct sl_catalogue *cat
 
 int sl_retention_load(struct sl_retention *ret, const struct sl_retention_config *config,
                       struct sl_catalogue *catalogue, struct sl_store *store,
-                      const struct sl_storage *storage, int64_t now_us)
+                      const struct sl_storage *storage, int64_t age_now_us)
 {
-    struct sl_retention retention = {.now_us = now_us, .limits = config->limits};
+    struct sl_retention retention = {.now_us = age_now_us, .limits = config->limits};
     int64_t total = 0;
-    int err = sl_storage_free(storage, &retention.free_bytes, &total);
-    retention.min_free = sl_retention_floor(config->min_free_given, config->min_free, total);
+    int err = storage ? sl_storage_free(storage, &retention.free_bytes, &total) : 0;
+    if (storage)
+        retention.min_free = sl_retention_floor(config->min_free_given, config->min_free, total);
     if (err == 0)
         err = load_cameras(&retention, catalogue, store);
     if (err != 0)
@@ -74,6 +76,30 @@ void sl_retention_free(struct sl_retention *retention)
     free(retention->cameras);
     retention->cameras = NULL;
     retention->camera_count = 0;
+}
+
+/* ---- The time ---- */
+
+int sl_retention_clock_load(struct sl_retention_clock *ret, struct sl_catalogue *catalogue)
+{
+    char text[24];
+    int64_t known_us = 0;
+    int err = sl_catalogue_meta_get(catalogue, CLOCK_KEY, text, sizeof(text));
+    if (err == 0)
+        known_us = strtoll(text, NULL, 10);
+    else if (err == -ENOENT)
+        err = sl_catalogue_newest(catalogue, &known_us);
+    if (err != 0 && err != -ENOENT)
+        return err;
+    *ret = (struct sl_retention_clock){.known_us = known_us};
+    return 0;
+}
+
+int sl_retention_clock_save(const struct sl_retention_clock *clock, struct sl_catalogue *catalogue)
+{
+    char text[24];
+    snprintf(text, sizeof(text), "%" PRId64, clock->known_us);
+    return sl_catalogue_meta_set(catalogue, CLOCK_KEY, text);
 }
 
 /* ---- The walk ---- */
@@ -163,6 +189,27 @@ int sl_retention_walk(struct sl_retention *retention, struct sl_catalogue *catal
         err = walk_all(retention, catalogue, rows, take, ctx);
     free(rows);
     return err;
+}
+
+/* ---- What happened ---- */
+
+int sl_retention_prune(const struct sl_retention *retention, struct sl_catalogue *catalogue,
+                       const atomic_bool *stop)
+{
+    int went = 0;
+    for (int i = 0; i < retention->camera_count; i++) {
+        const struct sl_retention_camera *camera = &retention->cameras[i];
+        const int64_t keep_us = sl_retention_keep(retention, camera);
+        int count = 1;
+        while (count > 0 && !atomic_load(stop)) {
+            count = sl_catalogue_prune(catalogue, camera->name,
+                                       keep_us > 0 ? retention->now_us - keep_us : INT64_MIN);
+            went += count > 0 ? count : 0;
+        }
+        if (count < 0)
+            return count;
+    }
+    return went;
 }
 
 /* ---- One file ---- */

@@ -11,9 +11,11 @@
  */
 #pragma once
 
+#include <stdatomic.h>
 #include <stdio.h>
 
 #include "receiver/retention.h"
+#include "receiver/retention_clock.h"
 #include "receiver/storage.h"
 
 struct sl_retention_config {
@@ -34,11 +36,18 @@ void sl_retention_stop(struct sl_retention_thread *thread);
 
 /* ---- Its steps, for tests and for the dry run ---- */
 
-/* Sums and limits as they are now, with room for cameras; free() them. */
+/* What the last run knew of the time, else what the newest recording says; the other keeps it. */
+SL_MUST_CHECK int sl_retention_clock_load(struct sl_retention_clock *ret,
+                                          struct sl_catalogue *catalogue);
+SL_MUST_CHECK int sl_retention_clock_save(const struct sl_retention_clock *clock,
+                                          struct sl_catalogue *catalogue);
+
+/* Sums and limits as they are now, with room for cameras; free() them. `storage` NULL: what is free
+ * plays no part. */
 SL_MUST_CHECK int sl_retention_load(struct sl_retention *ret,
                                     const struct sl_retention_config *config,
                                     struct sl_catalogue *catalogue, struct sl_store *store,
-                                    const struct sl_storage *storage, int64_t now_us);
+                                    const struct sl_storage *storage, int64_t age_now_us);
 void sl_retention_free(struct sl_retention *retention);
 
 /* 0: it goes, and to the next; 1: it is left out, and its bytes stay; other: ends the walk. */
@@ -47,6 +56,11 @@ typedef int (*sl_retention_take)(void *ctx, const struct sl_segment_row *row,
 /* Everything that has to go. 0, or -errno, or what `take` ended with. */
 SL_MUST_CHECK int sl_retention_walk(struct sl_retention *retention, struct sl_catalogue *catalogue,
                                     sl_retention_take take, void *ctx);
+
+/* Events and sessions as old as its recordings may get, and those that are too many. How many went,
+ * with `stop` set perhaps not all; or -errno. */
+SL_MUST_CHECK int sl_retention_prune(const struct sl_retention *retention,
+                                     struct sl_catalogue *catalogue, const atomic_bool *stop);
 
 /* 0: file and row are gone; -ESTALE: the file is another one, or cannot be read (`why`), and left;
  * or another -errno. */

@@ -5,16 +5,20 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "base/log.h"
+#include "base/time.h"
 #include "base/wake.h"
 #include "receiver/retention_run.h"
+#include "receiver/wall_clock.h"
+#include "receiver/when.h"
 
 #define EVERY (2 * SL_SEC)
 #define PAUSE (50 * SL_MS) /* between files: unlinking a large one keeps a disk busy */
 #define TURN_FILES 100     /* then what is free is asked anew */
 #define LEFT_OUT 256
+#define CLOCK_SAVED_EVERY (60 * SL_SEC)
+#define PRUNED_EVERY (600 * SL_SEC)
 #define ENOUGH 2 /* of a walk: for this turn */
 
 struct sl_retention_thread {
@@ -23,6 +27,8 @@ struct sl_retention_thread {
     struct sl_store *store;
     struct sl_storage storage;
     struct sl_retention retention;
+    struct sl_retention_clock clock;
+    sl_ns clock_saved, pruned; /* 0: not in this run */
     struct sl_wake wake;
     pthread_t thread;
     bool started;
@@ -33,13 +39,6 @@ struct sl_retention_thread {
     int files; /* of this turn */
     int64_t turn_bytes;
 };
-
-static int64_t now_us(void)
-{
-    struct timespec ts;
-    clock_gettime(CLOCK_REALTIME, &ts);
-    return (int64_t)ts.tv_sec * 1000000 + ts.tv_nsec / 1000;
-}
 
 static bool left_out(const struct sl_retention_thread *thread, int64_t id)
 {
@@ -57,7 +56,8 @@ static int take(void *ctx, const struct sl_segment_row *row, enum sl_retention_w
         return ENOUGH;
     if (left_out(thread, row->id))
         return 1;
-    const int err = sl_retention_delete(thread->catalogue, &thread->storage, row, now_us(), why);
+    const int err =
+        sl_retention_delete(thread->catalogue, &thread->storage, row, sl_wall_clock_us(), why);
     if (err == -EBUSY)
         return 1;
     if (err == -ESTALE) {
@@ -81,11 +81,66 @@ static int take(void *ctx, const struct sl_segment_row *row, enum sl_retention_w
     return 0;
 }
 
+static void say_clock(const struct sl_retention_clock *clock, int64_t now_us)
+{
+    char now[SL_WHEN_TEXT], known[SL_WHEN_TEXT];
+    if (clock->doubted)
+        sl_warn("retention: the clock says %s, but %s was the last that was known, and it is not "
+                "synchronised: ages are counted from there on; let it be synchronised (NTP), or "
+                "set it right",
+                sl_when_text(now_us, now), sl_when_text(clock->known_us, known));
+    else
+        sl_info("retention: the clock is gone by again, it says %s", sl_when_text(now_us, now));
+}
+
+static void save_clock(struct sl_retention_thread *thread, sl_ns now)
+{
+    if (sl_retention_clock_save(&thread->clock, thread->catalogue) == 0)
+        thread->clock_saved = now;
+}
+
+/* What time it is for ages. It is written down now and then, for the next run. */
+static int64_t look_at_clock(struct sl_retention_thread *thread)
+{
+    struct sl_retention_clock *clock = &thread->clock;
+    const bool doubted = clock->doubted;
+    const int64_t now_us = sl_wall_clock_us();
+    const sl_ns now = sl_time_now();
+    const int64_t age_now_us =
+        sl_retention_clock_look(clock, now_us, now, sl_wall_clock_state() == SL_CLOCK_SYNCED);
+    if (clock->doubted != doubted)
+        say_clock(clock, now_us);
+    if (thread->clock_saved == 0 || now - thread->clock_saved >= CLOCK_SAVED_EVERY)
+        save_clock(thread, now);
+    return age_now_us;
+}
+
+/* Events and sessions, once in a while, also while the storage is away. */
+static void prune(struct sl_retention_thread *thread, int64_t age_now_us)
+{
+    const sl_ns now = sl_time_now();
+    struct sl_retention retention;
+    if (thread->pruned && now - thread->pruned < PRUNED_EVERY)
+        return;
+    if (sl_retention_load(&retention, &thread->config, thread->catalogue, thread->store, NULL,
+                          age_now_us) != 0)
+        return; /* the next one that looks after files says so */
+    const int went = sl_retention_prune(&retention, thread->catalogue, &thread->stop);
+    sl_retention_free(&retention);
+    thread->pruned = now;
+    if (went < 0)
+        sl_warn("retention: events and sessions: %s", sl_catalogue_why(thread->catalogue));
+    else if (went > 0)
+        sl_info("retention: %d events and sessions taken out", went);
+}
+
 static void turn(struct sl_retention_thread *thread)
 {
+    const int64_t age_now_us = look_at_clock(thread);
     char why[SL_STORE_WHY] = "";
     thread->files = 0;
     thread->turn_bytes = 0;
+    prune(thread, age_now_us);
     if (thread->storage.dir < 0 &&
         sl_storage_open(&thread->storage, thread->config.recordings, thread->catalogue, why) != 0)
         return; /* whoever records says so */
@@ -93,7 +148,7 @@ static void turn(struct sl_retention_thread *thread)
     if (state != SL_STORAGE_FINE && state != SL_STORAGE_FULL)
         return;
     int err = sl_retention_load(&thread->retention, &thread->config, thread->catalogue,
-                                thread->store, &thread->storage, now_us());
+                                thread->store, &thread->storage, age_now_us);
     if (err == 0)
         err = sl_retention_walk(&thread->retention, thread->catalogue, take, thread);
     if (err < 0 && !thread->failing)
@@ -115,6 +170,8 @@ static void *run(void *arg)
         if (!atomic_load(&thread->stop))
             (void)sl_wake_wait(&thread->wake, EVERY); /* only stop() signals */
     }
+    if (thread->clock_saved)
+        save_clock(thread, sl_time_now());
     return NULL;
 }
 
@@ -152,6 +209,8 @@ static int start(struct sl_retention_thread *thread, char *why)
     if (err != 0)
         return err;
     err = tell_commands(thread);
+    if (err == 0) /* before anything is recorded by a clock that is to be doubted */
+        err = sl_retention_clock_load(&thread->clock, thread->catalogue);
     if (err != 0) {
         snprintf(why, SL_STORE_WHY, "%.200s", sl_catalogue_why(thread->catalogue));
         return err;

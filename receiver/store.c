@@ -131,12 +131,16 @@ static int check_schema(struct sl_store *store, bool write)
     return err;
 }
 
-/* SQLite makes its files with the umask's mode; tokens' hashes and names are nobody else's. */
+/*
+ * SQLite makes its files with the umask's mode; tokens' hashes and names are nobody else's. One
+ * that is there is not opened: closing it would take away the locks of this process's other
+ * connections.
+ */
 static int make_private_file(const char *path)
 {
-    const int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    const int fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
     if (fd < 0)
-        return -errno;
+        return errno == EEXIST ? 0 : -errno;
     close(fd);
     return 0;
 }

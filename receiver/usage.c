@@ -24,12 +24,12 @@ static int64_t filled_us(const struct sl_usage *usage, int64_t room)
 struct sl_usage_forecast sl_usage_forecast(const struct sl_usage *usage)
 {
     struct sl_usage_forecast forecast = {.why = SL_USAGE_NEVER};
-    if (usage->oldest_us && usage->limits.keep_us > 0)
-        sooner(&forecast, usage, usage->oldest_us + usage->limits.keep_us, SL_USAGE_AGE);
+    if (usage->expires_us)
+        sooner(&forecast, usage, usage->expires_us, SL_USAGE_AGE);
     if (usage->bytes_per_hour <= 0)
         return forecast;
-    if (usage->limits.keep_bytes > 0)
-        sooner(&forecast, usage, filled_us(usage, usage->limits.keep_bytes - usage->bytes),
+    if (usage->keep_bytes > 0)
+        sooner(&forecast, usage, filled_us(usage, usage->keep_bytes - usage->bytes),
                SL_USAGE_BYTES);
     if (usage->free_bytes >= 0)
         sooner(&forecast, usage, filled_us(usage, usage->free_bytes - usage->min_free),

@@ -5,10 +5,11 @@
 #include "receiver/retention.h"
 
 struct sl_usage {
-    int64_t now_us, oldest_us; /* oldest: a recording's start; 0: there is none */
+    int64_t now_us;
+    int64_t expires_us; /* when the first that may go is older than its keep; 0: none will be */
     int64_t bytes, bytes_per_hour;
     int64_t free_bytes, min_free; /* free -1: not known */
-    struct sl_retention_limits limits;
+    int64_t keep_bytes;           /* 0: no limit */
 };
 
 enum sl_usage_why { SL_USAGE_NEVER, SL_USAGE_AGE, SL_USAGE_BYTES, SL_USAGE_FREE };

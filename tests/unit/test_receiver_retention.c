@@ -348,21 +348,20 @@ static void test_forecasts(void **state)
     (void)state;
     struct sl_usage usage = {.now_us = 100 * DAY, .free_bytes = -1};
     forecast(usage, SL_USAGE_NEVER, 0);
-    usage.limits.keep_us = 30 * DAY;
-    usage.oldest_us = 80 * DAY;
+    usage.expires_us = 110 * DAY;
     forecast(usage, SL_USAGE_AGE, 110 * DAY);
     usage.bytes_per_hour = 1000;
     usage.free_bytes = 24 * 1000 * 5 + 7;
     usage.min_free = 7;
     forecast(usage, SL_USAGE_FREE, 105 * DAY);
-    usage.limits.keep_bytes = 24 * 1000 * 5;
+    usage.keep_bytes = 24 * 1000 * 5;
     usage.bytes = 24 * 1000;
     forecast(usage, SL_USAGE_BYTES, 104 * DAY);
     usage.bytes = INT64_MAX / 2;
     forecast(usage, SL_USAGE_BYTES, 100 * DAY);
     usage.bytes_per_hour = 1;
     usage.free_bytes = INT64_MAX / 2;
-    usage.limits = (struct sl_retention_limits){0};
+    usage.expires_us = usage.keep_bytes = 0;
     forecast(usage, SL_USAGE_NEVER, 0);
 }
 
