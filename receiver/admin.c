@@ -124,6 +124,10 @@ static int set_camera(const struct admin *admin)
     if (options->post_given)
         rule.post = options->record.post;
     err = sl_store_camera_record(admin->store, options->name, &rule);
+    if (err == 0)
+        err = sl_store_camera_keep(admin->store, options->name,
+                                   options->keep.us_given ? &options->keep.us : NULL,
+                                   options->keep.bytes_given ? &options->keep.bytes : NULL);
     return report(admin, err, "camera");
 }
 
@@ -160,7 +164,12 @@ static int run_command(struct admin *admin)
         return list_cameras(admin);
     case SL_COMMAND_VIEWER_LIST:
         return list_viewers(admin);
-    case SL_COMMAND_EXPORT: /* export_command.h */
+    case SL_COMMAND_EXPORT:          /* export_command.h */
+    case SL_COMMAND_RECORDINGS_LIST: /* recordings_command.h */
+    case SL_COMMAND_RECORDINGS_USAGE:
+    case SL_COMMAND_RECORDINGS_LOCK:
+    case SL_COMMAND_RECORDINGS_UNLOCK:
+    case SL_COMMAND_RETENTION:
     case SL_COMMAND_CHECK:  /* rebuild.h */
     case SL_COMMAND_REBUILD:
     case SL_COMMAND_RUN:

@@ -11,7 +11,8 @@
  *
  * A running receiver writes on its store thread alone; admin commands write beside it in short
  * transactions (busy_timeout). Times are UTC in microseconds, ranges half-open: [from, to). One
- * thread per open catalogue. Errors: -errno, and a sentence in sl_catalogue_why().
+ * thread per open catalogue. Errors: -errno, and a sentence in sl_catalogue_why(); -EINVAL: a row
+ * that the catalogue will never take.
  */
 #pragma once
 
@@ -78,6 +79,37 @@ SL_MUST_CHECK int sl_catalogue_page(struct sl_catalogue *catalogue,
 SL_MUST_CHECK int sl_catalogue_lock(struct sl_catalogue *catalogue, const char *camera,
                                     int64_t from_us, int64_t to_us, bool locked);
 
+/* As sl_catalogue_page(), of what retention may let go, the oldest first: closed and not locked.
+ * `camera`: NULL: of all. */
+SL_MUST_CHECK int sl_catalogue_oldest(struct sl_catalogue *catalogue, const char *camera,
+                                      struct sl_catalogue_cursor *cursor,
+                                      struct sl_segment_row *rows, int max);
+
+/* When the newest of all ends, of those of a synchronised clock if there are any. -ENOENT. */
+SL_MUST_CHECK int sl_catalogue_newest(struct sl_catalogue *catalogue, int64_t *ret);
+
+/* When the camera's first that is not locked ends, be it open or closed. -ENOENT. */
+SL_MUST_CHECK int sl_catalogue_first_unlocked(struct sl_catalogue *catalogue, const char *camera,
+                                              int64_t *end_us);
+
+/* ---- What it takes ---- */
+
+struct sl_catalogue_camera {
+    char name[SL_NAME_BYTES];
+    char location[SL_LOCATION_BYTES];
+    char address[64]; /* last seen at */
+    int64_t seen_us;
+    int64_t bytes, segments, locked_bytes;
+    int64_t oldest_us, newest_us; /* starts; 0: nothing recorded */
+};
+
+/* By name. How many, or -errno. */
+SL_MUST_CHECK int sl_catalogue_cameras(struct sl_catalogue *catalogue,
+                                       struct sl_catalogue_camera *rows, int max);
+/* Bytes of what was recorded in [from, to), of segments in part a part. `camera`: NULL: of all. */
+SL_MUST_CHECK int sl_catalogue_bytes(struct sl_catalogue *catalogue, const char *camera,
+                                     int64_t from_us, int64_t to_us, int64_t *ret);
+
 /* ---- What happened ---- */
 
 struct sl_catalogue_event {
@@ -102,6 +134,20 @@ SL_MUST_CHECK int sl_catalogue_connected(struct sl_catalogue *catalogue, const c
                                          const char *location, const char *address, int64_t at_us);
 SL_MUST_CHECK int sl_catalogue_disconnected(struct sl_catalogue *catalogue, const char *camera,
                                             const char *why, int64_t at_us);
+
+/* What a run that ended without a word left open, is over: events with the last recording of their
+ * camera, sessions when it was last seen ("the receiver ended"). How many, or -errno. */
+SL_MUST_CHECK int sl_catalogue_end_past(struct sl_catalogue *catalogue, int64_t now_us);
+
+#define SL_CATALOGUE_EVENTS_MAX 50000 /* that are over, of a camera; the oldest go */
+#define SL_CATALOGUE_SESSIONS_MAX 10000
+/*
+ * Of a camera, takes out events and sessions that were over before `before_us` (events that a
+ * recording overlaps stay), and those beyond what is kept of them. A piece of the work, so that
+ * others can write meanwhile: how many went, 0: all is done, or -errno.
+ */
+SL_MUST_CHECK int sl_catalogue_prune(struct sl_catalogue *catalogue, const char *camera,
+                                     int64_t before_us);
 
 SL_MUST_CHECK int sl_catalogue_meta_set(struct sl_catalogue *catalogue, const char *key,
                                         const char *value);

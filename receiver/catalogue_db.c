@@ -30,8 +30,14 @@ static int error_of(sqlite3 *db, int code)
         const int err = db ? sqlite3_system_errno(db) : 0;
         return err ? -err : -EACCES;
     }
-    default:
+    case SQLITE_CONSTRAINT:
+    case SQLITE_MISMATCH:
+    case SQLITE_TOOBIG:
+        return -EINVAL; /* it will be refused again */
+    case SQLITE_IOERR:
         return -EIO;
+    default:
+        return -EPROTO;
     }
 }
 

@@ -6,6 +6,7 @@
  *     catalogue.c            opening, schema, meta      catalogue_segments.c  rows and locks
  *     catalogue_events.c     events and sessions        catalogue_pages.c     pages of both
  *     catalogue_tags.c       which segments an event is in
+ *     catalogue_past.c       what is over at a start, and what is too old
  */
 #pragma once
 
@@ -82,3 +83,4 @@ SL_MUST_CHECK int sl_tags_event(struct sl_catalogue *catalogue, const struct sl_
 /* What that event alone had tagged; it is changed by now. */
 SL_MUST_CHECK int sl_tags_event_was(struct sl_catalogue *catalogue,
                                     const struct sl_tags_event *event);
+struct sl_tags_event sl_tags_of(const struct sl_catalogue_event *event);

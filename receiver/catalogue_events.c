@@ -7,7 +7,7 @@
 
 /* ---- Events ---- */
 
-static struct sl_tags_event tags_of(const struct sl_catalogue_event *event)
+struct sl_tags_event sl_tags_of(const struct sl_catalogue_event *event)
 {
     const int64_t end = event->end_us;
     return (struct sl_tags_event){.camera = event->camera,
@@ -21,7 +21,7 @@ static struct sl_tags_event tags_of(const struct sl_catalogue_event *event)
 static int bind_event(struct sl_catalogue *catalogue, sqlite3_stmt **ret, const char *text,
                       const struct sl_catalogue_event *event)
 {
-    const int64_t until = tags_of(event).until_us;
+    const int64_t until = sl_tags_of(event).until_us;
     const int64_t duration = until == INT64_MAX ? 0 : until - event->start_us;
     const int err =
         sl_db_statement(catalogue, ret, text,
@@ -104,14 +104,14 @@ static int change_event(struct sl_catalogue *catalogue, const struct sl_catalogu
         err = update_event(catalogue, event);
     if (err != 0)
         return err;
-    const struct sl_tags_event was = tags_of(&before);
+    const struct sl_tags_event was = sl_tags_of(&before);
     return sl_tags_event_was(catalogue, &was);
 }
 
 static int put_event(struct sl_catalogue *catalogue, const struct sl_catalogue_event *event,
                      int64_t *id)
 {
-    const struct sl_tags_event tags = tags_of(event);
+    const struct sl_tags_event tags = sl_tags_of(event);
     *id = event->id;
     int err = event->id ? change_event(catalogue, event) : insert_event(catalogue, event, id);
     return err == 0 ? sl_tags_event(catalogue, &tags) : err;

@@ -139,17 +139,19 @@ static void add_durations(struct query *query, const struct sl_segment_filter *f
         add_number(query, " AND s.duration <= ?", filter->shorter_us);
 }
 
-/* The equality that an index begins with. */
+/* The equalities that an index begins with. */
 static void add_who(struct query *query, const struct sl_segment_filter *filter)
 {
     if (filter->camera)
         add_text(query, " AND s.camera = ?", filter->camera);
-    else if (filter->location)
+    if (filter->location)
         add_text(query, " AND s.location = ?", filter->location);
 }
 
 static const char *index_of(const struct sl_segment_filter *filter, bool by_duration)
 {
+    if (filter->camera && filter->location && !by_duration)
+        return "segments_camera_location";
     if (filter->camera)
         return by_duration ? "segments_camera_duration" : "segments_camera";
     if (filter->location)
@@ -168,11 +170,14 @@ static int longest_of(struct sl_catalogue *catalogue, const struct sl_segment_fi
                       int64_t *ret)
 {
     struct query query = {.len = 0};
+    struct sl_segment_filter who = *filter;
     if (!filter->from_us)
         return 0;
+    if (who.camera)
+        who.location = NULL; /* an index of both there is not */
     add(&query, "SELECT MAX(s.duration)");
-    add_from(&query, filter, true);
-    add_who(&query, filter);
+    add_from(&query, &who, true);
+    add_who(&query, &who);
     return ask_number(catalogue, &query, ret);
 }
 
@@ -194,8 +199,6 @@ static int few_of_durations(struct sl_catalogue *catalogue, const struct sl_segm
 static void add_filters(struct query *query, const struct sl_segment_filter *filter)
 {
     add_durations(query, filter);
-    if (filter->camera && filter->location)
-        add_text(query, " AND s.location = ?", filter->location);
     if (filter->from_us)
         add_number(query, " AND s.start + MAX(s.duration, 1) > ?", filter->from_us);
 }
@@ -234,21 +237,17 @@ static int tags_query(struct sl_catalogue *catalogue, struct query *query,
         add_text(query, " AND t.camera = ?", filter->camera);
     add_walk(query, &walk, filter, cursor);
     add_filters(query, filter);
-    if (filter->location && !filter->camera)
+    if (filter->location)
         add_text(query, " AND s.location = ?", filter->location);
     add_order(query, &walk, filter->newest_first, max);
     return err;
 }
 
-int sl_catalogue_page(struct sl_catalogue *catalogue, const struct sl_segment_filter *filter,
-                      struct sl_catalogue_cursor *cursor, struct sl_segment_row *rows, int max)
+static int read_segments(struct sl_catalogue *catalogue, const struct query *query,
+                         struct sl_catalogue_cursor *cursor, struct sl_segment_row *rows, int max)
 {
-    struct query query = {.len = 0};
     sqlite3_stmt *statement;
-    int err = filter->event ? tags_query(catalogue, &query, filter, cursor, max)
-                            : segments_query(catalogue, &query, filter, cursor, max);
-    if (err == 0)
-        err = prepare(catalogue, &query, &statement);
+    int err = prepare(catalogue, query, &statement);
     if (err != 0)
         return err;
     int count = 0, code = SQLITE_DONE;
@@ -261,6 +260,29 @@ int sl_catalogue_page(struct sl_catalogue *catalogue, const struct sl_segment_fi
         *cursor = (struct sl_catalogue_cursor){.start_us = rows[count - 1].info.meta.start_us,
                                                .id = rows[count - 1].id};
     return err != 0 ? err : count;
+}
+
+int sl_catalogue_page(struct sl_catalogue *catalogue, const struct sl_segment_filter *filter,
+                      struct sl_catalogue_cursor *cursor, struct sl_segment_row *rows, int max)
+{
+    struct query query = {.len = 0};
+    const int err = filter->event ? tags_query(catalogue, &query, filter, cursor, max)
+                                  : segments_query(catalogue, &query, filter, cursor, max);
+    return err != 0 ? err : read_segments(catalogue, &query, cursor, rows, max);
+}
+
+int sl_catalogue_oldest(struct sl_catalogue *catalogue, const char *camera,
+                        struct sl_catalogue_cursor *cursor, struct sl_segment_row *rows, int max)
+{
+    struct query query = {.len = 0};
+    const struct sl_segment_filter all = {.camera = camera};
+    add(&query, "SELECT " SL_SEGMENT_COLUMNS " FROM segments s INDEXED BY ");
+    add(&query, camera ? "segments_camera_oldest" : "segments_oldest");
+    add(&query, " WHERE s.open = 0 AND s.locked = 0");
+    add_who(&query, &all);
+    add_walk(&query, &by_segments, &all, cursor);
+    add_order(&query, &by_segments, false, max);
+    return read_segments(catalogue, &query, cursor, rows, max);
 }
 
 /* ---- Events ---- */

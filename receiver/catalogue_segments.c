@@ -140,3 +140,19 @@ int sl_catalogue_lock(struct sl_catalogue *catalogue, const char *camera, int64_
                         SL_DB_NUMBER(locked));
     return err != 0 ? err : sqlite3_changes(catalogue->db);
 }
+
+int sl_catalogue_newest(struct sl_catalogue *catalogue, int64_t *ret)
+{
+    int64_t end = 0;
+    int err =
+        SL_DB_RUN(catalogue, &end, "SELECT MAX(start + duration) FROM segments WHERE clock = ?1",
+                  SL_DB_NUMBER(SL_CLOCK_SYNCED));
+    if (err == 0 && end == 0)
+        err = sl_db_run(catalogue, &end, "SELECT MAX(start + duration) FROM segments", NULL, 0);
+    if (err != 0)
+        return err;
+    if (end == 0)
+        return -ENOENT;
+    *ret = end;
+    return 0;
+}

@@ -7,10 +7,10 @@
 #include "receiver/catalogue_db.h"
 
 /* CROSS JOIN keeps SQLite from beginning at the events. */
-#define OF_SEGMENT                                                                                 \
+#define OF_SEGMENT(index)                                                                          \
     "INSERT OR IGNORE INTO tags(type, start, segment, camera)"                                     \
     " SELECT e.type, s.start, s.id, s.camera FROM segments s CROSS JOIN events e"                  \
-    " ON e.camera = s.camera WHERE s.id = ?1"
+    " INDEXED BY " index " ON e.camera = s.camera WHERE s.id = ?1"
 
 #define OVERLAPPING                                                                                \
     "FROM segments s WHERE s.camera = ?1 AND s.start < ?4 AND s.start > ?3 - MAX(?5, 1)"           \
@@ -19,9 +19,10 @@
 /* What overlapped it up to `from_us` is tagged already: the others begin later. */
 int sl_tags_grown(struct sl_catalogue *catalogue, int64_t id, int64_t from_us)
 {
-    return SL_DB_RUN(catalogue, NULL,
-                     OF_SEGMENT " AND e.start >= ?2 AND e.start < s.start + s.duration",
-                     SL_DB_NUMBER(id), SL_DB_NUMBER(from_us));
+    return SL_DB_RUN(
+        catalogue, NULL,
+        OF_SEGMENT("events_camera") " AND e.start >= ?2 AND e.start < s.start + s.duration",
+        SL_DB_NUMBER(id), SL_DB_NUMBER(from_us));
 }
 
 /* Events that begin in it, those under way when it begins, and those that are not over yet. */
@@ -38,13 +39,14 @@ int sl_tags_segment(struct sl_catalogue *catalogue, int64_t id)
         err = sl_tags_grown(catalogue, id, start);
     if (err == 0)
         err = SL_DB_RUN(catalogue, NULL,
-                        OF_SEGMENT " AND e.start < s.start AND e.until > ?2"
-                                   " AND e.until <= ?2 + MAX(?3, 1)",
+                        OF_SEGMENT("events_until") " AND e.start < s.start AND e.until > ?2"
+                                                   " AND e.until <= ?2 + MAX(?3, 1)",
                         SL_DB_NUMBER(id), SL_DB_NUMBER(start), SL_DB_NUMBER(longest));
     if (err == 0)
         err = SL_DB_RUN(catalogue, NULL,
-                        OF_SEGMENT " AND e.until = ?2 AND e.start < s.start + s.duration",
-                        SL_DB_NUMBER(id), SL_DB_NUMBER(INT64_MAX));
+                        OF_SEGMENT("events_going_on") " AND e.until = 9223372036854775807"
+                                                      " AND e.start < s.start + s.duration",
+                        SL_DB_NUMBER(id));
     return err;
 }
 

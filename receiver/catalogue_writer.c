@@ -44,11 +44,14 @@ struct sl_catalogue_writer {
     bool started, failing;
     atomic_bool stop;
     struct message batch[BATCH];
+    bool hopeless[BATCH]; /* of those: not tried again */
     int batched;
+    int failed_at, failures_there; /* of the batch, in a row */
+    bool said_hopeless;
     struct sl_catalogue_event going_on[GOING_ON]; /* type "" is a free place */
     struct sl_catalogue_event before[GOING_ON];   /* the transaction under way */
     uint64_t told, refused;                       /* of whoever tells */
-    _Atomic uint64_t written, transactions, failures;
+    _Atomic uint64_t written, left_out, transactions, failures;
 };
 
 /* ---- The thread ---- */
@@ -83,7 +86,11 @@ static int apply_event(struct sl_catalogue_writer *writer, const struct sl_catal
         row.id = known->id;
         row.start_us = known->start_us;
     }
-    const int err = sl_catalogue_event_put(writer->config.catalogue, &row);
+    int err = sl_catalogue_event_put(writer->config.catalogue, &row);
+    if (err == -ENOENT) { /* somebody took it out */
+        row.id = 0;
+        err = sl_catalogue_event_put(writer->config.catalogue, &row);
+    }
     if (err != 0)
         return err;
     if (known && row.end_us)
@@ -93,6 +100,24 @@ static int apply_event(struct sl_catalogue_writer *writer, const struct sl_catal
     else if (!row.end_us)
         remember(writer, &row);
     return 0;
+}
+
+/* What went on with the camera is over, whatever was told of it. */
+static int end_going_on(struct sl_catalogue_writer *writer, const char *camera, int64_t at_us)
+{
+    int err = 0;
+    for (int i = 0; i < GOING_ON && err == 0; i++) {
+        struct sl_catalogue_event event = writer->going_on[i];
+        if (!event.type[0] || strcmp(event.camera, camera) != 0)
+            continue;
+        event.end_us = at_us > event.start_us ? at_us : event.start_us;
+        err = apply_event(writer, &event);
+        if (err == -EINVAL) {
+            writer->going_on[i] = (struct sl_catalogue_event){0};
+            err = 0;
+        }
+    }
+    return err;
 }
 
 static int apply_segment(struct sl_catalogue *catalogue, const struct sl_segment_row *row)
@@ -106,19 +131,61 @@ static int apply_segment(struct sl_catalogue *catalogue, const struct sl_segment
 static int apply(struct sl_catalogue_writer *writer, const struct message *message)
 {
     struct sl_catalogue *catalogue = writer->config.catalogue;
+    int err;
     switch (message->type) {
     case SEGMENT:
         return apply_segment(catalogue, &message->segment);
     case EVENT:
         return apply_event(writer, &message->event);
     case CONNECTED:
+        err = end_going_on(writer, message->session.camera, message->session.at_us);
+        if (err != 0)
+            return err;
         return sl_catalogue_connected(catalogue, message->session.camera, message->session.location,
                                       message->session.text, message->session.at_us);
     case DISCONNECTED:
         break;
     }
-    return sl_catalogue_disconnected(catalogue, message->session.camera, message->session.text,
-                                     message->session.at_us);
+    err = end_going_on(writer, message->session.camera, message->session.at_us);
+    return err != 0 ? err
+                    : sl_catalogue_disconnected(catalogue, message->session.camera,
+                                                message->session.text, message->session.at_us);
+}
+
+static bool is_passing(int err)
+{
+    return err == -EBUSY || err == -ENOSPC || err == -EROFS || err == -EACCES || err == -ENOMEM ||
+           err == -EIO;
+}
+
+/* That row will never be written; the catalogue is as if it had not been tried. */
+static void give_up(struct sl_catalogue_writer *writer, int at)
+{
+    const struct message *message = &writer->batch[at];
+    const char *what = message->type == SEGMENT ? message->segment.path
+                       : message->type == EVENT ? message->event.type
+                                                : message->session.camera;
+    writer->hopeless[at] = true;
+    if (!writer->said_hopeless)
+        sl_error("%s: left out, as others like it will be without a word: %s", what,
+                 sl_catalogue_why(writer->config.catalogue));
+    writer->said_hopeless = true;
+}
+
+/* 0: on with the next. Whatever fails was rolled back by itself. */
+static int take_failure(struct sl_catalogue_writer *writer, int at, int err)
+{
+    if (err == -EINVAL) {
+        give_up(writer, at);
+        return 0;
+    }
+    if (is_passing(err))
+        return err;
+    writer->failures_there = at == writer->failed_at ? writer->failures_there + 1 : 1;
+    writer->failed_at = at;
+    if (writer->failures_there >= SL_CATALOGUE_WRITER_TRIES)
+        give_up(writer, at); /* from the next try on: this transaction may be spoilt */
+    return err;
 }
 
 static int write_batch(struct sl_catalogue_writer *writer)
@@ -126,8 +193,11 @@ static int write_batch(struct sl_catalogue_writer *writer)
     int err = sl_catalogue_begin(writer->config.catalogue);
     if (err != 0)
         return err;
-    for (int i = 0; i < writer->batched && err == 0; i++)
-        err = apply(writer, &writer->batch[i]);
+    for (int i = 0; i < writer->batched && err == 0; i++) {
+        err = writer->hopeless[i] ? 0 : apply(writer, &writer->batch[i]);
+        if (err != 0)
+            err = take_failure(writer, i, err);
+    }
     if (err == 0)
         err = sl_catalogue_commit(writer->config.catalogue);
     if (err != 0)
@@ -143,6 +213,13 @@ static void tell_trouble(struct sl_catalogue_writer *writer, int err)
     if (err == 0 && writer->failing)
         sl_info("the catalogue is written again");
     writer->failing = err != 0;
+}
+
+static void clear_batch(struct sl_catalogue_writer *writer)
+{
+    memset(writer->hopeless, 0, sizeof(writer->hopeless));
+    writer->batched = 0;
+    writer->failed_at = -1;
 }
 
 /* One transaction with what is there. False: nothing more can be done now. */
@@ -161,9 +238,13 @@ static bool write_some(struct sl_catalogue_writer *writer)
         return false;
     }
     const bool more = writer->batched == BATCH;
-    writer->written += (uint64_t)writer->batched;
+    int left_out = 0;
+    for (int i = 0; i < writer->batched; i++)
+        left_out += writer->hopeless[i];
+    writer->written += (uint64_t)(writer->batched - left_out);
+    writer->left_out += (uint64_t)left_out;
     writer->transactions++;
-    writer->batched = 0;
+    clear_batch(writer);
     return more;
 }
 
@@ -193,6 +274,7 @@ int sl_catalogue_writer_create(struct sl_catalogue_writer **ret,
         return -ENOMEM;
     writer->config = *config;
     writer->wake.fd = -1;
+    writer->failed_at = -1;
     int err = sl_ring_create(&writer->ring, CAPACITY, sizeof(struct message));
     if (err == 0)
         err = sl_wake_init(&writer->wake);
@@ -286,6 +368,7 @@ void sl_catalogue_writer_stats(const struct sl_catalogue_writer *writer,
     *ret = (struct sl_catalogue_writer_stats){.told = writer->told,
                                               .refused = writer->refused,
                                               .written = atomic_load(&writer->written),
+                                              .left_out = atomic_load(&writer->left_out),
                                               .transactions = atomic_load(&writer->transactions),
                                               .failures = atomic_load(&writer->failures)};
 }

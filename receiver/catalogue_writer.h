@@ -6,8 +6,11 @@
  *     record ──tell──▶ [ ring ] ──▶ store thread ─▶ one transaction a second ─▶ catalogue
  *                                        └─ then turn(): what else has to be done there
  *
- * What cannot be written now is tried again each second. A full ring refuses what is told: of
- * segments that grow three quarters are enough, the rest is kept for what is told once.
+ * What cannot be written now (locked, a full disk) is tried again each second, for as long as it
+ * takes; it is the ring that bounds what waits. A row that is refused for good is left out, and so
+ * is one that failed SL_CATALOGUE_WRITER_TRIES times for no such reason; the rest is written. A
+ * full ring refuses what is told: of segments that grow three quarters are enough, the rest is kept
+ * for what is told once.
  */
 #pragma once
 
@@ -16,6 +19,8 @@
 
 #include "base/types.h"
 #include "receiver/catalogue.h"
+
+#define SL_CATALOGUE_WRITER_TRIES 3
 
 struct sl_catalogue_writer;
 
@@ -37,7 +42,8 @@ void sl_catalogue_writer_destroy(struct sl_catalogue_writer *writer);
 /* Opened, grown or closed; one that was closed without a picture is taken out again. */
 bool sl_catalogue_writer_segment(struct sl_catalogue_writer *writer,
                                  const struct sl_segment_row *row);
-/* With end_us == 0 it goes on: the next of that camera and type tells the rest of it. */
+/* With end_us == 0 it goes on: the next of that camera and type tells the rest of it, or it is over
+ * when the camera disconnects. */
 bool sl_catalogue_writer_event(struct sl_catalogue_writer *writer,
                                const struct sl_catalogue_event *event);
 bool sl_catalogue_writer_connected(struct sl_catalogue_writer *writer, const char *camera,
@@ -45,9 +51,10 @@ bool sl_catalogue_writer_connected(struct sl_catalogue_writer *writer, const cha
 bool sl_catalogue_writer_disconnected(struct sl_catalogue_writer *writer, const char *camera,
                                       const char *why, int64_t at_us);
 
-/* told == written + refused + held */
+/* told == written + refused + left_out + held */
 struct sl_catalogue_writer_stats {
     uint64_t told, written, refused;
+    uint64_t left_out; /* by the catalogue, for good */
     uint64_t transactions, failures;
 };
 void sl_catalogue_writer_stats(const struct sl_catalogue_writer *writer,

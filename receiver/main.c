@@ -24,11 +24,13 @@
 #include "receiver/reach.h"
 #include "receiver/rebuild.h"
 #include "receiver/record.h"
+#include "receiver/recordings_command.h"
 #include "receiver/recover.h"
 #include "receiver/server.h"
 #include "receiver/snapshot.h"
 #include "receiver/storage.h"
 #include "receiver/store.h"
+#include "receiver/wall_clock.h"
 #include "srtp/srtp.h"
 
 /* Requests that HTTP can have open, snapshots and news of every camera. */
@@ -52,6 +54,7 @@ struct receiver {
     struct sl_storage storage;
     struct sl_recover_thread *recover; /* NULL: there was little to do */
     struct sl_catalogue_writer *catalogue_writer;
+    struct sl_retention_thread *retention;
     struct sl_record *record; /* NULL: nothing is recorded */
     struct sl_snapshots *snapshots;
     struct sl_hub *hub;
@@ -132,6 +135,14 @@ static int recover(struct receiver *r)
     return err == 0 ? 0 : fail(strerror(-err));
 }
 
+/* And what was going on then. */
+static int end_past(struct receiver *r)
+{
+    return sl_catalogue_end_past(r->catalogue, sl_wall_clock_us()) >= 0
+               ? 0
+               : fail(sl_catalogue_why(r->catalogue));
+}
+
 static int open_recordings(struct receiver *r)
 {
     char why[SL_STORE_WHY];
@@ -139,7 +150,7 @@ static int open_recordings(struct receiver *r)
         return 0;
     if (sl_catalogue_open(&r->catalogue, r->datadir.path, true, why) != 0)
         return fail(why);
-    return open_storage(r, r->recordings) || recover(r);
+    return open_storage(r, r->recordings) || recover(r) || end_past(r);
 }
 
 static int open_snapshots(struct receiver *r)
@@ -151,6 +162,16 @@ static int open_snapshots(struct receiver *r)
     if (r->options.no_record)
         return 0;
     return sl_snapshots_create(&r->snapshots, &config, why) == 0 ? 0 : fail(why);
+}
+
+static int start_retention(struct receiver *r)
+{
+    char why[SL_STORE_WHY];
+    const struct sl_retention_config config =
+        sl_retention_config_of(&r->options, r->datadir.path, r->storage.path);
+    if (r->options.no_record)
+        return 0;
+    return sl_retention_start(&r->retention, &config, why) == 0 ? 0 : fail(why);
 }
 
 static int start_recording(struct receiver *r)
@@ -302,7 +323,7 @@ static int run(struct receiver *r)
 {
     int listen_fd = -1;
     if (open_trace(r) || open_data(r) || open_recordings(r) || open_snapshots(r) ||
-        open_sockets(r, &listen_fd) || init_parts(r) || start_recording(r) ||
+        open_sockets(r, &listen_fd) || init_parts(r) || start_recording(r) || start_retention(r) ||
         start_parts(r, listen_fd) || remember_listen(r) || say_ready(r))
         return 1;
     tell_service(r);
@@ -312,6 +333,8 @@ static int run(struct receiver *r)
     sl_hub_stop(r->hub);
     sl_record_stop(r->record);
     sl_snapshots_stop(r->snapshots);
+    sl_retention_stop(r->retention);
+    r->retention = NULL;
     sl_catalogue_writer_stop(r->catalogue_writer);
     return err == 0 ? 0 : fail(strerror(-err));
 }
@@ -321,6 +344,7 @@ static void destroy(struct receiver *r)
     sl_server_destroy(r->server);
     sl_hub_destroy(r->hub);
     sl_recover_stop(r->recover);
+    sl_retention_stop(r->retention);
     sl_record_destroy(r->record);
     sl_snapshots_destroy(r->snapshots);
     sl_catalogue_writer_destroy(r->catalogue_writer);
@@ -350,6 +374,8 @@ int main(int argc, char **argv)
     av_log_set_level(AV_LOG_QUIET); /* what peers send is not to fill the log */
     if (receiver.options.command == SL_COMMAND_EXPORT)
         return sl_export_command(&receiver.options, stdout, stderr);
+    if (sl_recordings_command_is(receiver.options.command))
+        return sl_recordings_command(&receiver.options, stdout, stderr);
     if (receiver.options.command == SL_COMMAND_CHECK)
         return sl_check_run(receiver.options.data, receiver.options.recordings, stdout, stderr);
     if (receiver.options.command == SL_COMMAND_REBUILD)

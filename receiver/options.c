@@ -30,17 +30,6 @@ static int parse_media(void *options, const char *text, char *wanted, size_t wan
     return parse_addr(&o->media, text, wanted, wanted_len);
 }
 
-static int parse_gaps(void *options, const char *text, char *wanted, size_t wanted_len)
-{
-    struct sl_receiver_options *o = options;
-    if (strcmp(text, "keep") != 0 && strcmp(text, "close") != 0) {
-        snprintf(wanted, wanted_len, "keep or close");
-        return -EINVAL;
-    }
-    o->close_gaps = strcmp(text, "close") == 0;
-    return 0;
-}
-
 static int parse_record(void *options, const char *text, char *wanted, size_t wanted_len)
 {
     static const char *const names[] = {
@@ -80,6 +69,55 @@ static int parse_post(void *options, const char *text, char *wanted, size_t want
                       wanted_len);
 }
 
+static int parse_gaps(void *options, const char *text, char *wanted, size_t wanted_len)
+{
+    struct sl_receiver_options *o = options;
+    if (strcmp(text, "keep") != 0 && strcmp(text, "close") != 0) {
+        snprintf(wanted, wanted_len, "keep or close");
+        return -EINVAL;
+    }
+    o->close_gaps = strcmp(text, "close") == 0;
+    return 0;
+}
+
+static int parse_keep(void *options, const char *text, char *wanted, size_t wanted_len)
+{
+    struct sl_receiver_options *o = options;
+    sl_ns keep = 0;
+    o->keep.us_given = true;
+    o->keep.us = SL_STORE_AS_ALL;
+    if (strcmp(text, "default") == 0)
+        return 0;
+    if (sl_parse_duration(text, &keep) != 0) {
+        snprintf(wanted, wanted_len, "a duration like 30d or 12h, 0 for ever, or default");
+        return -EINVAL;
+    }
+    o->keep.us = keep / SL_US;
+    return 0;
+}
+
+static int parse_bytes(int64_t *ret, bool *given, const char *text, char *wanted, size_t wanted_len)
+{
+    *given = true;
+    *ret = SL_STORE_AS_ALL;
+    if (strcmp(text, "default") == 0 || sl_parse_size(text, ret) == 0)
+        return 0;
+    snprintf(wanted, wanted_len, "a size in bytes like 5M or 500G, 0 for no limit, or default");
+    return -EINVAL;
+}
+
+static int parse_keep_bytes(void *options, const char *text, char *wanted, size_t wanted_len)
+{
+    struct sl_receiver_options *o = options;
+    return parse_bytes(&o->keep.bytes, &o->keep.bytes_given, text, wanted, wanted_len);
+}
+
+static int parse_min_free(void *options, const char *text, char *wanted, size_t wanted_len)
+{
+    struct sl_receiver_options *o = options;
+    return parse_bytes(&o->keep.min_free, &o->keep.min_free_given, text, wanted, wanted_len);
+}
+
 #define FIELD(name) offsetof(struct sl_receiver_options, name)
 
 static const struct sl_option options_of_receiver[] = {
@@ -116,6 +154,21 @@ static const struct sl_option options_of_receiver[] = {
      .max = 24 * 3600 * SL_SEC,
      .initial = "15m",
      .help = "run: a file of a recording ends at each multiple of this, by UTC"},
+    {.name = "keep",
+     .type = SL_OPTION_CUSTOM,
+     .value = "DURATION",
+     .parse = parse_keep,
+     .help = "run, camera set: how long recordings are kept; 0: for ever (30d)"},
+    {.name = "keep-bytes",
+     .type = SL_OPTION_CUSTOM,
+     .value = "SIZE",
+     .parse = parse_keep_bytes,
+     .help = "run: how much of all cameras is kept, camera set: of one; 0: no limit (0)"},
+    {.name = "min-free",
+     .type = SL_OPTION_CUSTOM,
+     .value = "SIZE",
+     .parse = parse_min_free,
+     .help = "run: what stays free on the disk (5G, a tenth of a smaller disk)"},
     {.name = "no-record",
      .type = SL_OPTION_FLAG,
      .offset = FIELD(no_record),
@@ -171,18 +224,18 @@ static const struct sl_option options_of_receiver[] = {
      .type = SL_OPTION_TEXT,
      .offset = FIELD(camera),
      .value = "NAME",
-     .help = "export: whose recordings"},
+     .help = "export, recordings: whose"},
     {.name = "from",
      .type = SL_OPTION_TEXT,
      .offset = FIELD(from),
      .value = "T",
-     .help =
-         "export: the first moment, like 2026-11-20T14:30:00Z, \"2026-11-20 14:30\" (local), -2h"},
+     .help = "export, recordings: the first moment, like 2026-11-20T14:30:00Z, \"2026-11-20 14:30\""
+             " (local), -2h"},
     {.name = "to",
      .type = SL_OPTION_TEXT,
      .offset = FIELD(to),
      .value = "T",
-     .help = "export: the moment behind the last one; also now"},
+     .help = "export, recordings: the moment behind the last one; also now"},
     {.name = "o",
      .type = SL_OPTION_TEXT,
      .offset = FIELD(output),
@@ -202,6 +255,14 @@ static const struct sl_option options_of_receiver[] = {
      .type = SL_OPTION_FLAG,
      .offset = FIELD(force),
      .help = "export: replace FILE"},
+    {.name = "json",
+     .type = SL_OPTION_FLAG,
+     .offset = FIELD(json),
+     .help = "recordings list, recordings usage: for programs"},
+    {.name = "dry-run",
+     .type = SL_OPTION_FLAG,
+     .offset = FIELD(dry_run),
+     .help = "retention: say what would be deleted"},
     {.name = NULL},
 };
 
@@ -212,6 +273,10 @@ const struct sl_option_table sl_receiver_option_table = {
                 "       " PROGRAM " camera add|set|link|remove NAME | camera list  --data DIR\n"
                 "       " PROGRAM " viewer add|remove NAME | viewer list  --data DIR\n"
                 "       " PROGRAM " export --camera NAME --from T --to T -o FILE  --data DIR\n"
+                "       " PROGRAM " recordings list|usage  --data DIR\n"
+                "       " PROGRAM " recordings lock|unlock --camera NAME --from T --to T"
+                "  --data DIR\n"
+                "       " PROGRAM " retention --dry-run  --data DIR\n"
                 "       " PROGRAM " check | rebuild  --data DIR [--recordings DIR]",
     .summary = "Takes cameras in and gives them out to viewers; camera and viewer commands print\n"
                "enrolment links and work beside a running receiver.",
@@ -234,6 +299,11 @@ static const struct {
     {"viewer", "list", SL_COMMAND_VIEWER_LIST, false},
     {"viewer", "remove", SL_COMMAND_VIEWER_REMOVE, true},
     {"export", NULL, SL_COMMAND_EXPORT, false},
+    {"recordings", "list", SL_COMMAND_RECORDINGS_LIST, false},
+    {"recordings", "usage", SL_COMMAND_RECORDINGS_USAGE, false},
+    {"recordings", "lock", SL_COMMAND_RECORDINGS_LOCK, false},
+    {"recordings", "unlock", SL_COMMAND_RECORDINGS_UNLOCK, false},
+    {"retention", NULL, SL_COMMAND_RETENTION, false},
     {"check", NULL, SL_COMMAND_CHECK, false},
     {"rebuild", NULL, SL_COMMAND_REBUILD, false},
 };
@@ -270,6 +340,14 @@ int sl_host_port_parse(const char *text, char host[256], int *port)
     return 0;
 }
 
+static const char *verbs_of(const char *noun)
+{
+    return strcmp(noun, "camera") == 0       ? "add, list, link, set or remove"
+           : strcmp(noun, "viewer") == 0     ? "add, list or remove"
+           : strcmp(noun, "recordings") == 0 ? "list, usage, lock or unlock"
+                                             : "";
+}
+
 /* What the words that are not options ask for. False after one line on `err`. */
 static bool find_command(struct sl_receiver_options *options, const struct sl_option_result *words,
                          FILE *err)
@@ -279,12 +357,11 @@ static bool find_command(struct sl_receiver_options *options, const struct sl_op
     const char *noun = words->positional[0];
     const char *verb = words->positional_count > 1 ? words->positional[1] : NULL;
     const char *name = words->positional_count > 2 ? words->positional[2] : NULL;
-    bool noun_known = false, has_verbs = false;
+    bool noun_known = false;
     for (size_t i = 0; i < SL_COUNT(commands); i++) {
         if (strcmp(noun, commands[i].noun) != 0)
             continue;
         noun_known = true;
-        has_verbs = commands[i].verb != NULL;
         if (commands[i].verb ? !verb || strcmp(verb, commands[i].verb) != 0 : verb != NULL)
             continue;
         if (commands[i].named && !name) {
@@ -302,17 +379,15 @@ static bool find_command(struct sl_receiver_options *options, const struct sl_op
     }
     if (!noun_known)
         fprintf(err,
-                PROGRAM ": unknown command '%s', wanted run, camera, viewer, export, check or "
-                        "rebuild\n",
+                PROGRAM ": unknown command '%s', wanted run, camera, viewer, recordings, export, "
+                        "retention, check or rebuild\n",
                 noun);
-    else if (!has_verbs)
+    else if (!*verbs_of(noun))
         fprintf(err, PROGRAM ": %s: unexpected argument '%s'\n", noun, verb);
     else if (verb)
-        fprintf(err, PROGRAM ": %s: unknown command '%s', wanted add, list%s or remove\n", noun,
-                verb, strcmp(noun, "camera") == 0 ? ", link" : "");
+        fprintf(err, PROGRAM ": %s: unknown command '%s', wanted %s\n", noun, verb, verbs_of(noun));
     else
-        fprintf(err, PROGRAM ": %s: no command given, wanted add, list%s or remove\n", noun,
-                strcmp(noun, "camera") == 0 ? ", link, set" : "");
+        fprintf(err, PROGRAM ": %s: no command given, wanted %s\n", noun, verbs_of(noun));
     return false;
 }
 
@@ -353,6 +428,43 @@ static bool check_export(const struct sl_receiver_options *options, FILE *err)
     return true;
 }
 
+static bool check_set(const struct sl_receiver_options *options, FILE *err)
+{
+    if (options->record_given || options->pre_given || options->post_given ||
+        options->keep.us_given || options->keep.bytes_given)
+        return true;
+    fprintf(err, PROGRAM ": camera set: nothing to set, wanted --record, --pre, --post, --keep or "
+                         "--keep-bytes\n");
+    return false;
+}
+
+/* A range is given in full where something is changed by it. */
+static bool check_recordings(const struct sl_receiver_options *options, FILE *err)
+{
+    const bool lock = options->command == SL_COMMAND_RECORDINGS_LOCK;
+    if (options->command == SL_COMMAND_CAMERA_SET)
+        return check_set(options, err);
+    if (options->command == SL_COMMAND_RETENTION && !options->dry_run) {
+        fprintf(err,
+                PROGRAM ": retention: wanted --dry-run; a running receiver deletes by itself\n");
+        return false;
+    }
+    if (options->camera && !sl_name_valid(options->camera)) {
+        fprintf(err, PROGRAM ": --camera: got '%s', wanted the name of a camera\n",
+                options->camera);
+        return false;
+    }
+    if (!lock && options->command != SL_COMMAND_RECORDINGS_UNLOCK)
+        return true;
+    const char *missing = !options->camera ? "--camera given, wanted the name of one"
+                          : !options->from ? "--from given, wanted " SL_WHEN_WANTED
+                          : !options->to   ? "--to given, wanted " SL_WHEN_WANTED
+                                           : NULL;
+    if (missing)
+        fprintf(err, PROGRAM ": recordings %s: no %s\n", lock ? "lock" : "unlock", missing);
+    return !missing;
+}
+
 static bool check_values(const struct sl_receiver_options *options, FILE *err)
 {
     char host[256];
@@ -372,11 +484,6 @@ static bool check_values(const struct sl_receiver_options *options, FILE *err)
         fprintf(err, PROGRAM ": --location: wanted at most 128 bytes of printable text\n");
         return false;
     }
-    if (options->command == SL_COMMAND_CAMERA_SET && !options->record_given &&
-        !options->pre_given && !options->post_given) {
-        fprintf(err, PROGRAM ": camera set: nothing to set, wanted --record, --pre or --post\n");
-        return false;
-    }
     if (options->host && (sl_host_port_parse(options->host, host, &port) != 0 || port == 0)) {
         fprintf(err, PROGRAM ": --host: got '%s', wanted HOST:PORT\n", options->host);
         return false;
@@ -388,7 +495,8 @@ static bool check_values(const struct sl_receiver_options *options, FILE *err)
             return false;
         }
     }
-    return options->command != SL_COMMAND_EXPORT || check_export(options, err);
+    return (options->command != SL_COMMAND_EXPORT || check_export(options, err)) &&
+           check_recordings(options, err);
 }
 
 int sl_receiver_options_parse(struct sl_receiver_options *options, int argc, char **argv, FILE *out,

@@ -9,7 +9,7 @@
 
 #include "base/address.h"
 #include "base/option.h"
-#include "receiver/record_rule.h"
+#include "receiver/store.h"
 
 enum sl_command {
     SL_COMMAND_RUN,
@@ -22,8 +22,22 @@ enum sl_command {
     SL_COMMAND_VIEWER_LIST,
     SL_COMMAND_VIEWER_REMOVE,
     SL_COMMAND_EXPORT,
+    SL_COMMAND_RECORDINGS_LIST,
+    SL_COMMAND_RECORDINGS_USAGE,
+    SL_COMMAND_RECORDINGS_LOCK,
+    SL_COMMAND_RECORDINGS_UNLOCK,
+    SL_COMMAND_RETENTION,
     SL_COMMAND_CHECK,
     SL_COMMAND_REBUILD,
+};
+
+#define SL_KEEP_DEFAULT_US (INT64_C(1000000) * 30 * 86400)
+#define SL_MIN_FREE_DEFAULT (INT64_C(5) << 30)
+
+/* What was given of --keep, --keep-bytes and --min-free; SL_STORE_AS_ALL: "default". */
+struct sl_keep {
+    bool us_given, bytes_given, min_free_given;
+    int64_t us, bytes, min_free;
 };
 
 struct sl_receiver_options {
@@ -38,6 +52,7 @@ struct sl_receiver_options {
     bool no_record;
     struct sl_record_rule record; /* camera set: what was given of it */
     bool record_given, pre_given, post_given;
+    struct sl_keep keep; /* run: of all cameras; camera set: of one */
     const char *location;
     const char *host;
     sl_ns snapshot_every;  /* 0: only when asked for */
@@ -46,6 +61,7 @@ struct sl_receiver_options {
     const char *from, *to; /* receiver/when.h */
     const char *output;
     bool fast, close_gaps, force;
+    bool json, dry_run;
 
     enum sl_command command;
     const char *name; /* of the camera or viewer */

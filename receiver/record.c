@@ -3,12 +3,12 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <malloc.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/timex.h>
 #include <unistd.h>
 
 #include "base/log.h"
@@ -17,6 +17,7 @@
 #include "base/wake.h"
 #include "receiver/record_sync.h"
 #include "receiver/record_track.h"
+#include "receiver/wall_clock.h"
 
 #define CAPACITY 16384    /* 20 MB: more than a second of 64 cameras of 2 Mb/s */
 #define RESERVED 2048     /* for what is not a packet */
@@ -24,6 +25,8 @@
 #define LOOK (1 * SL_SEC)
 #define AT_A_TIME 512 /* messages before files are looked at */
 #define SAID (10 * SL_SEC)
+#define KEPT_BYTES (64 << 20)   /* of freed memory; more goes back to the system */
+#define MAPPED_BYTES (16 << 20) /* blocks of this size are mappings of their own */
 
 enum type { CONNECT, DISCONNECT, PACKET, MOTION, RULE };
 
@@ -298,14 +301,6 @@ static void tell_surroundings(struct sl_record *record, struct sl_record_track *
     sl_record_track_storage(track, record->storage == SL_STORAGE_FINE, now);
 }
 
-static enum sl_clock_state look_at_clock(void)
-{
-    struct timex clock = {0};
-    if (adjtimex(&clock) < 0)
-        return SL_CLOCK_UNKNOWN;
-    return clock.status & STA_UNSYNC ? SL_CLOCK_FREE : SL_CLOCK_SYNCED;
-}
-
 static void look_at_sync(struct sl_record *record)
 {
     struct sl_record_sync_stats stats;
@@ -325,7 +320,7 @@ static void look_around(struct sl_record *record, sl_ns now)
         sl_info("recording goes on: the store is back");
     record->storage = storage;
     look_at_sync(record);
-    record->clock = look_at_clock();
+    record->clock = sl_wall_clock_state();
     record->wall_offset = sl_time_epoch();
     record->looked = now;
     each_track(record, now, tell_surroundings);
@@ -376,6 +371,14 @@ static void *run(void *arg)
 
 /* ---- Life ---- */
 
+/* Fragments come and go a hundred times a second: giving their pages back each time, only to have
+ * the kernel clear them anew, took a fifth of the thread's time. */
+static void keep_memory(void)
+{
+    (void)mallopt(M_TRIM_THRESHOLD, KEPT_BYTES);
+    (void)mallopt(M_MMAP_THRESHOLD, MAPPED_BYTES);
+}
+
 int sl_record_create(struct sl_record **ret, const struct sl_record_config *config)
 {
     struct sl_record *record = calloc(1, sizeof(*record));
@@ -389,6 +392,7 @@ int sl_record_create(struct sl_record **ret, const struct sl_record_config *conf
         record->lanes[i].slot = i;
         record->lanes[i].rule = sl_record_rule_default();
     }
+    keep_memory();
     sl_random_init_system(&record->random);
     read_boot_id(record->boot_id);
     int err = sl_ring_create(&record->ring, CAPACITY, sizeof(struct message));

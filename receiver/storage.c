@@ -93,6 +93,18 @@ static int write_marker(int dir, const char *uuid)
 
 /* ---- The first start, and each after it ---- */
 
+/* A new catalogue takes the store that it finds: its rows are made anew from the files. */
+static int adopt_store(struct sl_storage *storage, struct sl_catalogue *catalogue,
+                       const char *marker, char *why)
+{
+    const int err = sl_catalogue_meta_set(catalogue, "store", marker);
+    if (err == 0)
+        memmove(storage->uuid, marker, SL_SEGMENT_UUID_BYTES);
+    else
+        storage->uuid[0] = '\0';
+    return err == 0 ? 0 : fail(storage, err, why, "%s", sl_catalogue_why(catalogue));
+}
+
 /* The marker first: one that the catalogue does not know of yet is adopted by the next start. */
 static int make_store(struct sl_storage *storage, struct sl_catalogue *catalogue, char *why)
 {
@@ -100,19 +112,10 @@ static int make_store(struct sl_storage *storage, struct sl_catalogue *catalogue
     sl_random_init_system(&random);
     sl_segment_uuid(storage->uuid, &random);
     int err = write_marker(storage->dir, storage->uuid);
-    if (err != 0)
-        return fail(storage, err, why, "cannot write " MARKER ": %s", strerror(-err));
-    err = sl_catalogue_meta_set(catalogue, "store", storage->uuid);
-    return err == 0 ? 0 : fail(storage, err, why, "%s", sl_catalogue_why(catalogue));
-}
-
-/* A new catalogue takes the store that it finds: its rows are made anew from the files. */
-static int adopt_store(struct sl_storage *storage, struct sl_catalogue *catalogue,
-                       const char *marker, char *why)
-{
-    memcpy(storage->uuid, marker, SL_SEGMENT_UUID_BYTES);
-    const int err = sl_catalogue_meta_set(catalogue, "store", marker);
-    return err == 0 ? 0 : fail(storage, err, why, "%s", sl_catalogue_why(catalogue));
+    if (err == 0)
+        return adopt_store(storage, catalogue, storage->uuid, why);
+    storage->uuid[0] = '\0';
+    return fail(storage, err, why, "cannot write " MARKER ": %s", strerror(-err));
 }
 
 static int match_store(struct sl_storage *storage, const char *marker, int read, char *why)
@@ -135,12 +138,7 @@ static int check_store(struct sl_storage *storage, struct sl_catalogue *catalogu
 {
     char marker[SL_SEGMENT_UUID_BYTES] = "";
     const int read = read_marker(storage->dir, marker);
-    int known = sl_catalogue_meta_get(catalogue, "store", storage->uuid, sizeof(storage->uuid));
-    if (known == 0 && !storage->uuid[0])
-        known = -ENOENT;
-    if (known != 0 && known != -ENOENT)
-        return fail(storage, known, why, "%s", sl_catalogue_why(catalogue));
-    if (known == 0)
+    if (storage->uuid[0])
         return match_store(storage, marker, read, why);
     if (read == -ENOENT)
         return make_store(storage, catalogue, why);
@@ -152,10 +150,11 @@ static int check_store(struct sl_storage *storage, struct sl_catalogue *catalogu
 /* An unmounted disk's directory is made by nobody: only the first start makes one. */
 static int open_dir(struct sl_storage *storage, struct sl_catalogue *catalogue, char *why)
 {
-    char known[SL_SEGMENT_UUID_BYTES] = "";
-    const int told = sl_catalogue_meta_get(catalogue, "store", known, sizeof(known));
-    const bool first = told == -ENOENT || (told == 0 && !known[0]);
-    if (first && mkdir(storage->path, 0700) != 0 && errno != EEXIST)
+    const int told =
+        sl_catalogue_meta_get(catalogue, "store", storage->uuid, sizeof(storage->uuid));
+    if (told != 0 && told != -ENOENT)
+        return fail(storage, told, why, "%s", sl_catalogue_why(catalogue));
+    if (!storage->uuid[0] && mkdir(storage->path, 0700) != 0 && errno != EEXIST)
         return fail(storage, -errno, why, "cannot make the directory: %s", strerror(errno));
     storage->dir = open(storage->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     return storage->dir >= 0 ? 0 : fail(storage, -errno, why, "%s", strerror(errno));
@@ -172,7 +171,7 @@ int sl_storage_open(struct sl_storage *ret, const char *path, struct sl_catalogu
         err = check_store(&storage, catalogue, why);
     if (err != 0)
         sl_storage_close(&storage);
-    else
+    if (err == 0 || storage.uuid[0])
         *ret = storage;
     return err;
 }
@@ -203,11 +202,14 @@ static enum sl_storage_state state_of(int err)
     }
 }
 
+/* By the same mount, as far as it matters: one may be mounted read-only on top of itself. */
 static bool same_directory(int a, int b)
 {
     struct stat one, two;
+    struct statvfs of_one, of_two;
     return fstat(a, &one) == 0 && fstat(b, &two) == 0 && one.st_dev == two.st_dev &&
-           one.st_ino == two.st_ino;
+           one.st_ino == two.st_ino && fstatvfs(a, &of_one) == 0 && fstatvfs(b, &of_two) == 0 &&
+           (of_one.f_flag & ST_RDONLY) == (of_two.f_flag & ST_RDONLY);
 }
 
 static enum sl_storage_state forget(struct sl_storage *storage, int err)

@@ -28,7 +28,11 @@ enum sl_storage_state {
     SL_STORAGE_BROKEN, /* input/output errors */
 };
 
-/* Opens it, and makes it at the first start. -errno with one sentence in `why`. */
+/*
+ * Opens it, and makes it at the first start. -errno with one sentence in `why`; `ret` is filled all
+ * the same if the catalogue knows which store is wanted (ret->uuid is not ""): it is not there now,
+ * and sl_storage_look() finds it when it is. Zeroed by the caller, with dir -1.
+ */
 SL_MUST_CHECK int sl_storage_open(struct sl_storage *ret, const char *path,
                                   struct sl_catalogue *catalogue, char why[SL_STORE_WHY]);
 void sl_storage_close(struct sl_storage *storage);

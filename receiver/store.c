@@ -9,7 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#define SCHEMA_VERSION 2
+#define SCHEMA_VERSION 3
 #define BUSY_MS 5000
 
 /* From each version to the next: [0] makes the first. */
@@ -25,6 +25,10 @@ static const char *const migrations[SCHEMA_VERSION] = {
     "ALTER TABLE cameras ADD COLUMN pre INTEGER NOT NULL DEFAULT 5000000000;"
     "ALTER TABLE cameras ADD COLUMN post INTEGER NOT NULL DEFAULT 10000000000;"
     "PRAGMA user_version = 2;",
+    /* Microseconds and bytes; SL_STORE_AS_ALL. */
+    "ALTER TABLE cameras ADD COLUMN keep INTEGER NOT NULL DEFAULT -1;"
+    "ALTER TABLE cameras ADD COLUMN keep_bytes INTEGER NOT NULL DEFAULT -1;"
+    "PRAGMA user_version = 3;",
 };
 
 /* Statements that a running receiver repeats, compiled once. */
@@ -127,12 +131,16 @@ static int check_schema(struct sl_store *store, bool write)
     return err;
 }
 
-/* SQLite makes its files with the umask's mode; tokens' hashes and names are nobody else's. */
+/*
+ * SQLite makes its files with the umask's mode; tokens' hashes and names are nobody else's. One
+ * that is there is not opened: closing it would take away the locks of this process's other
+ * connections.
+ */
 static int make_private_file(const char *path)
 {
-    const int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    const int fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
     if (fd < 0)
-        return -errno;
+        return errno == EEXIST ? 0 : -errno;
     close(fd);
     return 0;
 }
@@ -357,6 +365,18 @@ int sl_store_camera_record_get(struct sl_store *store, const char *name, struct 
     return camera ? 0 : -ENOENT;
 }
 
+int sl_store_camera_keep(struct sl_store *store, const char *name, const int64_t *keep_us,
+                         const int64_t *keep_bytes)
+{
+    const int err = RUN(store, NULL,
+                        "UPDATE cameras SET keep = CASE WHEN ?2 < ?4 THEN keep ELSE ?2 END,"
+                        " keep_bytes = CASE WHEN ?3 < ?4 THEN keep_bytes ELSE ?3 END"
+                        " WHERE name = ?1",
+                        TEXT(name), NUMBER(keep_us ? *keep_us : INT64_MIN),
+                        NUMBER(keep_bytes ? *keep_bytes : INT64_MIN), NUMBER(SL_STORE_AS_ALL));
+    return err ? err : sqlite3_changes(store->db) == 0 ? -ENOENT : 0;
+}
+
 static int camera_remove(struct sl_store *store, const char *name)
 {
     int err = RUN(store, NULL, "DELETE FROM cameras WHERE name = ?1", TEXT(name));
@@ -526,6 +546,8 @@ static bool read_camera_row(void *rows, int index, sqlite3_stmt *statement)
     copy_text(camera->location, sizeof(camera->location), statement, 1);
     camera->created_us = sqlite3_column_int64(statement, 2);
     read_rule(&camera->record, statement, 3);
+    camera->keep_us = sqlite3_column_int64(statement, 6);
+    camera->keep_bytes = sqlite3_column_int64(statement, 7);
     return true;
 }
 
@@ -541,9 +563,11 @@ static int read_snapshot(struct sl_store *store, struct sl_snapshot *snapshot)
     int err = execute(store, "BEGIN");
     if (err != 0)
         return err;
-    err = read_rows(
-        store, "SELECT name, location, created, record, pre, post FROM cameras ORDER BY name",
-        SL_STORE_CAMERAS_MAX, read_camera_row, snapshot->cameras, &snapshot->camera_count);
+    err = read_rows(store,
+                    "SELECT name, location, created, record, pre, post, keep, keep_bytes"
+                    " FROM cameras ORDER BY name",
+                    SL_STORE_CAMERAS_MAX, read_camera_row, snapshot->cameras,
+                    &snapshot->camera_count);
     if (err == 0)
         err = read_rows(store, "SELECT hash, role, subject, created FROM tokens ORDER BY hash",
                         TOKENS_MAX, read_token_row, snapshot->tokens, &snapshot->token_count);

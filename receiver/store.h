@@ -3,8 +3,8 @@
  * The store: who may do what, in SQLite (WAL) at DATA/sightline.db. Shared by processes: a running
  * receiver reads, admin commands write beside it, and sl_store_changed() tells the reader.
  *
- *     cameras(name, location, created, record, pre, post)   tokens(hash, role, subject, created)
- * meta(key, value)
+ *     cameras(name, location, created, record, pre, post, keep, keep_bytes)
+ *     tokens(hash, role, subject, created)   meta(key, value)
  *
  * Tokens are kept as SHA-256 only. A camera has one token, a viewer one. Times are UTC in
  * microseconds. One thread per open store; two opens are two connections.
@@ -24,6 +24,7 @@
 #define SL_STORE_CAMERAS_MAX 256
 #define SL_STORE_VIEWERS_MAX 1024
 #define SL_STORE_WHY 256
+#define SL_STORE_AS_ALL (-1)
 
 struct sl_store;
 
@@ -41,6 +42,7 @@ struct sl_camera_entry {
     char location[SL_LOCATION_BYTES];
     int64_t created_us;
     struct sl_record_rule record;
+    int64_t keep_us, keep_bytes; /* of its recordings; SL_STORE_AS_ALL: as the receiver's */
 };
 
 /*
@@ -67,6 +69,9 @@ SL_MUST_CHECK int sl_store_camera_record(struct sl_store *store, const char *nam
                                          const struct sl_record_rule *rule);
 SL_MUST_CHECK int sl_store_camera_record_get(struct sl_store *store, const char *name,
                                              struct sl_record_rule *ret);
+/* How long its recordings are kept, and how much; NULL: as it was. -ENOENT. */
+SL_MUST_CHECK int sl_store_camera_keep(struct sl_store *store, const char *name,
+                                       const int64_t *keep_us, const int64_t *keep_bytes);
 /* With its token. -ENOENT. */
 SL_MUST_CHECK int sl_store_camera_remove(struct sl_store *store, const char *name);
 

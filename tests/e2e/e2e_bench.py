@@ -129,8 +129,11 @@ def stages_add_up(tables, frames):
     row, = tables["stages"]
     check("stages add up: %s" % row, abs(row["unaccounted"]) <= 1 and row["traced"] >= frames
           and row["untraced"] <= 0.02 * row["traced"] and all(row[s] >= 0 for s in STAGES))
-    # Medians do not add up exactly, but not to something else either.
-    check("medians are near their total", abs(sum(row[s] for s in STAGES) - row["total"]) <= 0.5 * row["total"])
+    # Each frame's stages add up (unaccounted). Medians need not: what delays another stage of each frame, as a busy machine
+    # does, is in no stage's median but in that of the total.
+    together = sum(row[s] for s in STAGES)
+    check("medians are not far from their total: %.2f of %.2f ms" % (together, row["total"]),
+          0.25 * row["total"] <= together <= 1.5 * row["total"])
     return row
 
 

@@ -9,13 +9,13 @@
 #include <string.h>
 
 #include "base/time.h"
-#include "receiver/catalogue.h"
+#include "receiver/catalogue_db.h"
 
 #define CAMERAS 64
 #define PLACES 16
 #define PAGE 200
 #define ROUNDS 200
-#define BATCH 1024
+#define BATCH 20000
 #define MINUTES_15 (900LL * 1000000)
 #define START 1700000000000000LL
 
@@ -56,6 +56,8 @@ static void put_event(struct sl_catalogue *catalogue, const struct sl_segment_ro
 
 static void fill(struct sl_catalogue *catalogue)
 {
+    must(catalogue,
+         sl_db_execute(catalogue, "PRAGMA synchronous = OFF; PRAGMA cache_size = -400000"));
     for (int64_t i = 0; i < rows; i++) {
         if (i % BATCH == 0)
             must(catalogue, sl_catalogue_begin(catalogue));
@@ -159,6 +161,9 @@ int main(int argc, char **argv)
         const sl_ns before = sl_time_now();
         fill(catalogue);
         printf("made in %.1f s\n", (double)(sl_time_now() - before) / 1e9);
+        sl_catalogue_close(catalogue);
+        if (sl_catalogue_open(&catalogue, argv[1], true, why) != 0)
+            return 1;
     }
     measure_all(catalogue);
     sl_catalogue_close(catalogue);

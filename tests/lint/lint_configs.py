@@ -54,6 +54,10 @@ for unit in sorted(name for name in os.listdir(units) if name.endswith(".service
     for need in ("Type=notify", "Restart=always", "StartLimitIntervalSec=0", "WatchdogSec=", "NoNewPrivileges=yes"):
         if need not in text:
             complain(f"{unit}: {need} is missing")
+    if unit == "sightline-receiver.service":  # retention asks by adjtimex(), a call of clock_adjtime(), if the clock is right
+        allowed = re.findall(r"^SystemCallFilter=(.*)$", text, re.M)[-1].split()
+        if re.search(r"^ProtectClock=(yes|true|on|1)", text, re.M) or not {"adjtimex", "clock_adjtime"} <= set(allowed):
+            complain(f"{unit}: adjtimex() must be allowed: no ProtectClock=, and SystemCallFilter= with it at last")
     if shutil.which("systemd-analyze"):
         # With the program that was built.
         text = text.replace("ExecStart=", "ExecStart=" + os.path.abspath(build) + "/")

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The thread beside a catalogue that only remembers, and fails when it is asked to. */
 #include <errno.h>
+#include <sched.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -15,7 +16,9 @@
 static struct {
     int puts, removes, inserts, updates, connected, disconnected, commits, rollbacks;
     int64_t last_frames, last_start, last_end;
-    int failing; /* this many transactions more */
+    int failing;                                /* this many transactions more */
+    int refused_frames, refused_with, refusals; /* of segments of so many frames */
+    bool event_gone;                            /* the first update finds none */
 } seen;
 
 int sl_catalogue_begin(struct sl_catalogue *catalogue)
@@ -50,6 +53,10 @@ const char *sl_catalogue_why(const struct sl_catalogue *catalogue)
 int sl_catalogue_put(struct sl_catalogue *catalogue, const struct sl_segment_row *row)
 {
     (void)catalogue;
+    if (seen.refused_with && row->info.frames == seen.refused_frames) {
+        seen.refusals++;
+        return seen.refused_with;
+    }
     seen.puts++;
     seen.last_frames = row->info.frames;
     return 0;
@@ -65,6 +72,10 @@ int sl_catalogue_remove(struct sl_catalogue *catalogue, const char *uuid)
 int sl_catalogue_event_put(struct sl_catalogue *catalogue, struct sl_catalogue_event *event)
 {
     (void)catalogue;
+    if (event->id != 0 && seen.event_gone) {
+        seen.event_gone = false;
+        return -ENOENT;
+    }
     if (event->id == 0) {
         event->id = ++seen.inserts + 100;
     } else {
@@ -113,7 +124,7 @@ static void end(struct sl_catalogue_writer *writer)
     assert_int_equal(sl_catalogue_writer_start(writer), 0);
     sl_catalogue_writer_stop(writer);
     sl_catalogue_writer_stats(writer, &stats);
-    assert_int_equal(stats.told, stats.written + stats.refused);
+    assert_int_equal(stats.told, stats.written + stats.refused + stats.left_out);
     sl_catalogue_writer_destroy(writer);
 }
 
@@ -192,6 +203,111 @@ static void what_fails_is_tried_again(void **state)
     assert_int_equal(seen.commits, 1);
 }
 
+static void tell_frames(struct sl_catalogue_writer *writer, int64_t frames)
+{
+    const struct sl_segment_row row = {.info = {.frames = frames}};
+    assert_true(sl_catalogue_writer_segment(writer, &row));
+}
+
+static void left_out(struct sl_catalogue_writer *writer, uint64_t wanted)
+{
+    struct sl_catalogue_writer_stats stats;
+    assert_int_equal(sl_catalogue_writer_start(writer), 0);
+    sl_catalogue_writer_stop(writer);
+    sl_catalogue_writer_stats(writer, &stats);
+    assert_int_equal(stats.left_out, wanted);
+    assert_int_equal(stats.told, stats.written + stats.left_out);
+    sl_catalogue_writer_destroy(writer);
+}
+
+static void what_is_refused_for_good_is_left_out_of_the_rest(void **state)
+{
+    (void)state;
+    struct sl_catalogue_writer *writer = begin();
+    seen.refused_frames = 2;
+    seen.refused_with = -EINVAL;
+    seen.failing = 1; /* it is not asked again */
+    for (int frames = 1; frames <= 3; frames++)
+        tell_frames(writer, frames);
+    left_out(writer, 1);
+    assert_int_equal(seen.refusals, 1);
+    assert_int_equal(seen.commits, 1);
+    assert_int_equal(seen.puts, 4);
+    assert_int_equal(seen.last_frames, 3);
+}
+
+static void what_fails_for_no_passing_reason_is_left_out_in_the_end(void **state)
+{
+    (void)state;
+    struct sl_catalogue_writer *writer = begin();
+    struct sl_catalogue_writer_stats stats = {0};
+    seen.refused_frames = 2;
+    seen.refused_with = -EPROTO;
+    tell_frames(writer, 1);
+    tell_frames(writer, 2);
+    assert_int_equal(sl_catalogue_writer_start(writer), 0);
+    while (stats.failures == 0) {
+        sched_yield();
+        sl_catalogue_writer_stats(writer, &stats);
+    }
+    sl_catalogue_writer_stop(writer);
+    sl_catalogue_writer_stats(writer, &stats);
+    assert_int_equal(stats.left_out, 1);
+    assert_int_equal(stats.written, 1);
+    assert_int_equal(seen.refusals, SL_CATALOGUE_WRITER_TRIES);
+    sl_catalogue_writer_destroy(writer);
+}
+
+static void a_full_disk_leaves_nothing_out(void **state)
+{
+    (void)state;
+    struct sl_catalogue_writer *writer = begin();
+    struct sl_catalogue_writer_stats stats;
+    seen.refused_frames = 2;
+    seen.refused_with = -ENOSPC;
+    tell_frames(writer, 2);
+    assert_int_equal(sl_catalogue_writer_start(writer), 0);
+    sl_catalogue_writer_stop(writer);
+    sl_catalogue_writer_stats(writer, &stats);
+    assert_int_equal(stats.left_out, 0);
+    assert_int_equal(stats.written, 0); /* it is held to the end */
+    assert_true(seen.refusals >= 3);
+    sl_catalogue_writer_destroy(writer);
+}
+
+static void what_goes_on_is_over_when_the_camera_leaves(void **state)
+{
+    (void)state;
+    struct sl_catalogue_writer *writer = begin();
+    struct sl_catalogue_event event = {.camera = "yard", .type = "motion", .start_us = 5};
+    assert_true(sl_catalogue_writer_event(writer, &event));
+    assert_true(sl_catalogue_writer_disconnected(writer, "yard", "gone", 70));
+    end(writer);
+    assert_int_equal(seen.inserts, 1);
+    assert_int_equal(seen.updates, 1);
+    assert_int_equal(seen.last_end, 70);
+    writer = begin(); /* no word of its leaving was heard */
+    assert_true(sl_catalogue_writer_event(writer, &event));
+    assert_true(sl_catalogue_writer_connected(writer, "yard", "behind", "[::1]:5", 3));
+    end(writer);
+    assert_int_equal(seen.last_end, 5);
+}
+
+static void an_event_that_was_taken_out_is_put_anew(void **state)
+{
+    (void)state;
+    struct sl_catalogue_writer *writer = begin();
+    struct sl_catalogue_event event = {.camera = "yard", .type = "motion", .start_us = 5};
+    seen.event_gone = true;
+    assert_true(sl_catalogue_writer_event(writer, &event));
+    event.end_us = 9;
+    assert_true(sl_catalogue_writer_event(writer, &event));
+    end(writer);
+    assert_int_equal(seen.inserts, 2);
+    assert_int_equal(seen.last_start, 5);
+    assert_int_equal(seen.last_end, 9);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -199,6 +315,11 @@ int main(void)
         cmocka_unit_test(an_event_that_goes_on_is_one_row),
         cmocka_unit_test(growth_gives_way_to_what_is_told_once),
         cmocka_unit_test(what_fails_is_tried_again),
+        cmocka_unit_test(what_is_refused_for_good_is_left_out_of_the_rest),
+        cmocka_unit_test(what_fails_for_no_passing_reason_is_left_out_in_the_end),
+        cmocka_unit_test(a_full_disk_leaves_nothing_out),
+        cmocka_unit_test(what_goes_on_is_over_when_the_camera_leaves),
+        cmocka_unit_test(an_event_that_was_taken_out_is_put_anew),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

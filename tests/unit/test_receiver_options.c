@@ -136,8 +136,35 @@ static void test_wrong_command_lines(void **state)
     assert_refused("--data d --advertise a:b:c", "--advertise");
     assert_refused("--data d --advertise a:0", "--advertise");
     assert_refused("--data d viewer add w --host h", "HOST:PORT");
-    assert_refused("--data d --keep 30d", "--keep"); /* comes with recording */
+    assert_refused("--data d --keep month", "a duration like 30d");
     assert_refused("--data", "--data");
+}
+
+static void test_recordings(void **state)
+{
+    (void)state;
+    struct parsed p = parse("--data d --keep 7d --keep-bytes 50G --min-free 0");
+    assert_int_equal(p.status, -1);
+    assert_true(p.options.keep.us_given && p.options.keep.bytes_given);
+    assert_int_equal(p.options.keep.us, 7 * 86400 * INT64_C(1000000));
+    assert_int_equal(p.options.keep.bytes, INT64_C(50) << 30);
+    assert_true(p.options.keep.min_free_given && p.options.keep.min_free == 0);
+    p = parse("camera set yard --keep default --data d");
+    assert_int_equal(p.status, -1);
+    assert_int_equal(p.options.keep.us, SL_STORE_AS_ALL);
+    assert_false(p.options.keep.bytes_given);
+    assert_int_equal(parse("recordings list --data d --json").options.command,
+                     SL_COMMAND_RECORDINGS_LIST);
+    assert_int_equal(parse("recordings lock --camera a --from -2h --to now --data d").status, -1);
+    assert_refused("recordings --data d", "wanted list, usage, lock or unlock");
+    assert_refused("recordings burn --data d", "wanted list, usage, lock or unlock");
+    assert_refused("recordings list a --data d", "unexpected argument 'a'");
+    assert_refused("recordings list --camera ../x --data d", "got '../x'");
+    assert_refused("recordings lock --camera a --from -2h --data d", "lock: no --to given");
+    assert_refused("recordings unlock --from -2h --data d", "unlock: no --camera given");
+    assert_refused("retention --data d", "wanted --dry-run");
+    assert_refused("camera set yard --data d", "nothing to set");
+    assert_refused("camera set yard --keep-bytes much --data d", "a size in bytes");
 }
 
 static void test_export(void **state)
@@ -203,8 +230,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_run),       cmocka_unit_test(test_commands),
         cmocka_unit_test(test_recording), cmocka_unit_test(test_wrong_command_lines),
-        cmocka_unit_test(test_export),    cmocka_unit_test(test_help),
-        cmocka_unit_test(test_hosts),
+        cmocka_unit_test(test_export),    cmocka_unit_test(test_recordings),
+        cmocka_unit_test(test_help),      cmocka_unit_test(test_hosts),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

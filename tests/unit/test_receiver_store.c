@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -274,10 +275,10 @@ static void test_what_is_not_a_store_is_refused(void **state)
     /* Of a newer version. */
     sqlite3 *db;
     assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
-    assert_int_equal(sqlite3_exec(db, "PRAGMA user_version = 3", NULL, NULL, NULL), SQLITE_OK);
+    assert_int_equal(sqlite3_exec(db, "PRAGMA user_version = 4", NULL, NULL, NULL), SQLITE_OK);
     sqlite3_close(db);
     assert_int_equal(sl_store_open(&store, dir, true, why), -EBADMSG);
-    assert_non_null(strstr(why, "version 3"));
+    assert_non_null(strstr(why, "version 4"));
 
     /* Not a database. */
     remove_files();
@@ -295,6 +296,34 @@ static void test_what_is_not_a_store_is_refused(void **state)
     assert_int_equal(sl_store_open(&store, "/proc/1/nothing", true, why), -ENOENT);
 }
 
+/* Of SQLite's locks on the file itself, as another process sees them. */
+static bool is_locked(const char *path)
+{
+    const pid_t child = fork();
+    if (child == 0) {
+        struct flock lock = {
+            .l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = 0x40000000, .l_len = 1024};
+        const int fd = open(path, O_RDWR | O_CLOEXEC);
+        _exit(fd >= 0 && fcntl(fd, F_GETLK, &lock) == 0 && lock.l_type != F_UNLCK ? 1 : 0);
+    }
+    int status = 0;
+    assert_int_equal(waitpid(child, &status, 0), child);
+    return WEXITSTATUS(status) == 1;
+}
+
+static void test_a_second_open_leaves_the_locks_of_the_first(void **state)
+{
+    char path[128], why[SL_STORE_WHY], text[8];
+    struct sl_store *second;
+    snprintf(path, sizeof(path), "%s/sightline.db", dir);
+    assert_int_equal(sl_store_meta_set(*state, "key", "value"), 0);
+    assert_true(is_locked(path));
+    assert_int_equal(sl_store_open(&second, dir, true, why), 0);
+    sl_store_close(second); /* what is held now is the first one's */
+    assert_true(is_locked(path));
+    assert_int_equal(sl_store_meta_get(*state, "key", text, sizeof(text)), 0);
+}
+
 #define CASE(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
 
 int main(void)
@@ -310,6 +339,7 @@ int main(void)
         CASE(test_when_a_camera_is_recorded),
         CASE(test_an_older_store_is_brought_up_to_date),
         CASE(test_what_is_not_a_store_is_refused),
+        CASE(test_a_second_open_leaves_the_locks_of_the_first),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: MIT */
+/* recordings list, usage, lock and unlock, and retention --dry-run: beside a running receiver too.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdio.h>
+
+#include "receiver/options.h"
+#include "receiver/retention_run.h"
+
+bool sl_recordings_command_is(enum sl_command command);
+
+/* Results on `out`, one line on `err` if it fails. Exit status. */
+int sl_recordings_command(const struct sl_receiver_options *options, FILE *out, FILE *err);
+
+/* By what is given, with defaults for the rest. */
+struct sl_retention_config sl_retention_config_of(const struct sl_receiver_options *options,
+                                                  const char *data, const char *recordings);
+
+/* ---- Shared by the files of these commands ---- */
+
+struct sl_recordings {
+    const struct sl_receiver_options *options;
+    FILE *out, *err;
+    struct sl_catalogue *catalogue;
+    int64_t now_us;
+    int64_t from_us, to_us; /* 0: not given */
+    char path[4096];        /* of the store */
+    struct sl_retention_config config;
+};
+
+int sl_recordings_fail(const struct sl_recordings *recordings, const char *what);
+int sl_recordings_list(const struct sl_recordings *recordings);
+int sl_recordings_usage(const struct sl_recordings *recordings);
+int sl_recordings_dry_run(const struct sl_recordings *recordings);

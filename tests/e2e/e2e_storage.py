@@ -1,0 +1,123 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""Disks for real: a small tmpfs that fills up, one that is unmounted while it is recorded to, and one that becomes
+read-only. Live goes on, retention makes room, recording resumes. Mounts are made in a mount namespace of its own."""
+import os
+import subprocess
+import sys
+import time
+
+from sightline import Site, check, run_tests, skip
+
+SOURCE = ["--video", "test", "--size", "320x180", "--fps", "15", "--bitrate", "1M"]
+MARK = "SIGHTLINE_E2E_MOUNTS"
+
+
+def mount(*args):
+    subprocess.run(["mount", *args], check=True, timeout=20)
+
+
+def until(what, condition, timeout=25):
+    end = time.monotonic() + timeout
+    while not condition():
+        check(time.monotonic() < end, f"never: {what}")
+        time.sleep(0.05)
+
+
+def listed(site):
+    return [line.split("\t") for line in site.admin("recordings", "list")]
+
+
+def closed(site):
+    return [row[5] for row in listed(site) if "recording" not in row[6:]]
+
+
+class Disk:
+    """A receiver whose recordings are on a tmpfs."""
+
+    def __init__(self, size, *args):
+        self.size, self.args = size, args
+        self.site = Site(receiver=False)
+
+    def __enter__(self):
+        self.path = os.path.join(self.site.dir, "disk")
+        os.mkdir(self.path)
+        mount("-t", "tmpfs", "-o", f"size={self.size}", "sightline-test", self.path)
+        self.site.__enter__()
+        self.site.receiver_args = ["--recordings", self.path, "--segment", "1s", *self.args]
+        self.site.start_receiver()
+        self.site.sender(self.site.add_camera("yard"), *SOURCE).wait_line("^live yard$")
+        return self
+
+    def __exit__(self, kind, value, trace):
+        try:
+            self.site.__exit__(kind, value, trace)
+        finally:
+            subprocess.run(["umount", "-l", self.path], check=False, capture_output=True, timeout=20)
+
+
+def test_a_full_disk_keeps_the_newest():
+    with Disk("1m", "--min-free", "800k") as disk:
+        site = disk.site
+        until("a recording", lambda: closed(site))
+        first = closed(site)[0]
+        site.admin("recordings", "lock", "--camera", "yard", "--from", "-1h", "--to", "now")
+        kept = [row[5] for row in listed(site) if "locked" in row[6:]]
+        site.receiver.wait_line("retention: .* deleted", tag="err")
+        until("more recordings", lambda: len([path for path in closed(site) if path not in kept]) > 0)
+        check(first in closed(site), "a locked recording is gone")
+        newest = closed(site)[-1]
+        until("recording goes on", lambda: closed(site)[-1] != newest)
+        names = [name for _, _, files in os.walk(disk.path) for name in files if name.endswith(".mp4")]
+        check(len(names) <= len(listed(site)) + 1, f"{len(names)} files, {len(listed(site))} rows")
+
+
+def test_a_disk_that_others_fill_and_free():
+    with Disk("4m", "--min-free", "0", "--keep", "0") as disk:
+        site = disk.site
+        until("a recording", lambda: closed(site))
+        filler = os.path.join(disk.path, "somebody-elses")
+        with open(filler, "wb", buffering=0) as file:
+            try:
+                while True:
+                    file.write(bytes(4096))
+            except OSError:
+                pass
+        site.receiver.wait_line("full|No space", tag="err", timeout=20)
+        before = closed(site)
+        os.unlink(filler)
+        until("recording resumes", lambda: closed(site)[-1] not in before)
+        check(set(before) <= set(closed(site)), "something was deleted")
+
+
+def test_an_unmounted_disk_gets_nothing_written():
+    with Disk("20m") as disk:
+        site = disk.site
+        until("a recording", lambda: closed(site))
+        subprocess.run(["umount", "-l", disk.path], check=True, timeout=20)
+        site.receiver.wait_line("is the disk mounted", tag="err", timeout=20)
+        check(os.listdir(disk.path) == [], f"written below the mount point: {os.listdir(disk.path)}")
+        check(site.receiver.process.poll() is None, "the receiver ended")
+
+
+def test_a_read_only_disk_and_back():
+    with Disk("20m") as disk:
+        site = disk.site
+        until("a recording", lambda: closed(site))
+        # An open file for writing keeps a file system from being made read-only, a bind mount can be.
+        mount("--bind", disk.path, disk.path)
+        mount("-o", "remount,bind,ro", disk.path)
+        site.receiver.wait_line("read-only", tag="err", timeout=20, since=0)
+        subprocess.run(["umount", "-l", disk.path], check=True, timeout=20)
+        newest = closed(site)[-1]
+        until("recording resumes", lambda: closed(site)[-1] != newest)
+
+
+if __name__ == "__main__":
+    if MARK not in os.environ:
+        probe = subprocess.run(["unshare", "-m", "sh", "-c", "mount -t tmpfs none /mnt"], capture_output=True, text=True, check=False)
+        if probe.returncode != 0:
+            skip(f"no file system may be mounted here: {probe.stderr.strip()}")
+        os.execvpe("unshare", ["unshare", "-m", sys.executable, *sys.argv], {**os.environ, MARK: "1"})
+    run_tests([test_a_full_disk_keeps_the_newest, test_a_disk_that_others_fill_and_free,
+               test_an_unmounted_disk_gets_nothing_written, test_a_read_only_disk_and_back])
