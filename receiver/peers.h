@@ -14,7 +14,7 @@
 
 #define SL_PEER_ADDRESSES 8 /* validated ones a session may have (docs/protocol.md) */
 
-struct sl_hub;
+struct sl_sessions;
 struct sl_camera;
 
 struct sl_peer_address {
@@ -24,7 +24,7 @@ struct sl_peer_address {
 };
 
 struct sl_peer {
-    struct sl_hub *hub;
+    struct sl_sessions *sessions;
     struct sl_camera *camera;
     struct sl_session *session;
     bool publisher;

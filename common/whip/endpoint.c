@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "whip/endpoint.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -11,6 +10,8 @@
 
 #include "net/udp.h"
 #include "whip/attempt.h"
+#include "whip/resource.h"
+#include "whip/retry.h"
 
 #define SILENCE_MAX SL_SEC     /* without an authenticated packet */
 #define KEPT_MAX (15 * SL_SEC) /* a silent session: a receiver of ours forgets it then */
@@ -18,10 +19,6 @@
 #define POST_TIMEOUT (3 * SL_SEC)
 #define POST_QUICK (2 * SL_SEC)
 #define REACH_QUICK (500 * SL_MS) /* TLS takes as long again, and both have a second */
-#define DELETE_TIMEOUT SL_SEC
-#define BACKOFF_MIN (100 * SL_MS)
-#define BACKOFF_MAX SL_SEC
-#define SOON_TRIES 10
 #define DATAGRAMS_A_TURN 64
 #define OFFER_MAX 8192
 
@@ -40,16 +37,12 @@ struct sl_endpoint {
     enum phase phase;
     enum sl_endpoint_state state;
     char reason[200];
-    bool was_live;
-    int failures;     /* tries in a row */
-    int not_live_yet; /* answers of that kind since it was live */
+    struct sl_retry retry;
     sl_ns posted, retry_at, live_since;
 
     struct sl_http_request *request; /* POST, or the last DELETE */
-    struct sl_http_request *choice;  /* PUT of a layer */
-    bool told_small;                 /* by the POST, or the last PUT */
     struct sl_sdp_local local;       /* of the offer under way */
-    char location[512];              /* of the session at the receiver; "" if there is none */
+    struct sl_resource resource;     /* the session at the receiver */
     struct sl_udp *udp;
     struct sl_watch watch;
     struct sl_session *session;
@@ -91,7 +84,7 @@ static void report(struct sl_endpoint *endpoint, enum sl_endpoint_state state, c
 
 static enum sl_endpoint_state trying(const struct sl_endpoint *endpoint)
 {
-    return endpoint->was_live ? SL_ENDPOINT_RECONNECTING : SL_ENDPOINT_CONNECTING;
+    return endpoint->retry.was_live ? SL_ENDPOINT_RECONNECTING : SL_ENDPOINT_CONNECTING;
 }
 
 /* ---- The timer ---- */
@@ -116,76 +109,6 @@ static void arm(struct sl_endpoint *endpoint)
     }
     if (due != endpoint->timer.due)
         sl_timer_set(&endpoint->timer, due);
-}
-
-/* ---- The HTTP side ---- */
-
-static struct sl_http_call call_of(struct sl_endpoint *endpoint, const char *method,
-                                   const char *path, sl_ns timeout, sl_http_done_fn *done)
-{
-    const struct sl_link *link = &endpoint->config.link;
-    return (struct sl_http_call){
-        .method = method,
-        .host = link->host,
-        .port = link->port,
-        .path = path,
-        .pin = link->pin,
-        .bearer = link->token,
-        .timeout = timeout,
-        .done = done,
-        .ctx = endpoint,
-    };
-}
-
-static void nobody_cares(void *ctx, const struct sl_http_response *response)
-{
-    (void)ctx;
-    (void)response;
-}
-
-/* A DELETE that outlives whatever becomes of the endpoint. */
-static void delete_in_passing(struct sl_endpoint *endpoint)
-{
-    if (!endpoint->location[0])
-        return;
-    const struct sl_http_call call =
-        call_of(endpoint, "DELETE", endpoint->location, DELETE_TIMEOUT, nobody_cares);
-    (void)!sl_http_start(endpoint->config.http, &call, NULL);
-    endpoint->location[0] = '\0';
-}
-
-/* The path of a Location, which may be a whole URL; only on the receiver the link names. */
-static void keep_location(struct sl_endpoint *endpoint, const char *location)
-{
-    endpoint->location[0] = '\0';
-    if (!location)
-        return;
-    const char *path = location;
-    if (strncmp(location, "https://", 8) == 0)
-        path = strchr(location + 8, '/');
-    if (path && path[0] == '/' && strlen(path) < sizeof(endpoint->location) &&
-        !strpbrk(path, " \r\n"))
-        strcpy(endpoint->location, path);
-}
-
-static const char *layer_name(bool small)
-{
-    return small ? "sub" : "main";
-}
-
-/* A receiver that answers anything has heard it: one that knows no layers is not asked again. */
-static void chosen(void *ctx, const struct sl_http_response *response)
-{
-    struct sl_endpoint *endpoint = ctx;
-    endpoint->choice = NULL;
-    if (response->status == 0)
-        endpoint->told_small = !endpoint->config.small;
-}
-
-static void forget_choice(struct sl_endpoint *endpoint)
-{
-    sl_http_cancel(endpoint->choice);
-    endpoint->choice = NULL;
 }
 
 /* ---- The session ---- */
@@ -217,7 +140,7 @@ static void end_session(struct sl_endpoint *endpoint)
 static void drop_session(struct sl_endpoint *endpoint)
 {
     end_session(endpoint);
-    delete_in_passing(endpoint);
+    sl_resource_delete(&endpoint->resource);
 }
 
 /* ---- How a try ends ---- */
@@ -233,7 +156,7 @@ static void count_try(struct sl_endpoint *endpoint, uint64_t *counter)
 /* Counted from the start of the try: one that got no answer has waited already. */
 static void wait_for(struct sl_endpoint *endpoint, sl_ns delay)
 {
-    const sl_ns soonest = sl_loop_now(endpoint->config.loop) + BACKOFF_MIN / 2;
+    const sl_ns soonest = sl_loop_now(endpoint->config.loop) + SL_RETRY_MIN / 2;
     endpoint->phase = PHASE_WAITING;
     endpoint->retry_at = max_ns(endpoint->posted + delay, soonest);
     arm(endpoint);
@@ -248,42 +171,23 @@ static void refuse(struct sl_endpoint *endpoint, const char *reason)
     report(endpoint, SL_ENDPOINT_REFUSED, "%s", reason);
 }
 
-/* 100 ms at first, doubling to 1 s, or half of it where pictures are missed; somewhere in the upper
- * half of it. */
-static sl_ns backoff(const struct sl_endpoint *endpoint)
-{
-    sl_ns most = 2 * BACKOFF_MIN;
-    for (int i = 1; i < endpoint->failures && most < BACKOFF_MAX; i++)
-        most *= 2;
-    most = min_ns(most, endpoint->was_live ? BACKOFF_MAX / 2 : BACKOFF_MAX);
-    return most / 2 + (sl_ns)((double)(most / 2) * sl_random_unit(endpoint->config.random));
-}
-
 static void fail_try(struct sl_endpoint *endpoint, const char *reason)
 {
-    endpoint->failures++;
-    if (endpoint->config.retries >= 0 && endpoint->failures >= endpoint->config.retries) {
+    if (sl_retry_failed(&endpoint->retry)) {
         refuse(endpoint, reason);
         return;
     }
     count_try(endpoint, &endpoint->stats.failed);
     if (!endpoint->silent)
         drop_session(endpoint);
-    wait_for(endpoint, backoff(endpoint));
+    wait_for(endpoint, sl_retry_delay(&endpoint->retry, endpoint->config.random));
     report(endpoint, trying(endpoint), "%s", reason);
 }
 
-/* Retry-After counts in whole seconds, and a picture may not be that late: half a second is the
- * most that is waited, and a caller who knows better nudges. A receiver that has just been reached
- * again may wait for its camera, which looks for it as we did: that takes little. */
 static void wait_until_live(struct sl_endpoint *endpoint, int retry_after_s, const char *reason)
 {
-    const bool soon = endpoint->was_live && endpoint->not_live_yet++ < SOON_TRIES;
-    const sl_ns most = retry_after_s == 0 ? BACKOFF_MIN : soon ? 2 * BACKOFF_MIN : BACKOFF_MAX / 2;
     count_try(endpoint, &endpoint->stats.not_live);
-    endpoint->failures = 0;
-    wait_for(endpoint,
-             most / 2 + (sl_ns)((double)(most / 2) * sl_random_unit(endpoint->config.random)));
+    wait_for(endpoint, sl_retry_not_live(&endpoint->retry, retry_after_s, endpoint->config.random));
     report(endpoint, trying(endpoint), "%s", reason);
 }
 
@@ -294,8 +198,7 @@ static void go_live(struct sl_endpoint *endpoint)
     const sl_ns now = sl_loop_now(endpoint->config.loop);
     count_try(endpoint, &endpoint->stats.lives);
     endpoint->stats.last_post_to_connected = now - endpoint->posted;
-    endpoint->was_live = true;
-    endpoint->not_live_yet = 0;
+    sl_retry_lived(&endpoint->retry);
     endpoint->live_since = now;
     report(endpoint, SL_ENDPOINT_LIVE, "live");
 }
@@ -303,7 +206,7 @@ static void go_live(struct sl_endpoint *endpoint)
 /* Once it has been live: by what is on its way already, if the last silence asked for one. */
 static void ask_for_another(struct sl_endpoint *endpoint)
 {
-    endpoint->failures = 0;
+    sl_retry_anew(&endpoint->retry);
     if (endpoint->request) {
         endpoint->phase = PHASE_POSTING;
         arm(endpoint);
@@ -526,7 +429,7 @@ static void timer_fired(void *ctx, sl_ns now)
     if (endpoint->phase == PHASE_STOPPING)
         finish_stop(endpoint);
     else if (endpoint->phase == PHASE_WAITING && endpoint->retry_at <= now)
-        post(endpoint, endpoint->failures > 0);
+        post(endpoint, endpoint->retry.failures > 0);
     else if (endpoint->session)
         tick_session(endpoint, now);
 }
@@ -592,10 +495,10 @@ static void take_answer(struct sl_endpoint *endpoint, const struct sl_http_respo
     struct sl_sdp_agreed agreed;
     const char *why = "";
     drop_session(endpoint); /* a silent one */
-    keep_location(endpoint, response->location);
+    sl_resource_keep(&endpoint->resource, response->location);
     int error = sl_sdp_accept(response->body, response->body_len, &endpoint->local, &agreed, &why);
     if (error < 0) {
-        if (endpoint->was_live)
+        if (endpoint->retry.was_live)
             fail_try(endpoint, why);
         else
             refuse(endpoint, why);
@@ -640,13 +543,13 @@ static void posted(void *ctx, const struct sl_http_response *response)
         const struct sl_link *link = &endpoint->config.link;
         snprintf(reason, sizeof(reason), "%.80s port %d: %s", link->host, link->port,
                  response->message);
-        if (response->error == -EKEYREJECTED && !endpoint->was_live)
+        if (response->error == -EKEYREJECTED && !endpoint->retry.was_live)
             refuse(endpoint, reason);
         else
             fail_try(endpoint, reason);
         return;
     }
-    switch (sl_attempt_judge(response->status, endpoint->config.publish, endpoint->was_live,
+    switch (sl_attempt_judge(response->status, endpoint->config.publish, endpoint->retry.was_live,
                              endpoint->config.link.camera, reason, sizeof(reason))) {
     case SL_ATTEMPT_ANSWERED:
         take_answer(endpoint, response);
@@ -663,18 +566,6 @@ static void posted(void *ctx, const struct sl_http_response *response)
     }
 }
 
-/* Whether the link is back is found out by trying, and TCP sends again what it sent too early only
- * after a second (RFC 6298): so a try that reaches nobody is short. But libcurl tries the addresses
- * of a name one after another, and one of 16 tries has the time for two. */
-static bool is_quick(const struct sl_endpoint *endpoint)
-{
-    struct in6_addr address;
-    const char *host = endpoint->config.link.host;
-    return endpoint->was_live &&
-           (endpoint->failures % 16 != 15 || inet_pton(AF_INET, host, &address) == 1 ||
-            inet_pton(AF_INET6, host, &address) == 1);
-}
-
 static void post(struct sl_endpoint *endpoint, bool fresh)
 {
     const struct sl_endpoint_config *config = &endpoint->config;
@@ -688,13 +579,12 @@ static void post(struct sl_endpoint *endpoint, bool fresh)
     endpoint->stats.pending = 1;
     arm(endpoint);
     endpoint->local.sub = config->publish && config->sub;
-    forget_choice(endpoint);
-    endpoint->told_small = config->small;
+    sl_resource_asked(&endpoint->resource, config->small);
     snprintf(path, sizeof(path), "/%s/%s%s", config->publish ? "whip" : "whep", config->link.camera,
              config->small ? "?layer=sub" : "");
-    const bool quick = is_quick(endpoint);
-    struct sl_http_call call =
-        call_of(endpoint, "POST", path, quick ? POST_QUICK : POST_TIMEOUT, posted);
+    const bool quick = sl_retry_is_quick(&endpoint->retry, config->link.host);
+    struct sl_http_call call = sl_resource_call(
+        &endpoint->resource, "POST", path, quick ? POST_QUICK : POST_TIMEOUT, posted, endpoint);
     call.reach = quick ? REACH_QUICK : 0;
     call.content_type = "application/sdp";
     call.body = offer;
@@ -704,7 +594,7 @@ static void post(struct sl_endpoint *endpoint, bool fresh)
         error = sl_http_start(config->http, &call, &endpoint->request);
     if (error < 0) { /* out of memory: tried again like all else */
         count_try(endpoint, &endpoint->stats.failed);
-        wait_for(endpoint, BACKOFF_MAX);
+        wait_for(endpoint, SL_RETRY_MAX);
     }
 }
 
@@ -722,16 +612,12 @@ static void begin_stop(struct sl_endpoint *endpoint)
 {
     sl_http_cancel(endpoint->request);
     endpoint->request = NULL;
-    forget_choice(endpoint);
+    sl_resource_fini(&endpoint->resource);
     count_try(endpoint, &endpoint->stats.failed);
     end_session(endpoint);
     endpoint->phase = PHASE_STOPPING;
-    int error = -ENOENT;
-    if (endpoint->location[0]) {
-        const struct sl_http_call call =
-            call_of(endpoint, "DELETE", endpoint->location, DELETE_TIMEOUT, deleted);
-        error = sl_http_start(endpoint->config.http, &call, &endpoint->request);
-    }
+    const int error =
+        sl_resource_delete_last(&endpoint->resource, deleted, endpoint, &endpoint->request);
     sl_timer_set(&endpoint->timer, error < 0 ? sl_loop_now(endpoint->config.loop) : SL_NEVER);
 }
 
@@ -747,6 +633,8 @@ int sl_endpoint_create(struct sl_endpoint **ret, const struct sl_endpoint_config
     if (!endpoint)
         return -ENOMEM;
     endpoint->config = *config;
+    endpoint->retry.limit = config->retries;
+    sl_resource_init(&endpoint->resource, config->http, &endpoint->config.link);
     sl_timer_init(&endpoint->timer, config->loop, timer_fired, endpoint);
     sl_timer_init(&endpoint->flush_timer, config->loop, flush_fired, endpoint);
     *ret = endpoint;
@@ -782,7 +670,7 @@ void sl_endpoint_destroy(struct sl_endpoint *endpoint)
     if (!endpoint)
         return;
     sl_http_cancel(endpoint->request);
-    forget_choice(endpoint);
+    sl_resource_fini(&endpoint->resource);
     sl_session_destroy(endpoint->session);
     close_socket(endpoint);
     sl_timer_clear(&endpoint->timer);
@@ -797,15 +685,8 @@ static bool is_connected(const struct sl_endpoint *endpoint)
 
 void sl_endpoint_choose(struct sl_endpoint *endpoint, bool small)
 {
-    char path[sizeof(endpoint->location) + 16];
     endpoint->config.small = small;
-    if (small == endpoint->told_small || endpoint->choice || !is_connected(endpoint) ||
-        !endpoint->location[0])
-        return;
-    snprintf(path, sizeof(path), "%s?layer=%s", endpoint->location, layer_name(small));
-    const struct sl_http_call call = call_of(endpoint, "PUT", path, POST_TIMEOUT, chosen);
-    if (sl_http_start(endpoint->config.http, &call, &endpoint->choice) == 0)
-        endpoint->told_small = small;
+    sl_resource_choose(&endpoint->resource, small, is_connected(endpoint));
 }
 
 /* What was queued leaves at the end of this turn of the loop, as one batch. */
