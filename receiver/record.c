@@ -86,6 +86,7 @@ struct sl_record {
     /* The thread's. */
     struct lane lanes[SL_RECORD_SLOTS];
     int tracks;
+    bool left; /* a track, lately */
     struct sl_record_sync *sync;
     int sync_error; /* as said */
     struct sl_random random;
@@ -229,6 +230,7 @@ static void disconnect_lane(struct sl_record *record, struct lane *lane, const c
         sl_record_track_destroy(lane->track);
         lane->track = NULL;
         record->tracks--;
+        record->left = true;
     }
     (void)sl_catalogue_writer_disconnected(record->config.writer, lane->camera, why,
                                            wall_us(record, at));
@@ -324,6 +326,9 @@ static void look_around(struct sl_record *record, sl_ns now)
     record->wall_offset = sl_time_epoch();
     record->looked = now;
     each_track(record, now, tell_surroundings);
+    if (record->left)
+        (void)malloc_trim(0); /* what the cameras that left have freed, see keep_memory() */
+    record->left = false;
 }
 
 static void read_boot_id(char boot_id[SL_SEGMENT_UUID_BYTES])
