@@ -46,9 +46,13 @@ SL_MUST_CHECK int sl_bench_stage(struct sl_bench *bench, char *why, size_t why_l
 /* A line on stderr, so that long work shows progress: "latency 3/9: 1280x720, 4 cameras". */
 void sl_bench_progress(const char *format, ...) SL_PRINTF(1, 2);
 
+/* 0, or -EINTR as soon as `stop` is set; `stop` may be NULL. */
+SL_MUST_CHECK int sl_bench_nap(sl_ns length, const atomic_bool *stop);
+
 /* Each measures and gives a result (result.h), also when cells failed: those are in it, with why.
  * 0; -EINTR; -errno with `why` if nothing could be measured at all. What was measured before a stop
  * or a failure may be in `ret`, too: it is then printed and kept; otherwise `ret` is left as it
  * was. */
 typedef int sl_bench_run(cJSON **ret, struct sl_bench *bench, char *why, size_t why_len);
-sl_bench_run sl_latency_run, sl_fps_run, sl_loss_run, sl_relay_run, sl_wall_run, sl_capture_run;
+sl_bench_run sl_latency_run, sl_fps_run, sl_loss_run, sl_relay_run, sl_wall_run, sl_capture_run,
+    sl_record_run;

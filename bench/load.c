@@ -230,6 +230,16 @@ int sl_load_start(struct sl_load **ret, const struct sl_load_config *config, cha
     return 0;
 }
 
+void sl_load_rest(struct sl_load *load)
+{
+    ask(&load->cameras_side, LOAD_REST);
+}
+
+uint64_t sl_load_frames(const struct sl_load *load, int camera)
+{
+    return load->cameras[camera].whole;
+}
+
 void sl_load_stop(struct sl_load *load)
 {
     if (!load)

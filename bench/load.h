@@ -37,6 +37,10 @@ struct sl_load;
  * 0 or -errno with `why`. */
 SL_MUST_CHECK int sl_load_start(struct sl_load **ret, const struct sl_load_config *config,
                                 char *why, size_t why_len);
+/* The cameras stay and send no further frame. */
+void sl_load_rest(struct sl_load *load);
+/* Whole frames that this camera has sent; once they rest. */
+uint64_t sl_load_frames(const struct sl_load *load, int camera);
 void sl_load_stop(struct sl_load *load);
 
 /* Counters since the start: subtract two readings. published == what all cameras sent;

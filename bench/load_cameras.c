@@ -24,11 +24,12 @@ struct frame {
     uint32_t timestamp;
     uint64_t capture_ntp;
     sl_ns now;
+    bool whole;
 };
 
 static void emit(void *ctx, const uint8_t *payload, size_t len, bool last)
 {
-    const struct frame *frame = ctx;
+    struct frame *frame = ctx;
     struct load_camera *camera = frame->camera;
     struct sl_load_figures *figures = &camera->load->camera_figures;
     const struct sl_rtp_packet packet = {
@@ -44,6 +45,8 @@ static void emit(void *ctx, const uint8_t *payload, size_t len, bool last)
     if (sl_endpoint_send(camera->endpoint, SL_VIDEO, &packet, frame->now) == 0) {
         figures->published++;
         figures->published_bytes += len;
+    } else {
+        frame->whole = false;
     }
 }
 
@@ -61,8 +64,10 @@ static void send_unit(struct load_camera *camera, sl_ns now)
         .timestamp = timestamp(camera, camera->due),
         .capture_ntp = sl_ntp_from_ns(now, camera->load->epoch),
         .now = now,
+        .whole = true,
     };
-    (void)!sl_h264_pack(unit.data, unit.len, PAYLOAD_MAX, emit, &frame);
+    if (sl_h264_pack(unit.data, unit.len, PAYLOAD_MAX, emit, &frame) > 0 && frame.whole)
+        camera->whole++;
 }
 
 /* The next after `from` that is this camera's. */
@@ -106,6 +111,8 @@ static void tick(void *ctx, sl_ns turn)
 /* From the clip's key frame on, at the next moment that is this camera's. */
 static void play(struct load_camera *camera)
 {
+    if (camera->resting)
+        return;
     camera->unit = 0;
     camera->frame = 0;
     camera->due = moment_after(camera, sl_loop_now(camera->load->cameras_side.loop));
@@ -143,6 +150,8 @@ static void on_keyframe_wanted(void *ctx, enum sl_media_kind kind, sl_ns now)
     (void)now;
     struct load_camera *camera = ctx;
     camera->unit = 0;
+    if (camera->resting)
+        return;
     if (atomic_load_explicit(&camera->load->full, memory_order_relaxed))
         return;
     camera->due = sl_loop_now(camera->load->cameras_side.loop);
@@ -173,6 +182,11 @@ static void answer(struct load_side *side, enum load_question question)
         clock_gettime(CLOCK_THREAD_CPUTIME_ID, &cpu);
         load->camera_figures.camera_cpu = cpu.tv_sec * SL_SEC + cpu.tv_nsec;
         load->answer_cameras = load->camera_figures;
+    } else if (question == LOAD_REST) {
+        for (int i = 0; i < side->count; i++) {
+            load->cameras[i].resting = true;
+            sl_timer_clear(&load->cameras[i].timer);
+        }
     } else if (question == LOAD_STOP) {
         for (int i = 0; i < side->count; i++) {
             load->cameras[i].live = false;

@@ -19,7 +19,7 @@
 #include "rtp/history.h"
 #include "whip/endpoint.h"
 
-enum load_question { LOAD_FIGURES, LOAD_DELAYS, LOAD_STOP, LOAD_END };
+enum load_question { LOAD_FIGURES, LOAD_DELAYS, LOAD_REST, LOAD_STOP, LOAD_END };
 
 struct load_side {
     struct sl_load *load;
@@ -55,6 +55,8 @@ struct load_camera {
     uint32_t unit;
     uint32_t timestamp_base;
     uint64_t frame; /* since it became live last */
+    uint64_t whole; /* frames of which every packet was sent */
+    bool resting;
     sl_ns phase, begun, due;
 };
 

@@ -22,13 +22,9 @@ static void on_signal(int number)
 
 /* What `all` does, in its order. */
 static const struct sl_bench_command benches[] = {
-    {"latency", sl_latency_run, 16},
-    {"fps", sl_fps_run, 1},
-    {"loss", sl_loss_run, 1},
-    {"relay", sl_relay_run, 64},
-    {"wall", sl_wall_run, 64},
-    {"capture", sl_capture_run, 1},
-    {NULL, NULL, 0},
+    {"latency", sl_latency_run, 16}, {"fps", sl_fps_run, 1},    {"loss", sl_loss_run, 1},
+    {"relay", sl_relay_run, 64},     {"wall", sl_wall_run, 64}, {"capture", sl_capture_run, 1},
+    {"record", sl_record_run, 64},   {NULL, NULL, 0},
 };
 
 /* What is a number of cameras for one is none for another: `all` takes its own. */

@@ -1,66 +1,23 @@
 /* SPDX-License-Identifier: MIT */
 #include "bench/relay_cell.h"
 
-#include <dirent.h>
 #include <errno.h>
-#include <inttypes.h>
-#include <linux/sock_diag.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <time.h>
 
 #include "base/time.h"
 #include "base/trace.h"
+#include "bench/bench.h"
+#include "bench/drops.h"
 #include "bench/load.h"
 #include "bench/tally.h"
 #include "bench/usage.h"
 
 #define SETTLE (500 * SL_MS) /* the first pictures of all viewers are a burst of their own */
-#define SLICE (20 * SL_MS)
 #define PROMPT (100 * SL_MS) /* older than this at the end: a queue grows, and will overflow */
 #define FULL 0.97            /* of a core */
 #define BUSY 0.7             /* below, it was kept from running */
-
-/* ---- Counters of the system ---- */
-
-/* What did not fit the socket of this UDP port. */
-static uint64_t drops_of_port(int port)
-{
-    FILE *file = fopen("/proc/net/udp", "re");
-    char line[256];
-    uint64_t drops = 0;
-    while (file && fgets(line, sizeof(line), file)) {
-        unsigned local;
-        uint64_t dropped;
-        if (sscanf(line, "%*s %*8[0-9A-F]:%4X %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %" SCNu64,
-                   &local, &dropped) == 2 &&
-            (int)local == port)
-            drops += dropped;
-    }
-    if (file)
-        fclose(file);
-    return drops;
-}
-
-/* The same of all sockets of ours. */
-static uint64_t own_drops(void)
-{
-    DIR *files = opendir("/proc/self/fd");
-    uint64_t drops = 0;
-    if (!files)
-        return 0;
-    for (const struct dirent *entry; (entry = readdir(files)) != NULL;) {
-        uint32_t info[SK_MEMINFO_VARS] = {0};
-        socklen_t len = sizeof(info);
-        if (entry->d_name[0] != '.' &&
-            getsockopt(atoi(entry->d_name), SOL_SOCKET, SO_MEMINFO, info, &len) == 0)
-            drops += info[SK_MEMINFO_DROPS];
-    }
-    closedir(files);
-    return drops;
-}
 
 /* ---- One reading of everything ---- */
 
@@ -73,8 +30,8 @@ struct reading {
 static void read_all(struct reading *ret, struct sl_load *load, const struct sl_site *site)
 {
     ret->at = sl_time_now();
-    ret->receiver_drops = drops_of_port(site->media_port);
-    ret->load_drops = own_drops();
+    ret->receiver_drops = sl_drops_of_port(site->media_port);
+    ret->load_drops = sl_drops_own();
     sl_load_figures(load, &ret->load);
 }
 
@@ -188,24 +145,12 @@ const char *sl_relay_cell_limit(const struct sl_relay_cell *cell)
 
 /* ---- Running ---- */
 
-static int nap(sl_ns length, const atomic_bool *stop)
-{
-    const sl_ns until = sl_time_now() + length;
-    for (sl_ns left; (left = until - sl_time_now()) > 0;) {
-        const struct timespec slice = {.tv_nsec = left < SLICE ? left : SLICE};
-        if (stop && atomic_load(stop))
-            return -EINTR;
-        nanosleep(&slice, NULL);
-    }
-    return 0;
-}
-
 static int watch(struct sl_relay_cell *cell, const struct sl_relay_cell_config *config,
                  struct sl_load *load)
 {
     struct reading first, last;
     struct sl_usage receiver;
-    int error = nap(SETTLE, config->stop);
+    int error = sl_bench_nap(SETTLE, config->stop);
     if (!error)
         error = take_delays(cell, load); /* and forgets them */
     if (!error)
@@ -213,7 +158,7 @@ static int watch(struct sl_relay_cell *cell, const struct sl_relay_cell_config *
     if (error)
         return error;
     read_all(&first, load, config->site);
-    error = nap(config->seconds, config->stop);
+    error = sl_bench_nap(config->seconds, config->stop);
     if (!error)
         error = sl_usage_end(&receiver);
     if (error)

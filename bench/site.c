@@ -81,7 +81,7 @@ static int enrol(struct sl_site *site, const char *program, char *why, size_t wh
     int error = site->publish ? 0 : -ENOMEM;
     for (int i = 0; i < site->cameras && !error; i++) {
         char name[24];
-        snprintf(name, sizeof(name), "camera-%d", i + 1);
+        snprintf(name, sizeof(name), SL_SITE_CAMERA, i + 1);
         error = add(site, program, "camera", name, &site->publish[i], why, why_len);
     }
     return error ? error : add(site, program, "viewer", "bench", &site->watch, why, why_len);

@@ -12,6 +12,8 @@
 #include "base/types.h"
 #include "bench/child.h"
 
+#define SL_SITE_CAMERA "camera-%d" /* their names, from 1 on */
+
 struct sl_site {
     struct sl_child receiver;
     int media_port;

@@ -51,3 +51,14 @@ struct sl_told_repairs sl_told_repairs(const char *log)
     }
     return told;
 }
+
+double sl_told_left_out(const char *log)
+{
+    static const char words[] = " does not keep up: ";
+    double count = 0;
+    for (const char *at = log; (at = strstr(at, words)) != NULL;) {
+        at += strlen(words);
+        (void)!sscanf(at, "%lf packets left out", &count);
+    }
+    return count;
+}

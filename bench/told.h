@@ -6,6 +6,7 @@
  *     stats yard live shown 30.0/s ... delay_ms=16          viewer, --stats
  *     up received 1200 forwarded 1140 lost 60 ...           impair, its tally
  *     ... repairs yard lost=60 by_fec=55 ... ended          receiver, on stderr
+ *     ... does not keep up: 12 packets left out so far      the same
  */
 #pragma once
 
@@ -23,3 +24,7 @@ struct sl_told_repairs {
 
 /* Of a camera's session that ended, the last one in `log`; else all are NAN. */
 struct sl_told_repairs sl_told_repairs(const char *log);
+
+/* Packets that the recorder's ring had no room for, by the newest of its lines, of which there is
+ * one in 10 s at most; 0: it said nothing. */
+double sl_told_left_out(const char *log);

@@ -9,10 +9,13 @@
 #include <unistd.h>
 
 #include "base/ring.h"
+#include "base/time.h"
 #include "base/wake.h"
 
-#define CAPACITY 256 /* descriptors held */
-#define ONE_BY_ONE 4 /* files; more are quicker by one syncfs() */
+#define CAPACITY 256           /* descriptors held */
+#define ONE_BY_ONE 4           /* files; more are quicker by one syncfs() */
+#define GATHER (100 * SL_MS)   /* requests that one turn serves */
+#define CROWDED (CAPACITY / 4) /* so many descriptors do not wait */
 
 struct request {
     int fd; /* ours */
@@ -63,6 +66,17 @@ static void take_turn(struct sl_record_sync *sync)
     sync->turns++;
 }
 
+/* More cameras' fragments go to the disk by one turn, whose price hardly rises. */
+static void gather(struct sl_record_sync *sync)
+{
+    const sl_ns until = sl_time_now() + GATHER;
+    while (!atomic_load(&sync->stop) && sl_ring_held(sync->ring) < CROWDED) {
+        const sl_ns left = until - sl_time_now();
+        if (left <= 0 || !sl_wake_wait(&sync->wake, left))
+            return;
+    }
+}
+
 static void *run(void *arg)
 {
     struct sl_record_sync *sync = arg;
@@ -70,6 +84,7 @@ static void *run(void *arg)
     while (!atomic_load(&sync->stop)) {
         take_turn(sync);
         (void)sl_wake_wait(&sync->wake, SL_NEVER);
+        gather(sync);
     }
     take_turn(sync);
     return NULL;

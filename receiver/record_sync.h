@@ -6,8 +6,9 @@
  *
  *     record ──a descriptor of its own for each fragment──▶ [ ring ] ──▶ sync: fdatasync(), close()
  *
- * What waits together is done together: of many files by one syncfs(), and so is what needs its
- * directories on the disk as well. So a slow disk makes for longer turns, not for a longer queue.
+ * What is asked for within 100 ms is done together: of many files by one syncfs(), and so is what
+ * needs its directories on the disk as well. So a slow disk makes for longer turns, not for a
+ * longer queue.
  */
 #pragma once
 

@@ -15,7 +15,8 @@ int sl_window_create(struct sl_window **ret, size_t capacity)
     window->mask = capacity - 1;
     window->slots = calloc(capacity, sizeof(*window->slots));
     window->payloads = calloc(capacity, sizeof(*window->payloads));
-    if (!window->slots || !window->payloads) {
+    window->free = calloc(capacity, sizeof(*window->free));
+    if (!window->slots || !window->payloads || !window->free) {
         sl_window_destroy(window);
         return -ENOMEM;
     }
@@ -28,6 +29,7 @@ void sl_window_destroy(struct sl_window *window)
 {
     if (!window)
         return;
+    free(window->free);
     free(window->payloads);
     free(window->slots);
     free(window);
@@ -41,7 +43,7 @@ const struct sl_window_slot *sl_window_slot(const struct sl_window *window, int6
 
 const uint8_t *sl_window_payload(const struct sl_window *window, int64_t seq)
 {
-    return window->payloads[(size_t)seq & window->mask];
+    return window->payloads[window->slots[(size_t)seq & window->mask].place];
 }
 
 static struct sl_window_frame *find_frame(struct sl_window *window, uint32_t timestamp, int64_t seq)
@@ -134,6 +136,7 @@ enum sl_window_put sl_window_put(struct sl_window *window, const struct sl_rtp_p
         return SL_WINDOW_DUPLICATE;
 
     enum sl_window_put result = SL_WINDOW_KEPT;
+    uint32_t place = 0;
     if (packet->payload_len) {
         struct sl_window_frame *frame = find_frame(window, packet->timestamp, packet->seq);
         if (!frame) {
@@ -144,8 +147,8 @@ enum sl_window_put sl_window_put(struct sl_window *window, const struct sl_rtp_p
         }
         note_packet(frame, packet, now);
         frame->disordered |= packet->seq < window->highest;
-        memcpy(window->payloads[(size_t)packet->seq & window->mask], packet->payload,
-               packet->payload_len);
+        place = window->free[--window->free_count]; /* never empty: no more are held than slots */
+        memcpy(window->payloads[place], packet->payload, packet->payload_len);
     }
     *slot = (struct sl_window_slot){
         .seq = packet->seq,
@@ -153,6 +156,7 @@ enum sl_window_put sl_window_put(struct sl_window *window, const struct sl_rtp_p
         .len = (uint16_t)packet->payload_len,
         .held = true,
         .marker = packet->marker,
+        .place = place,
     };
     window->held++;
     if (packet->seq > window->highest)
@@ -202,6 +206,8 @@ struct sl_window_gone sl_window_advance(struct sl_window *window, int64_t floor)
     for (int64_t seq = window->floor; seq < stop; seq++) {
         struct sl_window_slot *slot = &window->slots[(size_t)seq & window->mask];
         gone.packets += slot->held;
+        if (slot->held && slot->len)
+            window->free[window->free_count++] = slot->place;
         slot->held = false;
     }
     window->held -= gone.packets;
@@ -219,8 +225,11 @@ struct sl_window_gone sl_window_advance(struct sl_window *window, int64_t floor)
 struct sl_window_gone sl_window_clear(struct sl_window *window)
 {
     const struct sl_window_gone gone = {.packets = window->held, .frames = window->frame_count};
-    for (size_t i = 0; i <= window->mask; i++)
+    for (size_t i = 0; i <= window->mask; i++) {
         window->slots[i] = (struct sl_window_slot){.seq = INT64_MIN};
+        window->free[i] = (uint32_t)(window->mask - i); /* 0 is taken first */
+    }
+    window->free_count = window->mask + 1;
     window->held = 0;
     window->frame_count = 0;
     window->started = false;

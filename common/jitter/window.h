@@ -28,6 +28,7 @@ struct sl_window_slot {
     uint16_t len; /* 0: padding only; such a packet belongs to no frame */
     bool held;    /* else it is gone, or never was */
     bool marker;
+    uint32_t place; /* of its bytes, if len */
 };
 
 struct sl_window_frame {
@@ -55,7 +56,11 @@ struct sl_window {
     size_t frame_count;
     struct sl_window_frame frames[SL_WINDOW_FRAMES]; /* in no order */
     struct sl_window_slot *slots;
+    /* The place that was given back last is taken first: as few as are held at a time are in use,
+     * and these are in the processor's cache. */
     uint8_t (*payloads)[SL_RTP_FOREIGN_MAX];
+    uint32_t *free;
+    size_t free_count;
 };
 
 /* `capacity`: packets, a power of two. 0 or -ENOMEM. */

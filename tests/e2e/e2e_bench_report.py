@@ -81,7 +81,7 @@ with tempfile.TemporaryDirectory() as folder:
     refused("wanted two", "compare", EXAMPLE)
     refused("wanted results of sightline-bench", "compare", EXAMPLE, BENCH)
     refused("wanted results of sightline-bench", "report", os.path.join(folder, "page.html"), page)
-    refused("wanted latency, fps, loss, relay, wall, capture, all", "nothing")
+    refused("wanted latency, fps, loss, relay, wall, capture, record, all", "nothing")
     refused("wanted options only", "latency", "more")
     refused("wanted a file that can be written", "wall", "--json", folder)
     refused("wanted none for all", "all", "--cameras", "2")

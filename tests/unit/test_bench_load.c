@@ -151,6 +151,21 @@ static void cameras_alone(void **state)
     while (figures.published < 20 && sl_time_now() < deadline);
     assert_true(figures.published >= 20);
     assert_int_equal(figures.received, 0);
+    sl_load_rest(load);
+    struct sl_load_figures rest;
+    sl_load_figures(load, &rest);
+    uint64_t frames = 0;
+    for (int i = 0; i < CAMERAS; i++) {
+        assert_true(sl_load_frames(load, i) > 0);
+        frames += sl_load_frames(load, i);
+    }
+    assert_true(frames <= rest.published);
+    assert_true(frames * 20 >= rest.published);      /* a frame of 320x192 is a few packets */
+    const sl_ns until = sl_time_now() + 100 * SL_MS; /* frames come every 17 ms */
+    do
+        sl_load_figures(load, &figures);
+    while (sl_time_now() < until);
+    assert_int_equal(figures.published, rest.published);
     sl_load_stop(load);
 }
 

@@ -58,11 +58,21 @@ static void repairs_of_a_session(void **state)
     assert_true(isnan(sl_told_repairs("repairs a lost=2 ended").given_up));
 }
 
+static void what_the_recorder_left_out(void **state)
+{
+    (void)state;
+    assert_true(sl_told_left_out("receiver info: camera yard: live\n") == 0);
+    assert_true(sl_told_left_out("w: the recorder does not keep up: 7 packets left out so far\n"
+                                 "w: the recorder does not keep up: 12 packets left out so far\n"
+                                 "i: camera yard: offline, ended\n") == 12);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(figures_of_a_line),
         cmocka_unit_test(repairs_of_a_session),
+        cmocka_unit_test(what_the_recorder_left_out),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
