@@ -1,0 +1,61 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""What a killed receiver left going on is over at its next start; the forecast leaves out what is locked."""
+import os
+import re
+import sqlite3
+import time
+
+from sightline import Site, check, run_tests
+
+SEGMENT = ("insert into segments(uuid,camera,location,path,start,duration,bytes,frames,sounds,sound,width,height,gaps,gaps_us,"
+           "clock,boot,mono,open,locked) values(?,'yard','','yard/none.mp4',?,9000000,5,1,0,0,0,0,0,0,1,'',0,0,0)")
+
+
+def query(site, text, *values):
+    base = sqlite3.connect(os.path.join(site.data, "catalogue.db"), timeout=10)
+    with base:
+        rows = base.execute(text, values).fetchall()
+    base.close()
+    return rows
+
+
+def test_what_a_kill_left_is_over():
+    with Site() as site:
+        site.add_camera("yard")
+        site.receiver.kill()
+        begun = int((time.time() - 3600) * 1e6)
+        query(site, "insert or ignore into cameras(name) values('yard')")
+        query(site, SEGMENT, "u1", begun)
+        query(site, SEGMENT, "u2", begun + 9_000_000)
+        query(site, "insert into events(camera,type,start,end,until,duration,score,detail)"
+                    " values('yard','motion',?,0,9223372036854775807,0,1,'')", begun + 1)
+        query(site, "insert into sessions(camera,connected) values('yard',?)", begun)
+        site.start_receiver()
+        check(query(site, "select end from events") == [(begun + 18_000_000,)], "the event goes on")
+        check(query(site, "select disconnected, why from sessions") == [(begun + 18_000_000, "the receiver ended")],
+              f"the session: {query(site, 'select * from sessions')}")
+
+
+def test_the_forecast_is_of_what_may_go():
+    with Site() as site:
+        site.add_camera("yard")
+        now = int(time.time())
+        query(site, "insert or ignore into cameras(name) values('yard')")
+        query(site, SEGMENT, "u1", (now - 20 * 86400) * 1_000_000)
+        query(site, SEGMENT, "u2", (now - 2 * 86400) * 1_000_000)
+        site.admin("camera", "set", "yard", "--keep", "25d")
+
+        def days():
+            text = "\n".join(site.admin("recordings", "usage"))
+            when = re.search(r"deleted from (\S+)\.\d+Z on, by age", text)
+            check(when, text)
+            return (time.mktime(time.strptime(when[1] + " UTC", "%Y-%m-%dT%H:%M:%S %Z")) - time.timezone - now) / 86400
+
+        check(abs(days() - 5) < 0.1, f"in {days()} days")
+        query(site, "update segments set locked = 1 where uuid = 'u1'")
+        check(abs(days() - 23) < 0.1, f"in {days()} days, locked")
+
+
+if __name__ == "__main__":
+    run_tests([test_what_a_kill_left_is_over, test_the_forecast_is_of_what_may_go])
