@@ -179,7 +179,8 @@ int sl_fps_step_sender(struct sl_fps_step *ret, const struct sl_fps_step_config 
                        size_t why_len)
 {
     struct run run = {.config = config, .sender = {.in = -1, .out = -1}};
-    int error = sl_site_start(&run.site, 1, &config->bench->options->receiver_words, why, why_len);
+    int error =
+        sl_site_start(&run.site, 1, false, &config->bench->options->receiver_words, why, why_len);
     if (error)
         return error;
     error = start_sender(&run, why, why_len);

@@ -250,14 +250,10 @@ static int run_at(struct sl_record_cell *cell, const struct sl_record_cell_confi
 int sl_record_cell_run(struct sl_record_cell *ret, const struct sl_record_cell_config *config,
                        char *why, size_t why_len)
 {
-    struct sl_option_list words = {0};
     struct sl_site site;
     struct sl_record_cell cell = {.recording = config->recording, .cameras = config->cameras};
-    if (config->receiver_words)
-        words = *config->receiver_words;
-    if (!config->recording && words.count < SL_OPTION_LIST_MAX)
-        words.items[words.count++] = "--no-record";
-    int error = sl_site_start(&site, config->cameras, &words, why, why_len);
+    int error = sl_site_start(&site, config->cameras, config->recording, config->receiver_words,
+                              why, why_len);
     if (error)
         return error;
     why[0] = '\0';

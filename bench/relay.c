@@ -406,7 +406,7 @@ static int prepare(struct relay_bench *relay, char *why, size_t why_len)
         snprintf(why, why_len, "no clip of %dx%d: %s", width, height, strerror(-error));
         return error;
     }
-    error = sl_site_start(&relay->site, relay->cameras, &o->receiver_words, why, why_len);
+    error = sl_site_start(&relay->site, relay->cameras, false, &o->receiver_words, why, why_len);
     if (!error && relay->receiver_processor >= 0 &&
         sl_site_pin(&relay->site, relay->receiver_processor) != 0)
         relay->receiver_processor = relay->load_processor = -1;

@@ -67,9 +67,9 @@ static int ask_receiver(struct sightline *s, const char *kind, const char *name,
 /* "ready https://... media udp HOST:PORT pin ..." */
 static int start_receiver(struct sightline *s)
 {
-    const char *const fixed[] = {s->receiver,    "run",         "--data",
-                                 s->rig->folder, "--listen",    "127.0.0.1:0",
-                                 "--media",      "127.0.0.1:0", NULL};
+    const char *const fixed[] = {s->receiver,   "run",         "--data",  s->rig->folder,
+                                 "--listen",    "127.0.0.1:0", "--media", "127.0.0.1:0",
+                                 "--no-record", NULL};
     struct sl_words words = sl_words_of(fixed);
     struct trace_words trace;
     add_trace(s, s->receiver_place, &words, &trace);

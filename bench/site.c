@@ -35,7 +35,7 @@ static int make_folder(struct sl_site *site, char *why, size_t why_len)
     return 0;
 }
 
-static int start_receiver(struct sl_site *site, const char *program,
+static int start_receiver(struct sl_site *site, const char *program, bool recording,
                           const struct sl_option_list *more, char *why, size_t why_len)
 {
     const char *const fixed[] = {program,    "run",         "--data",  site->folder,
@@ -43,6 +43,8 @@ static int start_receiver(struct sl_site *site, const char *program,
                                  "--trace",  site->trace,   NULL};
     struct sl_words words = sl_words_of(fixed);
     char line[LINE_BYTES];
+    if (!recording)
+        sl_words_add(&words, "--no-record");
     sl_words_add_list(&words, more);
     int error = sl_child_start(&site->receiver, words.argv, SL_CHILD_OUT, site->log_fd);
     if (!error)
@@ -87,15 +89,15 @@ static int enrol(struct sl_site *site, const char *program, char *why, size_t wh
     return error ? error : add(site, program, "viewer", "bench", &site->watch, why, why_len);
 }
 
-int sl_site_start(struct sl_site *ret, int cameras, const struct sl_option_list *receiver_words,
-                  char *why, size_t why_len)
+int sl_site_start(struct sl_site *ret, int cameras, bool recording,
+                  const struct sl_option_list *receiver_words, char *why, size_t why_len)
 {
     struct sl_site site = {.receiver = {.in = -1, .out = -1}, .cameras = cameras, .log_fd = -1};
     char program[PATH_MAX];
     sl_rig_own_program("sightline-receiver", program);
     int error = make_folder(&site, why, why_len);
     if (!error)
-        error = start_receiver(&site, program, receiver_words, why, why_len);
+        error = start_receiver(&site, program, recording, receiver_words, why, why_len);
     if (!error)
         error = enrol(&site, program, why, why_len);
     if (error) {

@@ -6,6 +6,7 @@
 #pragma once
 
 #include <limits.h>
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "base/option.h"
@@ -25,8 +26,9 @@ struct sl_site {
     int log_fd;
 };
 
-/* `receiver_words` may be NULL. 0 or -errno with `why`; then nothing is left to stop. */
-SL_MUST_CHECK int sl_site_start(struct sl_site *ret, int cameras,
+/* A receiver that records or not. `receiver_words` may be NULL. 0 or -errno with `why`; then
+ * nothing is left to stop. */
+SL_MUST_CHECK int sl_site_start(struct sl_site *ret, int cameras, bool recording,
                                 const struct sl_option_list *receiver_words, char *why,
                                 size_t why_len);
 /* All threads of the receiver run on this processor. 0 or -errno. */

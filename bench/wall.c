@@ -133,7 +133,8 @@ static int set_up(struct wall *wall, char *why, size_t why_len)
                  strerror(-error));
         return error;
     }
-    return sl_site_start(&wall->site, most, &wall->bench->options->receiver_words, why, why_len);
+    return sl_site_start(&wall->site, most, false, &wall->bench->options->receiver_words, why,
+                         why_len);
 }
 
 static int run_step(struct wall *wall, struct step *step)
