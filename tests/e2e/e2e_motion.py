@@ -31,6 +31,15 @@ def motion_lines(site):
     return [line for line in site.receiver.err() if "motion yard" in line]
 
 
+def listed(client, motion):
+    """The camera in the list, which is told right after the log: once its motion is that, or as it stays."""
+    end = time.monotonic() + 10
+    while True:
+        camera = json.loads(client.ask("GET", "/api/v1/cameras")[2])["cameras"][0]
+        if camera["motion"] is motion or time.monotonic() > end:
+            return camera
+
+
 def test_an_event_begins_and_ends():
     """The receiver's log tells both, once, and the list of cameras what goes on."""
     with Site() as site:
@@ -40,15 +49,12 @@ def test_an_event_begins_and_ends():
         client = Client(site, token_of(viewer))
         site.sender(link, "--video", f"y4m:{path}", "--motion", "on")
         site.receiver.wait_line("motion yard started score=", tag="err")
-        camera = json.loads(client.ask("GET", "/api/v1/cameras")[2])["cameras"][0]
+        camera = listed(client, motion=True)
         check(camera["motion"] is True, camera)
         said = site.receiver.wait_line(r"motion yard ended lasted_s=([0-9.]+) score=([0-9.]+)$", tag="err")
         check(1.5 <= float(said[1]) <= 2.5, f"it lasted {said[1]} s")
         check(2 <= float(said[2]) <= 8, f"{said[2]} % of the picture moved")  # the square is 2.8 %
-        end = time.monotonic() + 10  # HTTP is told right after the log
-        camera = {"motion": True}
-        while camera["motion"] and time.monotonic() < end:
-            camera = json.loads(client.ask("GET", "/api/v1/cameras")[2])["cameras"][0]
+        camera = listed(client, motion=False)
         check(camera["motion"] is False and re.match(r"\d{4}-", camera["motion_since"]), camera)
         site.programs[-1].wait()
         check(len(motion_lines(site)) == 2, motion_lines(site))
