@@ -171,7 +171,7 @@ def wrong_command_lines():
                            (["--data", data, "--listen", "nonsense"], "nonsense"),
                            (["--data", data, "dance"], "dance"), (["camera", "add", "--data", data], "name"),
                            (["camera", "add", "Not/Good", "--data", data], "Not/Good"),
-                           (["--data", data, "--keep", "30d"], "--keep")):
+                           (["--data", data, "--keep", "soon"], "--keep")):
             refused(args, 2, said)
         check(not os.path.exists(data), "a wrong command line made the store")
         done = subprocess.run([program("receiver"), "--help"], capture_output=True, text=True)
