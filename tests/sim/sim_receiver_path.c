@@ -21,7 +21,7 @@
 #define SPAN (300 * SL_SEC)
 #define SEEDS 3
 #endif
-#ifdef __SANITIZE_THREAD__ /* one thread: there is little to find, and it takes three times as long */
+#ifdef __SANITIZE_THREAD__ /* one thread: little to find, and it takes three times as long */
 #define LONG (300 * SL_SEC)
 #else
 #define LONG (1800 * SL_SEC)
