@@ -9,6 +9,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "receiver/sqlite_error.h"
+
 #define SCHEMA_VERSION 3
 #define BUSY_MS 5000
 
@@ -46,42 +48,10 @@ struct sl_store {
     char why[SL_STORE_WHY];
 };
 
-/* SQLite's answer as ours. */
-static int error_of(sqlite3 *db, int code)
-{
-    switch (code & 0xff) {
-    case SQLITE_OK:
-    case SQLITE_DONE:
-    case SQLITE_ROW:
-        return 0;
-    case SQLITE_NOMEM:
-        return -ENOMEM;
-    case SQLITE_BUSY:
-    case SQLITE_LOCKED:
-        return -EBUSY;
-    case SQLITE_READONLY:
-        return -EROFS;
-    case SQLITE_FULL:
-        return -ENOSPC;
-    case SQLITE_PERM:
-    case SQLITE_AUTH:
-        return -EACCES;
-    case SQLITE_CORRUPT:
-    case SQLITE_NOTADB:
-        return -EBADMSG;
-    case SQLITE_CANTOPEN: {
-        const int err = db ? sqlite3_system_errno(db) : 0;
-        return err ? -err : -EACCES;
-    }
-    default:
-        return -EIO;
-    }
-}
-
 static int failed(struct sl_store *store, int code)
 {
     snprintf(store->why, sizeof(store->why), "the store: %s", sqlite3_errmsg(store->db));
-    return error_of(store->db, code);
+    return sl_sqlite_error(store->db, code);
 }
 
 static int execute(struct sl_store *store, const char *sql)
