@@ -58,4 +58,4 @@ def test_the_forecast_is_of_what_may_go():
 
 
 if __name__ == "__main__":
-    run_tests([test_what_a_kill_left_is_over, test_the_forecast_is_of_what_may_go])
+    run_tests([], beside=[test_what_a_kill_left_is_over, test_the_forecast_is_of_what_may_go])
