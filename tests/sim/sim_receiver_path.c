@@ -192,37 +192,62 @@ static void parity_follows_the_loss(void **state)
     }
 }
 
-/* 2 Mb/s on a link that is 800 kb/s for 20 s. */
+/* Mean of what the camera was told to make in the `span` from now. */
+static double bitrate_of(sl_ns span)
+{
+    double sum = 0;
+    int looks = 0;
+    for (const sl_ns until = sim_now(path.sim) + span; sim_now(path.sim) < until; looks++) {
+        sum += (double)sl_session_bitrate(path.in.client.session);
+        sim_run_for(path.sim, 50 * SL_MS);
+    }
+    return sum / looks;
+}
+
+static void squeeze(uint64_t seed, uint64_t wide_bps)
+{
+    /* On a link no wider than the ceiling the estimate swings between 0.85 and 1 of it. */
+    const double enough = wide_bps > 2000000 ? 0.95 : 0.85;
+    struct sim_path_config config = usual(seed, 0, 80 * SL_SEC);
+    config.up = (struct sim_link_config){.delay = 20 * SL_MS,
+                                         .jitter = 2 * SL_MS,
+                                         .rate_bps = wide_bps,
+                                         .queue_bytes = wide_bps / 8 / 2};
+    sim_path_open(&path, &config);
+    sim_run_for(path.sim, 10 * SL_SEC + (sl_ns)(seed % 60) * SL_SEC / HZ);
+    const double full = bitrate_of(10 * SL_SEC);
+    const sl_ns drop = sim_now(path.sim);
+    path.in.up.config.rate_bps = 800000;
+    sim_run_for(path.sim, 20 * SL_SEC);
+    path.in.up.config.rate_bps = wide_bps;
+    sl_ns back = 0;
+    for (; sl_session_bitrate(path.in.client.session) < enough * full && back < 20 * SL_SEC;
+         back += 100 * SL_MS)
+        sim_run_for(path.sim, 100 * SL_MS);
+    const double again = bitrate_of(10 * SL_SEC);
+    sim_run_for(path.sim, 10 * SL_SEC);
+    const struct sim_path_figures narrow =
+        sim_path_judge(&path, drop + 2 * SL_SEC, drop + 20 * SL_SEC);
+    const struct sim_path_figures all = sim_path_judge(&path, drop - SL_SEC, drop + 35 * SL_SEC);
+    sim_path_print("800 kb/s, from 2 s on", &path, &narrow);
+    printf("    of %.0f kb/s before; freeze %.0f ms; full rate %.1f s "
+           "after the end, %.0f kb/s then\n",
+           full / 1e3, (double)all.freeze / 1e6, (double)back / 1e9, again / 1e3);
+    assert_true(narrow.most <= 300 * SL_MS);
+    assert_true(all.freeze <= 500 * SL_MS);
+    assert_true(back <= 10 * SL_SEC);
+    assert_true(again >= enough * full);
+    sim_path_close(&path);
+}
+
+/* 2 Mb/s of video on a link that is 800 kb/s for 20 s: one that else has room, and one that has as
+ * much as that. */
 static void a_squeezed_link(void **state)
 {
     (void)state;
-    for (uint64_t seed = 1; seed <= SIM_SPAN(12, 2); seed++) {
-        struct sim_path_config config = usual(seed, 0, 80 * SL_SEC);
-        config.up = (struct sim_link_config){
-            .delay = 20 * SL_MS, .jitter = 2 * SL_MS, .rate_bps = 4000000, .queue_bytes = 250000};
-        sim_path_open(&path, &config);
-        sim_run_for(path.sim, 20 * SL_SEC + (sl_ns)(seed % 60) * SL_SEC / HZ);
-        const sl_ns drop = sim_now(path.sim);
-        path.in.up.config.rate_bps = 800000;
-        sim_run_for(path.sim, 20 * SL_SEC);
-        path.in.up.config.rate_bps = 4000000;
-        sl_ns back = 0;
-        while (sl_session_bitrate(path.in.client.session) < 1900000 && back < 20 * SL_SEC) {
-            sim_run_for(path.sim, 100 * SL_MS);
-            back += 100 * SL_MS;
-        }
-        sim_run_for(path.sim, 20 * SL_SEC - back);
-        const struct sim_path_figures at_once =
-            sim_path_judge(&path, drop - SL_SEC, drop + 2 * SL_SEC);
-        const struct sim_path_figures narrow =
-            sim_path_judge(&path, drop + 2 * SL_SEC, drop + 20 * SL_SEC);
-        sim_path_print("800 kb/s, from 2 s on", &path, &narrow);
-        printf("    freeze at the drop %.0f ms, full rate %.1f s after the end\n",
-               (double)at_once.freeze / 1e6, (double)back / 1e9);
-        assert_true(narrow.most <= 300 * SL_MS);
-        assert_true(narrow.freeze <= 500 * SL_MS && at_once.freeze <= 500 * SL_MS);
-        assert_true(back <= 10 * SL_SEC);
-        sim_path_close(&path);
+    for (uint64_t seed = 1; seed <= SIM_SPAN(12, 1); seed++) {
+        squeeze(seed, 4000000);
+        squeeze(seed, 2000000);
     }
 }
 
