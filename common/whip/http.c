@@ -404,7 +404,7 @@ static int limit_silence(void *ctx, curl_socket_t fd, curlsocktype purpose)
 
 static bool set_connection(CURL *easy, const struct sl_http_call *call)
 {
-    const long connected_ms = (long)(2 * (call->reach ? call->reach : REACH) / SL_MS); /* with TLS */
+    const long connected_ms = (long)(2 * (call->reach ? call->reach : REACH) / SL_MS); /* + TLS */
     /* Quick: libcurl asks for names in a thread, which a name server that is out of reach holds for
      * many seconds; to give up must not wait for it. */
     return curl_easy_setopt(easy, CURLOPT_QUICK_EXIT, 1L) == CURLE_OK &&
