@@ -100,6 +100,33 @@ def pages_of_what_was_recorded():
     check(status == 404, f"{status} {data}")
 
 
+def marks_that_were_made():
+    site = SITE[0]
+    for second, text in ((20, "the fox"), (3, "a \u00e4 \"quoted\""), (40, "gone")):
+        made = site.admin("recordings", "mark", "--camera", "yard", "--at", at(second), text)
+        check(made[0].endswith(text), f"{made}")
+    site.admin("recordings", "unmark", made[0].split("\t")[0])
+    site.admin("recordings", "mark", "--camera", "gate", "--at", at(5), "another camera")
+    found, path = [], "/api/v1/marks?camera=yard&limit=1"
+    while path:
+        status, _, data = site.ask(path)
+        check(status == 200, f"{path}: {status} {data}")
+        page = json.loads(data)
+        found += page["marks"]
+        path = f"/api/v1/marks?camera=yard&limit=1&cursor={page['next']}" if "next" in page else None
+    check([(one["at"], one["text"]) for one in found] == [(at(3), "a \u00e4 \"quoted\""), (at(20), "the fox")], f"{found}")
+    page = json.loads(site.ask(f"/api/v1/marks?from={at(4)}&to={at(20)}&order=newest")[2])
+    check([one["text"] for one in page["marks"]] == ["another camera"], f"{page}")
+    for query in ("event=motion", "longer=5s", "location=x"):
+        check(site.ask("/api/v1/marks?" + query)[0] == 400, query)
+    for method, path in (("POST", "/api/v1/marks"), ("DELETE", "/api/v1/marks"), ("DELETE", f"/api/v1/marks/{found[0]['id']}")):
+        check(site.ask(path, method, body={})[0] in (404, 405), f"{method} {path}")
+    check(len(json.loads(site.ask("/api/v1/marks?camera=yard")[2])["marks"]) == 2, "a viewer changed marks")
+    for pages in ("segments", "events", "marks"):
+        status, _, data = site.ask(f"/api/v1/{pages}?camera=nosuch")
+        check(status == 404 and "no camera nosuch" in json.loads(data)["detail"], f"{pages}: {status} {data}")
+
+
 def ranges_of_bytes():
     site = SITE[0]
     status, headers, whole = site.ask(MEDIA)
@@ -322,7 +349,7 @@ if __name__ == "__main__":
     with Recorded() as only:
         SITE.append(only)
         try:
-            run_tests([pages_of_what_was_recorded, ranges_of_bytes, tokens_and_tickets, the_newest_picture,
+            run_tests([pages_of_what_was_recorded, marks_that_were_made, ranges_of_bytes, tokens_and_tickets, the_newest_picture,
                        what_is_being_recorded, chromium_plays_and_seeks])
         except SystemExit as left:
             code = left.code
