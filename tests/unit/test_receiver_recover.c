@@ -15,6 +15,7 @@
 
 #include "base/bytes.h"
 #include "base/log.h"
+#include "receiver/catalogue_db.h"
 #include "receiver/datadir.h"
 #include "receiver/rebuild.h"
 #include "receiver/recover.h"
@@ -422,6 +423,100 @@ static void a_catalogue_that_cannot_be_read_is_set_aside(void **state)
     assert_int_equal(system(path), 0);
 }
 
+/* ---- What only the old catalogue knows ---- */
+
+static int64_t number_of(struct place *place, const char *query)
+{
+    int64_t number = -1;
+    assert_int_equal(sl_db_run(place->catalogue, &number, query, NULL, 0), 0);
+    return number;
+}
+
+static void know_much(struct place *place, const struct sl_segment_row *row)
+{
+    struct sl_catalogue_event event = {.camera = "a", .type = "motion", .score = 0.5};
+    event.start_us = row->info.meta.start_us;
+    event.end_us = event.start_us + 1000;
+    put(place, row, false);
+    assert_int_equal(sl_catalogue_lock(place->catalogue, "a", event.start_us, event.end_us, true),
+                     1);
+    assert_int_equal(sl_catalogue_event_put(place->catalogue, &event), 0);
+    assert_int_equal(sl_catalogue_connected(place->catalogue, "a", "", "", 5), 0);
+    assert_int_equal(sl_catalogue_disconnected(place->catalogue, "a", "left", 9), 0);
+    assert_int_equal(sl_db_execute(place->catalogue,
+                                   "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n"
+                                   " WHERE i < 3000) INSERT INTO marks(camera, at, text)"
+                                   " SELECT 'b', i, 'mark ' || i || printf('%.*c', 80, 'x') FROM n;"
+                                   "PRAGMA wal_checkpoint(TRUNCATE);"),
+                     0);
+}
+
+static void assert_known(struct place *place, const struct sl_segment_row *row)
+{
+    struct sl_segment_row now;
+    assert_true(get(place, row, &now));
+    assert_true(now.locked);
+    assert_int_equal(number_of(place, "SELECT COUNT(*) FROM tags WHERE type = 'motion'"), 1);
+    assert_int_equal(number_of(place, "SELECT end - start FROM events"), 1000);
+    assert_int_equal(number_of(place, "SELECT disconnected FROM sessions WHERE why = 'left'"), 9);
+}
+
+static void rebuild_keeps_what_only_the_catalogue_knows(void **state)
+{
+    struct place *place = *state;
+    char text[4096];
+    const struct sl_segment_row row = record(place, "a", 1, 20);
+    know_much(place, &row);
+    assert_int_equal(run(place, sl_rebuild_run, text), 0);
+    assert_null(strstr(text, "aside"));
+    assert_known(place, &row);
+    assert_int_equal(number_of(place, "SELECT COUNT(*) FROM marks"), 3000);
+}
+
+static void rebuild_takes_it_over_from_a_newer_one(void **state)
+{
+    struct place *place = *state;
+    char text[4096];
+    const struct sl_segment_row row = record(place, "a", 1, 20);
+    know_much(place, &row);
+    assert_int_equal(sl_db_execute(place->catalogue, "PRAGMA user_version = 99"), 0);
+    assert_int_equal(run(place, sl_rebuild_run, text), 0);
+    assert_non_null(strstr(text, "1 locks, 3000 marks, 1 events, 1 sessions\n"));
+    assert_known(place, &row);
+    assert_int_equal(number_of(place, "SELECT COUNT(*) FROM marks"), 3000);
+    assert_int_equal(number_of(place, "SELECT at FROM marks WHERE id = 2000"), 2000);
+}
+
+static void rebuild_takes_it_over_from_both_sides_of_a_damage(void **state)
+{
+    struct place *place = *state;
+    char text[4096], path[128];
+    const struct sl_segment_row row = record(place, "a", 1, 20);
+    know_much(place, &row);
+    /* A page in the middle of the table. */
+    const int64_t page =
+        number_of(place, "SELECT pageno FROM dbstat WHERE name = 'marks'"
+                         " AND pagetype = 'leaf' ORDER BY pageno LIMIT 1 OFFSET 30");
+    const int64_t size = number_of(place, "PRAGMA page_size");
+    assert_true(page > 0 && size > 0);
+    close_place(place);
+    snprintf(path, sizeof(path), "%s/catalogue.db", place->data);
+    const int fd = open(path, O_WRONLY);
+    char junk[64];
+    memset(junk, 0xee, sizeof(junk));
+    assert_int_equal(pwrite(fd, junk, sizeof(junk), (page - 1) * size), sizeof(junk));
+    close(fd);
+    open_place(place); /* which does not notice */
+    assert_int_equal(run(place, sl_rebuild_run, text), 0);
+    assert_non_null(strstr(text, "1 locks, "));
+    assert_non_null(strstr(text, "the rest of it cannot be read\n"));
+    assert_known(place, &row);
+    const int64_t marks = number_of(place, "SELECT COUNT(*) FROM marks");
+    assert_in_range(marks, 2900, 2999);
+    assert_int_equal(number_of(place, "SELECT COUNT(*) FROM marks WHERE id IN (1, 3000)"), 2);
+    assert_int_equal(sl_catalogue_check(place->catalogue), 0);
+}
+
 static void rebuild_waits_for_no_receiver(void **state)
 {
     struct place *place = *state;
@@ -449,6 +544,11 @@ int main(void)
         cmocka_unit_test_setup_teardown(rebuild_makes_the_catalogue_from_the_files, set_up,
                                         tear_down),
         cmocka_unit_test_setup_teardown(a_catalogue_that_cannot_be_read_is_set_aside, set_up,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(rebuild_keeps_what_only_the_catalogue_knows, set_up,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(rebuild_takes_it_over_from_a_newer_one, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(rebuild_takes_it_over_from_both_sides_of_a_damage, set_up,
                                         tear_down),
         cmocka_unit_test_setup_teardown(rebuild_waits_for_no_receiver, set_up, tear_down),
     };
