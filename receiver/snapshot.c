@@ -35,7 +35,8 @@ struct sl_snapshot_slot {
     struct sl_mailbox newest; /* struct unit */
     int64_t period;           /* the one that was last due; the recorder's thread */
     atomic_bool due, wanted;
-    uint64_t served; /* how often `wanted` was seen to; under the lock */
+    _Atomic int64_t newest_us; /* of what was offered; 0: nothing was */
+    uint64_t served;           /* how often `wanted` was seen to; under the lock */
     bool failing;
 };
 
@@ -59,7 +60,7 @@ struct sl_snapshots {
 
 /* ---- The recorder's thread ---- */
 
-static struct sl_snapshot_slot *find(struct sl_snapshots *snapshots, const char *name)
+static struct sl_snapshot_slot *find(const struct sl_snapshots *snapshots, const char *name)
 {
     const int count = atomic_load_explicit(&snapshots->count, memory_order_acquire);
     for (int i = 0; i < count; i++)
@@ -109,6 +110,7 @@ void sl_snapshot_offer(struct sl_snapshots *snapshots, struct sl_snapshot_slot *
     unit->len = len;
     memcpy(unit->data, data, len);
     memset(unit->data + len, 0, PADDING);
+    atomic_store(&camera->newest_us, at_us);
     struct unit *unread = sl_mailbox_put(&camera->newest, unit);
     if (unread)
         atomic_fetch_add(&snapshots->replaced, 1);
@@ -243,6 +245,12 @@ int sl_snapshot_latest(struct sl_snapshots *snapshots, const char *name, sl_ns p
     if (camera)
         renew(snapshots, camera, patience);
     return sl_snapshot_open(snapshots->dir, name);
+}
+
+int64_t sl_snapshot_newest(const struct sl_snapshots *snapshots, const char *name)
+{
+    const struct sl_snapshot_slot *camera = find(snapshots, name);
+    return camera ? atomic_load(&camera->newest_us) : 0;
 }
 
 void sl_snapshot_stats(const struct sl_snapshots *snapshots, struct sl_snapshot_stats *ret)

@@ -59,6 +59,9 @@ void sl_snapshot_offer(struct sl_snapshots *snapshots, struct sl_snapshot_slot *
 SL_MUST_CHECK int sl_snapshot_latest(struct sl_snapshots *snapshots, const char *name,
                                      sl_ns patience);
 
+/* When the camera's newest key frame of this run was captured, UTC; 0: there was none. */
+int64_t sl_snapshot_newest(const struct sl_snapshots *snapshots, const char *name);
+
 /* offered == written + failed + replaced + waiting (at most one a camera) + refused */
 struct sl_snapshot_stats {
     uint64_t offered, written, failed, replaced, refused;

@@ -133,6 +133,21 @@ int sl_snapshot_open(int dir, const char *camera)
     return file >= 0 ? file : err;
 }
 
+int sl_snapshot_taken(const char *path, const char *camera, int64_t *at_us)
+{
+    char file[4400];
+    struct stat status;
+    if (!sl_name_valid(camera) ||
+        snprintf(file, sizeof(file), "%s/%s/" LATEST, path, camera) >= (int)sizeof(file))
+        return -EINVAL;
+    if (lstat(file, &status) != 0)
+        return -errno;
+    if (!S_ISREG(status.st_mode))
+        return -EBADMSG;
+    *at_us = status.st_mtim.tv_sec * INT64_C(1000000) + status.st_mtim.tv_nsec / 1000;
+    return 0;
+}
+
 /* ---- Removing ---- */
 
 static bool is_day(const char *name)

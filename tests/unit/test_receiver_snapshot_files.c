@@ -78,6 +78,11 @@ static void the_newest_is_always_there(void **state)
     assert_int_equal(sl_snapshot_open(dir, "yard"), -ENOENT);
     put("yard", AT, true, "one");
     check_latest("yard", "one", AT);
+    int64_t at_us = 0;
+    assert_int_equal(sl_snapshot_taken(store, "yard", &at_us), 0);
+    assert_int_equal(at_us, AT);
+    assert_int_equal(sl_snapshot_taken(store, "gate", &at_us), -ENOENT);
+    assert_int_equal(sl_snapshot_taken(store, "../yard", &at_us), -EINVAL);
     put("yard", AT + 5000000, true, "two");
     check_latest("yard", "two", AT + 5000000);
     assert_true(there("yard/2026-11-20/14_30_05.jpg"));
