@@ -377,7 +377,8 @@ int main(int argc, char **argv)
     if (sl_recordings_command_is(receiver.options.command))
         return sl_recordings_command(&receiver.options, stdout, stderr);
     if (receiver.options.command == SL_COMMAND_CHECK)
-        return sl_check_run(receiver.options.data, receiver.options.recordings, stdout, stderr);
+        return (receiver.options.deep ? sl_check_deep_run : sl_check_run)(
+            receiver.options.data, receiver.options.recordings, stdout, stderr);
     if (receiver.options.command == SL_COMMAND_REBUILD)
         return sl_rebuild_run(receiver.options.data, receiver.options.recordings, stdout, stderr);
     if (receiver.options.command != SL_COMMAND_RUN)

@@ -269,6 +269,10 @@ static const struct sl_option options_of_receiver[] = {
      .type = SL_OPTION_FLAG,
      .offset = FIELD(dry_run),
      .help = "retention: say what would be deleted"},
+    {.name = "deep",
+     .type = SL_OPTION_FLAG,
+     .offset = FIELD(deep),
+     .help = "check: read every byte of every file"},
     {.name = NULL},
 };
 
@@ -285,7 +289,7 @@ const struct sl_option_table sl_receiver_option_table = {
                 "       " PROGRAM " recordings mark --camera NAME [--at T] TEXT  --data DIR\n"
                 "       " PROGRAM " recordings marks | unmark NUMBER  --data DIR\n"
                 "       " PROGRAM " retention --dry-run  --data DIR\n"
-                "       " PROGRAM " check | rebuild  --data DIR [--recordings DIR]",
+                "       " PROGRAM " check [--deep] | rebuild  --data DIR [--recordings DIR]",
     .summary = "Takes cameras in and gives them out to viewers; camera and viewer commands print\n"
                "enrolment links and work beside a running receiver.",
     .options = options_of_receiver,

@@ -65,7 +65,7 @@ struct sl_receiver_options {
     const char *at;        /* of a mark, the same; NULL: now */
     const char *output;
     bool fast, close_gaps, force;
-    bool json, dry_run;
+    bool json, dry_run, deep;
 
     enum sl_command command;
     const char *name; /* of the camera or viewer */

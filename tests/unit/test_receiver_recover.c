@@ -92,7 +92,8 @@ static int tear_down(void **state)
 /* ---- Recordings ---- */
 
 /* The `i`th of a camera; the row as the recorder would put it. */
-static struct sl_segment_row record(struct place *place, const char *camera, int i, int frames)
+static struct sl_segment_row record_until(struct place *place, const char *camera, int i,
+                                          int frames, int64_t end_us)
 {
     struct sl_segment_row row = {0};
     struct sl_segment_writer *writer;
@@ -111,8 +112,13 @@ static struct sl_segment_row record(struct place *place, const char *camera, int
             sl_segment_write_video(writer, at, unit->data, unit->len, unit->key, at * SL_US), 0);
     }
     snprintf(row.path, sizeof(row.path), "%s", sl_segment_write_path(writer));
-    assert_int_equal(sl_segment_write_close(writer, frames * FRAME_US, &row.info), 0);
+    assert_int_equal(sl_segment_write_close(writer, end_us, &row.info), 0);
     return row;
+}
+
+static struct sl_segment_row record(struct place *place, const char *camera, int i, int frames)
+{
+    return record_until(place, camera, i, frames, frames * FRAME_US);
 }
 
 static void put(struct place *place, const struct sl_segment_row *row, bool open)
@@ -374,6 +380,143 @@ static void check_says_each_difference(void **state)
     assert_non_null(strstr(text, line));
 }
 
+static void overwrite(const struct place *place, const char *path, int64_t at, int byte, size_t len)
+{
+    uint8_t bytes[8192];
+    const int fd = openat(place->storage.dir, path, O_WRONLY);
+    memset(bytes, byte, sizeof(bytes));
+    assert_true(len <= sizeof(bytes) && pwrite(fd, bytes, len, at) == (ssize_t)len);
+    close(fd);
+}
+
+/* All of a small file. */
+static const uint8_t *bytes_of(const struct place *place, const struct sl_segment_row *row)
+{
+    static uint8_t bytes[1 << 20];
+    const int fd = openat(place->storage.dir, row->path, O_RDONLY);
+    assert_int_equal(read(fd, bytes, sizeof(bytes)), row->info.bytes);
+    close(fd);
+    return bytes;
+}
+
+static void put_back(const struct place *place, const struct sl_segment_row *row,
+                     const uint8_t *bytes)
+{
+    const int fd = openat(place->storage.dir, row->path, O_WRONLY);
+    assert_int_equal(pwrite(fd, bytes, (size_t)row->info.bytes, 0), row->info.bytes);
+    close(fd);
+}
+
+/* Where the first moof behind the middle begins. */
+static int64_t middle_of(const uint8_t *bytes, const struct sl_segment_row *row)
+{
+    const size_t half = (size_t)row->info.bytes / 2;
+    const uint8_t *moof = memmem(bytes + half, (size_t)row->info.bytes - half, "moof", 4);
+    assert_non_null(moof);
+    return moof - 4 - bytes;
+}
+
+/* What only reading all of it tells. */
+static void assert_deep(struct place *place, const char *path, const char *said)
+{
+    char text[4096], line[200];
+    assert_int_equal(run(place, sl_check_run, text), 0);
+    assert_int_equal(run(place, sl_check_deep_run, text), 1);
+    snprintf(line, sizeof(line), "%s: ", path);
+    const char *at = strstr(text, line);
+    assert_non_null(at);
+    if (!strstr(at, said))
+        print_message("%s", text);
+    assert_non_null(strstr(at, said));
+}
+
+static void a_deep_check_of_what_is_whole_says_nothing(void **state)
+{
+    struct place *place = *state;
+    char text[4096];
+    const struct sl_segment_row closed = record(place, "a", 1, 50),
+                                torn = record(place, "b", 1, 50),
+                                lasting = record_until(place, "c", 1, 50, 50 * FRAME_US + 700000);
+    put(place, &closed, false);
+    cut_to(place, torn.path, torn.info.bytes - 200);
+    put(place, &torn, true);
+    put(place, &lasting, false);
+    assert_int_equal(lasting.info.gaps, 1);
+    assert_int_equal(recover(place).cut, 1); /* one without a summary now */
+    assert_int_equal(run(place, sl_check_deep_run, text), 0);
+    assert_string_equal(text, "3 files, 3 rows, 0 differences\n");
+}
+
+static void a_deep_check_finds_what_was_overwritten(void **state)
+{
+    struct place *place = *state;
+    char said[100];
+    const struct sl_segment_row row = record(place, "a", 1, 50);
+    const int64_t moof = middle_of(bytes_of(place, &row), &row);
+    put(place, &row, false);
+    overwrite(place, row.path, moof + 4, 'X', 4); /* its type */
+    assert_deep(place, row.path, "its summary says 50 pictures, counting gives ");
+    snprintf(said, sizeof(said), "damaged at byte %d: %d bytes behind", (int)moof,
+             (int)(row.info.bytes - moof));
+    assert_deep(place, row.path, said);
+    overwrite(place, row.path, moof, 0, 8); /* a size that is none */
+    assert_deep(place, row.path, said);
+}
+
+/* Of the first picture of a fragment. */
+static void a_deep_check_finds_damaged_pictures(void **state)
+{
+    struct place *place = *state;
+    const struct sl_segment_row row = record(place, "a", 1, 50);
+    const uint8_t *bytes = bytes_of(place, &row);
+    const int64_t moof = middle_of(bytes, &row);
+    const uint8_t *mdat = memmem(bytes + moof, (size_t)(row.info.bytes - moof), "mdat", 4);
+    put(place, &row, false);
+    assert_non_null(mdat);
+    const int64_t picture = mdat + 4 - bytes;
+    overwrite(place, row.path, picture + 12, 0, 3); /* in a slice whose length stays */
+    assert_deep(place, row.path, "1 pictures damaged, the first at byte ");
+    assert_deep(place, row.path, "a slice of it is overwritten");
+    put_back(place, &row, bytes);
+    overwrite(place, row.path, picture + 4, 0x85, 1);
+    assert_deep(place, row.path, "a unit of it is none of H.264");
+    put_back(place, &row, bytes);
+    overwrite(place, row.path, picture + 2, 0, 1); /* the length of its unit */
+    overwrite(place, row.path, picture + 3, 6, 1);
+    assert_deep(place, row.path, "1 pictures damaged");
+}
+
+/* A length in a sample table, one less: what follows is read where it is not. */
+static void a_deep_check_finds_damaged_tables(void **state)
+{
+    struct place *place = *state;
+    const struct sl_segment_row row = record(place, "a", 1, 50);
+    const uint8_t *bytes = bytes_of(place, &row);
+    const int64_t moof = middle_of(bytes, &row);
+    const uint8_t *trun = memmem(bytes + moof, (size_t)(row.info.bytes - moof), "trun", 4);
+    put(place, &row, false);
+    assert_non_null(trun);
+    const uint32_t flags = sl_get32(trun + 4);
+    assert_true(flags & 0x200);
+    int64_t entry = 0; /* of a sample: duration, size, flags, composition, those that there are */
+    for (uint32_t flag = 0x100; flag <= 0x800; flag <<= 1)
+        entry += flags & flag ? 4 : 0;
+    const int64_t size = trun - bytes + 12 + (flags & 1 ? 4 : 0) + (flags & 4 ? 4 : 0) + entry +
+                         (flags & 0x100 ? 4 : 0); /* of the second one */
+    overwrite(place, row.path, size + 3, bytes[size + 3] - 1, 1);
+    assert_deep(place, row.path, "1 boxes damaged, the first at byte ");
+    assert_deep(place, row.path, "its samples are not all of it");
+}
+
+static void a_deep_check_counts_for_the_catalogue(void **state)
+{
+    struct place *place = *state;
+    struct sl_segment_row row = record(place, "a", 1, 50);
+    row.info.frames = 49;
+    put(place, &row, false);
+    assert_deep(place, row.path, "has 50 pictures and 0 packets of sound, the catalogue says 49");
+}
+
 static void rebuild_makes_the_catalogue_from_the_files(void **state)
 {
     struct place *place = *state;
@@ -541,6 +684,12 @@ int main(void)
         cmocka_unit_test_setup_teardown(many_files_are_taken_in_beside_recording, set_up,
                                         tear_down),
         cmocka_unit_test_setup_teardown(check_says_each_difference, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_deep_check_of_what_is_whole_says_nothing, set_up,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(a_deep_check_finds_what_was_overwritten, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_deep_check_finds_damaged_pictures, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_deep_check_finds_damaged_tables, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_deep_check_counts_for_the_catalogue, set_up, tear_down),
         cmocka_unit_test_setup_teardown(rebuild_makes_the_catalogue_from_the_files, set_up,
                                         tear_down),
         cmocka_unit_test_setup_teardown(a_catalogue_that_cannot_be_read_is_set_aside, set_up,
