@@ -157,8 +157,7 @@ static int open_snapshots(struct receiver *r)
 {
     char why[SL_STORE_WHY];
     const struct sl_snapshot_config config = {.path = r->snapshots_dir,
-                                              .every = r->options.snapshot_every,
-                                              .keep = r->options.snapshot_keep};
+                                              .every = r->options.snapshot_every};
     if (r->options.no_record)
         return 0;
     return sl_snapshots_create(&r->snapshots, &config, why) == 0 ? 0 : fail(why);
@@ -167,8 +166,10 @@ static int open_snapshots(struct receiver *r)
 static int start_retention(struct receiver *r)
 {
     char why[SL_STORE_WHY];
-    const struct sl_retention_config config =
+    struct sl_retention_config config =
         sl_retention_config_of(&r->options, r->datadir.path, r->storage.path);
+    config.snapshots = r->snapshots_dir;
+    config.snapshot_keep_us = r->options.snapshot_keep / SL_US;
     if (r->options.no_record)
         return 0;
     return sl_retention_start(&r->retention, &config, why) == 0 ? 0 : fail(why);
