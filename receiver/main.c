@@ -143,11 +143,31 @@ static int end_past(struct receiver *r)
                : fail(sl_catalogue_why(r->catalogue));
 }
 
+/* Of an earlier run that did record. Nothing is made where nothing was recorded, and no trouble
+ * with it (it may be why nothing is to be recorded) keeps live from going on. */
+static void recover_past(struct receiver *r)
+{
+    char why[SL_STORE_WHY], store[SL_SEGMENT_UUID_BYTES];
+    if (sl_catalogue_open(&r->catalogue, r->datadir.path, false, why) == -ENOENT)
+        return;
+    sl_catalogue_close(r->catalogue);
+    r->catalogue = NULL;
+    if (sl_catalogue_open(&r->catalogue, r->datadir.path, true, why) != 0)
+        sl_warn("what was recorded before is not looked after: %s", why);
+    else if (sl_catalogue_meta_get(r->catalogue, "store", store, sizeof(store)) == 0)
+        (void)(open_storage(r, r->recordings) || recover(r) || end_past(r));
+    sl_storage_close(&r->storage);
+    sl_catalogue_close(r->catalogue);
+    r->catalogue = NULL;
+}
+
 static int open_recordings(struct receiver *r)
 {
     char why[SL_STORE_WHY];
-    if (r->options.no_record)
+    if (r->options.no_record) {
+        recover_past(r);
         return 0;
+    }
     if (sl_catalogue_open(&r->catalogue, r->datadir.path, true, why) != 0)
         return fail(why);
     return open_storage(r, r->recordings) || recover(r) || end_past(r);
