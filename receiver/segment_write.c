@@ -499,7 +499,10 @@ int sl_segment_write_close(struct sl_segment_writer *writer, int64_t end_us,
         const AVPacket *held = writer->lanes[i].held;
         if (held->size == 0)
             continue;
-        err = release(writer, i, last_ticks(writer, i, end_us));
+        const int64_t ticks = last_ticks(writer, i, end_us);
+        if (i == VIDEO) /* as whoever counts the file would */
+            count_gap(writer, ticks);
+        err = release(writer, i, ticks);
     }
     if (err == 0)
         err = end_fragment(writer);
