@@ -15,10 +15,10 @@
 #include "tests/support/simpath.h"
 #include "tests/support/span.h"
 
-#define SPAN SIM_SPAN(300 * SL_SEC, 60 * SL_SEC)
+#define SPAN SIM_SPAN(300 * SL_SEC, 40 * SL_SEC)
 #define SEEDS SIM_SPAN(3, 1)
 #ifdef __SANITIZE_THREAD__
-#define LONG (180 * SL_SEC)
+#define LONG (90 * SL_SEC)
 #else
 #define LONG (1800 * SL_SEC) /* also for whoever looks after memory */
 #endif
@@ -169,7 +169,7 @@ static void parity_follows_the_loss(void **state)
     const sl_ns unknown = 50 * SL_MS;
     for (size_t i = 0; i < SL_COUNT(losses); i++) {
         double soon = 0, steady = 0, after = 0;
-        for (uint64_t seed = 1; seed <= SIM_SPAN(12, 2); seed++) {
+        for (uint64_t seed = 1; seed <= SIM_SPAN(12, 1); seed++) {
             const struct sim_path_config config = usual(seed, 0, 40 * SL_SEC);
             sim_path_open(&path, &config);
             assert_true(parity_of(10 * SL_SEC) == 0);
@@ -185,8 +185,8 @@ static void parity_follows_the_loss(void **state)
         }
         printf("%2.0f %% loss: parity %.1f %% 0.5 s after it began, %.1f %% later, %.1f %% 2 s "
                "after it ended\n",
-               100 * losses[i], soon / SIM_SPAN(12, 2), steady / SIM_SPAN(12, 2),
-               after / SIM_SPAN(12, 2));
+               100 * losses[i], soon / SIM_SPAN(12, 1), steady / SIM_SPAN(12, 1),
+               after / SIM_SPAN(12, 1));
         assert_true(soon >= 0.8 * steady);
         assert_true(after == 0);
     }
