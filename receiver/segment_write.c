@@ -378,9 +378,14 @@ int sl_segment_write_close(struct sl_segment_writer *writer, int64_t end_us,
                            struct sl_segment_info *info)
 {
     int err = writer->error;
-    for (int i = 0; i < SL_SEGMENT_TRACKS && err == 0; i++)
-        if (holds(writer, i))
-            err = release(writer, i, last_ticks(writer, i, end_us));
+    for (int i = 0; i < SL_SEGMENT_TRACKS && err == 0; i++) {
+        if (!holds(writer, i))
+            continue;
+        const int64_t ticks = last_ticks(writer, i, end_us);
+        if (i == SL_SEGMENT_VIDEO) /* as whoever counts the file would */
+            count_gap(writer, ticks);
+        err = release(writer, i, ticks);
+    }
     if (err == 0)
         err = end_fragment(writer);
     if (err == 0 && writer->info.frames > 0)
