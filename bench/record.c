@@ -123,7 +123,7 @@ static const struct sl_column file_columns[] = {
     {.key = "sent", .title = "frames sent", .unit = ""},
     {.key = "recorded", .title = "recorded", .unit = ""},
     {.key = "short", .title = "cameras not whole", .unit = "", .better = SL_BETTER_LOWER},
-    {.key = "left_out", .title = "no room in the ring", .unit = "", .better = SL_BETTER_LOWER},
+    {.key = "left_out", .title = "no room in the queue", .unit = "", .better = SL_BETTER_LOWER},
     {.key = NULL},
 };
 

@@ -56,7 +56,7 @@ struct sl_record_cell {
     /* Of all the time that the cameras were there. */
     uint64_t frames; /* sent, whole */
     int short_of;    /* cameras of which not just these are recorded */
-    double left_out; /* packets that the recorder's ring had no room for, as far as it was told */
+    double left_out; /* packets that the recorder's queue had no room for, as far as it was told */
     struct sl_recorded recorded;
 };
 

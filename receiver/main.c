@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include <errno.h>
+#include <malloc.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -35,7 +36,8 @@
 
 /* Requests that HTTP can have open, snapshots and news of every camera. */
 #define EXCHANGE_CAPACITY 4096
-#define TRACE_RECORDS (1 << 19) /* nine minutes of 16 cameras at 30/s */
+#define MAPPED_BYTES (256 << 10) /* blocks from this size on are mappings of their own */
+#define TRACE_RECORDS (1 << 19)  /* nine minutes of 16 cameras at 30/s */
 
 struct receiver {
     struct sl_receiver_options options;
@@ -340,6 +342,16 @@ static int init_parts(struct receiver *r)
     return err == 0 ? 0 : fail(strerror(-err));
 }
 
+/*
+ * What a peer or a camera has for itself is a few large blocks. Left alone, the C library stops to
+ * map them for themselves when the first has been freed, and little of the memory of those who
+ * leave goes back.
+ */
+static void give_memory_back(void)
+{
+    (void)mallopt(M_MMAP_THRESHOLD, MAPPED_BYTES);
+}
+
 static int run(struct receiver *r)
 {
     int listen_fd = -1;
@@ -404,6 +416,7 @@ int main(int argc, char **argv)
         return sl_rebuild_run(receiver.options.data, receiver.options.recordings, stdout, stderr);
     if (receiver.options.command != SL_COMMAND_RUN)
         return sl_admin_run(&receiver.options, stdout, stderr);
+    give_memory_back();
     status = run(&receiver);
     destroy(&receiver);
     return status;
