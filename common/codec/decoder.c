@@ -138,8 +138,15 @@ static int replace_sps(struct sl_video_decoder *decoder, const uint8_t *data, si
     return (int)total;
 }
 
+/* libavcodec keeps what a stream said of its colours when the next one says nothing (no VUI). */
+static void forget_colours(struct sl_video_decoder *decoder)
+{
+    decoder->context->color_range = AVCOL_RANGE_UNSPECIFIED;
+    decoder->context->colorspace = AVCOL_SPC_UNSPECIFIED;
+}
+
 /* Points *data at a rewritten copy if the unit's SPS asks for it; else leaves all as it is. */
-static void forbid_reordering(struct sl_video_decoder *decoder, const uint8_t **data, size_t *len)
+static void take_sps(struct sl_video_decoder *decoder, const uint8_t **data, size_t *len)
 {
     const uint8_t *at = *data, *end = *data + *len;
     struct sl_nal nal;
@@ -149,7 +156,10 @@ static void forbid_reordering(struct sl_video_decoder *decoder, const uint8_t **
             return; /* parameter sets come before slices; spare scanning those */
         if (!sl_nal_next(&at, end, &nal))
             return;
-        if (type == SL_NAL_SPS && sps_holds_back(&nal))
+        if (type != SL_NAL_SPS)
+            continue;
+        forget_colours(decoder);
+        if (sps_holds_back(&nal))
             break;
     }
     const int total = replace_sps(decoder, *data, *len, &nal);
@@ -182,15 +192,15 @@ static int send_unit(struct sl_video_decoder *decoder, const uint8_t *data, size
 
 static int view_frame(const AVFrame *frame, struct sl_picture *ret)
 {
-    const bool full = frame->format == AV_PIX_FMT_YUVJ420P;
-    if (!full && frame->format != AV_PIX_FMT_YUV420P)
+    /* Which of the two formats it is may be left over from a stream before; color_range is not. */
+    if (frame->format != AV_PIX_FMT_YUVJ420P && frame->format != AV_PIX_FMT_YUV420P)
         return -ENOTSUP;
     if ((frame->flags & AV_FRAME_FLAG_CORRUPT) || frame->decode_error_flags)
         return -EBADMSG;
     *ret = (struct sl_picture){
         .width = frame->width,
         .height = frame->height,
-        .full_range = full || frame->color_range == AVCOL_RANGE_JPEG,
+        .full_range = frame->color_range == AVCOL_RANGE_JPEG,
         .bt709 = frame->colorspace == AVCOL_SPC_BT709,
     };
     for (int i = 0; i < 3; i++) {
@@ -205,7 +215,7 @@ int sl_video_decoder_decode(struct sl_video_decoder *decoder, const uint8_t *dat
 {
     if (!len || len > INT32_MAX / 2)
         return -EBADMSG;
-    forbid_reordering(decoder, &data, &len);
+    take_sps(decoder, &data, &len);
     const int error = send_unit(decoder, data, len);
     if (error)
         return error;

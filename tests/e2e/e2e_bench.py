@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 """sightline-bench: the impairment relay's tally and exit; that a latency run measures what it says and leaves nothing behind; the
 cost of capture."""
-import json, os, shutil, signal, socket, subprocess, sys, tempfile, time
+import concurrent.futures, json, os, shutil, signal, socket, subprocess, sys, tempfile, time
 
 BENCH = os.path.join(os.environ.get("SL_BUILD", "build/debug"), "sightline-bench")
 if not os.path.exists(BENCH):
@@ -111,7 +111,7 @@ def gone(pids, patience=10):
 
 def latency_run(folder, words, timeout=120):
     """The tables of a latency run: {name: [row, ...]}"""
-    out = os.path.join(folder, "out.json")
+    out = os.path.join(tempfile.mkdtemp(dir=folder), "out.json")
     environment = {k: v for k, v in os.environ.items() if k != "DISPLAY"}
     run = subprocess.run([BENCH, "latency", "--json", out] + words, env=environment, capture_output=True, text=True,
                          timeout=timeout)
@@ -197,14 +197,17 @@ def latency():
               and floor["not_shown"] <= 3 and floor["out_of_order"] == 0 and floor["misread"] == 0)
         check("ages are sane", 0 < floor["p50"] <= floor["p95"] <= floor["max"])
 
+    with concurrent.futures.ThreadPoolExecutor(2) as both:
+        for each in [both.submit(stopped, sign, environment) for sign in (signal.SIGINT, signal.SIGKILL)]:
+            each.result()
+
+
+def stopped(sign, environment):
     # A killed bench cannot remove its folder: it goes with this one.
-    folder = tempfile.TemporaryDirectory()
-    kept = tempfile.TemporaryDirectory()
-    environment["TMPDIR"] = folder.name
-    for sign in (signal.SIGINT, signal.SIGKILL):
+    with tempfile.TemporaryDirectory() as folder, tempfile.TemporaryDirectory() as kept:
         bench = subprocess.Popen([BENCH, "latency", "--peers-only", "--floor", "--seconds", "600", "--size", "640x360",
-                                  "--json", os.path.join(kept.name, "out.json")],
-                                 env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+                                  "--json", os.path.join(kept, "out.json")],
+                                 env={**environment, "TMPDIR": folder}, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         end = time.monotonic() + 20
         while len(children_of(bench.pid)) < 2 and time.monotonic() < end:
             time.sleep(0.02)
@@ -214,7 +217,7 @@ def latency():
         status = bench.wait(timeout=20)
         check("%s: all of them are gone" % sign.name, gone(children))
         if sign == signal.SIGINT:
-            check("SIGINT: exit status 0, nothing left", status == 0 and not os.listdir(folder.name))
+            check("SIGINT: exit status 0, nothing left", status == 0 and not os.listdir(folder))
 
 
 def missing_peer():
@@ -243,8 +246,8 @@ def capture():
         check("the report draws it", "What a picture costs" in open(page).read())
 
 
-first = relay(signal.SIGINT)
-check("the same seed loses the same packets", relay(signal.SIGTERM) == first)
+with concurrent.futures.ThreadPoolExecutor(2) as both:
+    check("the same seed loses the same packets", len({tuple(got) for got in both.map(relay, (signal.SIGINT, signal.SIGTERM))}) == 1)
 relay_in_use()
 capture()
 latency()

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
 """sightline-bench loss: what it tells of a link that loses packets, and of one that gets narrow, hangs together."""
-import json, os, shutil, subprocess, sys, tempfile
+import concurrent.futures, json, os, shutil, subprocess, sys, tempfile
 
 BENCH = os.path.join(os.environ.get("SL_BUILD", "build/debug"), "sightline-bench")
 if not os.path.exists(BENCH) or not shutil.which("Xvfb"):
@@ -22,7 +22,7 @@ def measure(words):
     with tempfile.TemporaryDirectory() as folder:
         out = os.path.join(folder, "out.json")
         run = subprocess.run([BENCH, "loss", "--size", "640x360", "--json", out] + words, env=environment,
-                             capture_output=True, text=True, timeout=90)
+                             capture_output=True, text=True, timeout=150)
         print(run.stdout, run.stderr, end="")
         check("loss %s: exit status 0" % " ".join(words), run.returncode == 0)
         result, = json.load(open(out))["benches"]
@@ -65,5 +65,6 @@ def squeeze():
     check("what follows is told: %s" % ends, ends["freeze"] >= narrow["freeze"] > 0 and ends["settled"] >= 0)
 
 
-loss()
-squeeze()
+with concurrent.futures.ThreadPoolExecutor(2) as pool:
+    for each in [pool.submit(loss), pool.submit(squeeze)]:
+        each.result()

@@ -72,4 +72,4 @@ def what_is_sent_is_recorded():
           f"{result['headlines']}")
 
 
-run_tests([counts_add_up_at_low_load, what_is_sent_is_recorded])
+run_tests([], beside=[counts_add_up_at_low_load, what_is_sent_is_recorded])

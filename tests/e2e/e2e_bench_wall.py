@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
 """sightline-bench wall and fps: short runs find figures that agree with each other, and leave nothing behind."""
-import json, os, shutil, signal, subprocess, sys, tempfile, time
+import concurrent.futures, json, os, shutil, signal, subprocess, sys, tempfile, time
 
 BENCH = os.path.join(os.environ.get("SL_BUILD", "build/debug"), "sightline-bench")
 if not os.path.exists(BENCH) or not shutil.which("Xvfb"):
@@ -83,8 +83,12 @@ def interrupted(folder):
     check("SIGINT: nothing is left", not os.listdir(temporary))
 
 
-with tempfile.TemporaryDirectory() as where:
-    for count in (2, 4):
-        wall(where, count)
-    fps(where)
-    interrupted(where)
+def in_folder(what, *args):
+    with tempfile.TemporaryDirectory() as folder:
+        what(folder, *args)
+
+
+with concurrent.futures.ThreadPoolExecutor(3) as pool:
+    for each in [pool.submit(in_folder, wall, 2), pool.submit(in_folder, wall, 4), pool.submit(in_folder, interrupted)]:
+        each.result()
+in_folder(fps)

@@ -82,4 +82,5 @@ def it_follows_the_link():
 
 
 if __name__ == "__main__":
-    run_tests([on_the_wall, it_follows_the_link])
+    units()  # for both
+    run_tests([], beside=[it_follows_the_link, on_the_wall])

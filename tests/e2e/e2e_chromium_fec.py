@@ -6,7 +6,7 @@ import re
 from browser import Page, find_chromium, token_of
 from sightline import Site, check, run_tests
 
-SECONDS = 20
+SECONDS = 12
 WARM = 3  # until the receiver has noticed the loss
 
 PAGE = """

@@ -4,7 +4,7 @@
 from browser import Page, find_chromium, token_of
 from sightline import Site, check, run_tests
 
-SECONDS = 10
+SECONDS = 6
 FPS = 30
 
 PAGE = """

@@ -5,16 +5,17 @@ import json
 import os
 import pty
 import re
+import sqlite3
 import subprocess
 import time
 
-from sightline import Site, check, program, run_tests
+from sightline import Site, check, program, run_tests, until
 
-WIDTH, HEIGHT, FPS, FRAMES, BITS = 320, 96, 20, 170, 8
+WIDTH, HEIGHT, FPS, FRAMES, BITS = 320, 96, 20, 500, 10
 
 
 def film(path):
-    """Each picture shows its number: eight bars, white for a 1."""
+    """Each picture shows its number: a bar for each bit, white for a 1."""
     with open(path, "wb") as file:
         file.write(b"YUV4MPEG2 W%d H%d F%d:1 C420jpeg\n" % (WIDTH, HEIGHT, FPS))
         for number in range(FRAMES):
@@ -72,6 +73,27 @@ def export(site, name, begin, end, *more, status=0):
         return path, done.stderr
     check(done.stderr == "", done.stderr)  # not a terminal: no progress either
     return path, dict(word.split("=", 1) for word in done.stdout.split()[1:])
+
+
+def export_open(site, sender, count):
+    """What can be had while it is written: at least so many pictures, up to the newest that has reached the file. When a
+    fragment does is the disk's affair."""
+    while True:
+        check(sender.process.poll() is None, f"not {count} pictures were to be had before the film was over")
+        path = os.path.join(site.dir, "open.mp4")
+        done = subprocess.run([program("receiver"), "export", "--camera", "yard", "--from", "-1m", "--to", "now", "-o", path,
+                               "--force", "--data", site.data], capture_output=True, text=True, timeout=60)
+        if done.returncode == 0 and len(found := numbers(path)) >= count:
+            return found
+        check(done.returncode == 0 or "no picture of yard" in done.stderr or "nothing" in done.stderr, done.stderr)
+        time.sleep(0.2)
+
+
+def closed(site):
+    """(how many segments are whole, their pictures, how many are not)"""
+    with sqlite3.connect(f"file:{site.data}/catalogue.db?mode=ro", uri=True) as catalogue:
+        return catalogue.execute("SELECT count(*) FILTER (WHERE NOT open), coalesce(sum(frames) FILTER (WHERE NOT open), 0),"
+                                 " count(*) FILTER (WHERE open) FROM segments").fetchone()
 
 
 def check_export(site, name, truth, first, last, slack, *more):
@@ -147,11 +169,11 @@ def test_a_range_as_five_kinds_of_file():
         sender = site.sender(site.add_camera("yard"), "--video", f"y4m:{source}", "--audio", "test", "--gop", "1s",
                              "--retries", "0")
         sender.wait_line("^live yard")
-        time.sleep(4)  # of footage: the newest segment is being written
-        path, told = export(site, "open.mp4", "-3s", "now")
-        early = numbers(path)
-        sender.wait()
+        early = export_open(site, sender, 3 * FPS)
+        until("enough segments", lambda: sender.process.poll() is not None or closed(site)[0] >= 2 and closed(site)[1] >= 120)
+        check(sender.stop() == 0, "the sender did not leave with 0")
         site.receiver.wait_line("yard.*(offline|left|ended)", tag="err")
+        until("the last segment is whole", lambda: closed(site)[0] >= 3 and closed(site)[2] == 0)
         segments, truth = recorded(site)
         check(segments >= 3 and len(truth) >= 100, f"{len(truth)} pictures in {segments} segments")
         seen = [number for _, number, _ in truth]  # the sender may have left some out, on a busy machine

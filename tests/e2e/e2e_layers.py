@@ -79,5 +79,5 @@ def test_changes_with_the_tile_in_one_session():
 
 
 if __name__ == "__main__":
-    run_tests([test_chosen_at_the_start, test_a_camera_with_one_picture_shows_that,
-               test_changes_with_the_tile_in_one_session])
+    run_tests([test_changes_with_the_tile_in_one_session],
+              beside=[test_chosen_at_the_start, test_a_camera_with_one_picture_shows_that])

@@ -88,4 +88,4 @@ def test_all_frames_arrive():
         check(" lost 0 repaired 0 " in viewer.out()[-1], viewer.out()[-1])
 
 
-run_tests([test_four_cameras, test_cameras_come_and_go, test_dead_camera_goes_stale, test_all_frames_arrive])
+run_tests([], beside=[test_all_frames_arrive, test_cameras_come_and_go, test_dead_camera_goes_stale, test_four_cameras], at_once=2)

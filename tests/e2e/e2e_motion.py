@@ -90,4 +90,4 @@ def test_the_wall_marks_it():
 
 
 if __name__ == "__main__":
-    run_tests([test_an_event_begins_and_ends, test_a_mask_hides_it, test_the_wall_marks_it])
+    run_tests([], beside=[test_an_event_begins_and_ends, test_a_mask_hides_it, test_the_wall_marks_it])

@@ -258,5 +258,6 @@ def test_costs_nothing_when_off():
 
 
 if __name__ == "__main__":
-    run_tests([test_frame_tells_the_state, test_a_key_shows_what_moves, test_the_key_says_what_it_needs, test_closing_it_leaves_the_camera, test_screen_goes_away, test_no_screen,
-               test_costs_nothing_when_off])
+    run_tests([], beside=[test_a_key_shows_what_moves, test_frame_tells_the_state, test_the_key_says_what_it_needs,
+                          test_closing_it_leaves_the_camera, test_screen_goes_away, test_no_screen,
+                          test_costs_nothing_when_off])

@@ -16,7 +16,7 @@ import tempfile
 import time
 
 sys.path.insert(0, os.path.dirname(__file__))
-from sightline import Site, check, program, run_tests  # noqa: E402
+from sightline import Site, check, program, run_tests, soon  # noqa: E402
 
 # What a WHIP client may say at the least; an answer to it is what these tests are after, not media.
 OFFER = "\r\n".join([
@@ -203,7 +203,7 @@ def ports_and_places_that_cannot_be_had():
 
 
 def signals_end_it():
-    for number in (signal.SIGINT, signal.SIGTERM):
+    def attempt(number):
         with Site() as site:
             client = Client(site, token_of(site.add_viewer("wall")))
             _, headers, _ = client.ask("GET", "/api/v1/cameras")
@@ -212,12 +212,16 @@ def signals_end_it():
                 time.sleep(0.2)
                 begun = time.monotonic()
                 site.receiver.process.send_signal(number)
-                check(site.receiver.wait(5) == 0, f"signal {number}: exit status")
-                check(time.monotonic() - begun < 2, "slow to end")
+                check(site.receiver.wait() == 0, f"signal {number}: exit status")
+                took = time.monotonic() - begun
                 try:
                     problem(waiting.result(), 503)
                 except (OSError, http.client.HTTPException):
                     pass  # the connection may go first
+            return took
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        soon(2, lambda: attempt(number))  # pylint: disable=cell-var-from-loop
 
 
 def every_route_without_a_login():
@@ -297,29 +301,45 @@ def camera_list_waits_for_news():
         check(status == 200 and json.loads(body)["cameras"] == [], body)
         tag, version = headers["ETag"], json.loads(body)["version"]
         check(client.ask("GET", "/api/v1/cameras", If_None_Match=tag)[0] == 304, "no wait")
-        begun = time.monotonic()
-        status, headers, _ = client.ask("GET", "/api/v1/cameras?wait=1", If_None_Match=tag)
-        check(status == 304 and headers["ETag"] == tag, f"{status}")
-        check(0.9 < time.monotonic() - begun < 3, f"waited {time.monotonic() - begun:.2f} s")
+
+        def in_vain():
+            begun = time.monotonic()
+            status, headers, _ = client.ask("GET", "/api/v1/cameras?wait=1", If_None_Match=tag)
+            took = time.monotonic() - begun
+            check(status == 304 and headers["ETag"] == tag, f"{status}")
+            check(took > 0.9, f"waited {took:.2f} s")
+            return took
+
+        def for_news():
+            tag = client.ask("GET", "/api/v1/cameras")[1]["ETag"]
+            with concurrent.futures.ThreadPoolExecutor(1) as pool:
+                waiting = pool.submit(client.ask, "GET", "/api/v1/cameras?wait=30", None, If_None_Match=tag)
+                time.sleep(0.3)
+                site.add_camera("yard", "--location", 'Back "yard"')
+                added = time.monotonic()
+                answer = waiting.result()
+                took = time.monotonic() - added
+            check_news(*answer)
+            site.admin("camera", "remove", "yard")
+            return took
+
+        def check_news(status, _, body):
+            said = json.loads(body)
+            check(status == 200 and said["version"] > version, body)
+            camera = said["cameras"][0]
+            check(re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", camera.pop("since")), body)
+            check(camera == {"name": "yard", "location": 'Back "yard"', "state": "offline", "signal": False, "motion": False},
+                  body)
+
+        soon(3, in_vain)
         problem(client.ask("GET", "/api/v1/cameras?wait=long"), 400)
-        with concurrent.futures.ThreadPoolExecutor(1) as pool:
-            waiting = pool.submit(client.ask, "GET", "/api/v1/cameras?wait=30", None, If_None_Match=tag)
-            time.sleep(0.3)
-            site.add_camera("yard", "--location", 'Back "yard"')
-            added = time.monotonic()
-            status, headers, body = waiting.result()
-            check(time.monotonic() - added < 1, "the news took long")
-        said = json.loads(body)
-        check(status == 200 and said["version"] > version, body)
-        camera = said["cameras"][0]
-        check(re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", camera.pop("since")), body)
-        check(camera == {"name": "yard", "location": 'Back "yard"', "state": "offline", "signal": False, "motion": False}, body)
-        site.admin("camera", "remove", "yard")
+        soon(1, for_news)
         _, _, body = client.ask("GET", "/api/v1/cameras")
         check(json.loads(body)["cameras"] == [], "a removed camera is listed")
 
 
 def changes_take_effect_at_once():
+    took = []
     with Site() as site:
         for _ in range(10):
             link = site.add_camera("yard")
@@ -331,10 +351,12 @@ def changes_take_effect_at_once():
             changed = time.monotonic()
             problem(client.ask("DELETE", headers["Location"]), 401)
             while new.ask("PATCH", headers["Location"])[0] != 404:
-                check(time.monotonic() - changed < 1, "the session of the old link lives on")
+                check(time.monotonic() - changed < 15, "the session of the old link lives on")
                 time.sleep(0.02)
+            took.append(time.monotonic() - changed)
             site.admin("camera", "remove", "yard")
             problem(new.post("/whip/yard", OFFER.format("sendonly")), 401)
+    check(sorted(took)[5] < 1, f"sessions of old links lived on for {took} s")  # in the middle: a machine may be busy
 
 
 def one_publisher_at_a_time():
@@ -358,16 +380,20 @@ def one_publisher_at_a_time():
 def answers_come_fast():
     with Site() as site:
         client = Client(site, token_of(site.add_camera("yard")))
-        took = []
-        for _ in range(30):
-            begun = time.monotonic()
-            status, headers, _ = client.post("/whip/yard", OFFER.format("sendonly"))
-            took.append(time.monotonic() - begun)
-            check(status == 201, str(status))
-            client.ask("DELETE", headers["Location"])
-        print(f"        POST on an open connection: {sorted(took)[15] * 1000:.1f} ms in the middle, "
-              f"{max(took) * 1000:.1f} ms at worst")
-        check(sorted(took)[15] < 0.035, "something waits (40 ms would be TCP's delayed ACK)")
+
+        def attempt():
+            took = []
+            for _ in range(30):
+                begun = time.monotonic()
+                status, headers, _ = client.post("/whip/yard", OFFER.format("sendonly"))
+                took.append(time.monotonic() - begun)
+                check(status == 201, str(status))
+                client.ask("DELETE", headers["Location"])
+            print(f"        POST on an open connection: {sorted(took)[15] * 1000:.1f} ms in the middle, "
+                  f"{max(took) * 1000:.1f} ms at worst")
+            return sorted(took)[15]
+
+        soon(0.035, attempt)  # 40 ms would be TCP's delayed ACK
 
 
 def connections_that_say_nothing_do_not_keep_others_out():
@@ -390,9 +416,8 @@ def connections_that_say_nothing_do_not_keep_others_out():
 
 
 if __name__ == "__main__":
-    run_tests([first_run_makes_a_private_store, links_are_for_pasting, links_come_before_the_first_run,
-               every_kind_of_address, two_first_commands_meet, wrong_command_lines,
-               ports_and_places_that_cannot_be_had, signals_end_it,
-               every_route_without_a_login, tokens_open_only_their_own, bodies_that_are_not_offers,
-               camera_list_waits_for_news, changes_take_effect_at_once, one_publisher_at_a_time, answers_come_fast,
-               connections_that_say_nothing_do_not_keep_others_out])
+    run_tests([answers_come_fast], beside=[
+        changes_take_effect_at_once, camera_list_waits_for_news, every_kind_of_address, signals_end_it, one_publisher_at_a_time,
+        first_run_makes_a_private_store, links_are_for_pasting, links_come_before_the_first_run, two_first_commands_meet,
+        wrong_command_lines, ports_and_places_that_cannot_be_had, every_route_without_a_login, tokens_open_only_their_own,
+        bodies_that_are_not_offers, connections_that_say_nothing_do_not_keep_others_out])

@@ -75,4 +75,4 @@ def test_viewer_starts_before_anything():
         judge("receiver came last", [shown_after(viewer, mark, start)])
 
 
-run_tests([test_receiver_killed, test_sender_killed, test_viewer_starts_before_anything])
+run_tests([], beside=[test_receiver_killed, test_sender_killed, test_viewer_starts_before_anything])

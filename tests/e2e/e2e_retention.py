@@ -94,5 +94,5 @@ def test_nothing_is_made_without_recording():
 
 
 if __name__ == "__main__":
-    run_tests([test_what_a_kill_left_is_over, test_the_forecast_is_of_what_may_go,
-               test_what_was_recorded_before_is_in_order_without_recording, test_nothing_is_made_without_recording])
+    run_tests([], beside=[test_what_was_recorded_before_is_in_order_without_recording, test_what_a_kill_left_is_over,
+                          test_the_forecast_is_of_what_may_go, test_nothing_is_made_without_recording])

@@ -20,11 +20,24 @@ PYTHON = "/usr/bin/python3"  # the one that python3-gi is for
 MEDIA = tempfile.mkdtemp(prefix="sightline-rtsp-")
 
 
+def ffmpeg(*args):
+    subprocess.run(["ffmpeg", "-v", "error", *args], check=True, stdin=subprocess.DEVNULL)
+
+
 def clip(name, *args):
     """people.mp4 made into what a camera sends; the path."""
     path = os.path.join(MEDIA, name)
     if not os.path.exists(path):
-        subprocess.run(["ffmpeg", "-v", "error", "-i", PEOPLE, *args, path], check=True, stdin=subprocess.DEVNULL)
+        ffmpeg("-i", PEOPLE, *args, path)
+    return path
+
+
+def long(name, *args):
+    """The same over and over for some minutes: a camera ends its session with its film, a test on a busy machine later."""
+    path = os.path.join(MEDIA, name)
+    if not os.path.exists(path):
+        once = clip("once-" + name, *args)
+        ffmpeg("-stream_loop", "12", "-i", once, "-c", "copy", path)
     return path
 
 
@@ -32,7 +45,7 @@ X264 = ("-c:v", "libx264", "-preset", "veryfast", "-g", "10", "-s", "384x288")
 
 
 def plain():
-    return clip("plain.mp4", *X264, "-bf", "0", "-c:a", "copy")
+    return long("plain.mp4", *X264, "-bf", "0", "-c:a", "copy")
 
 
 def pay_h264(path, sound=""):
@@ -98,11 +111,6 @@ def passed_through_bit_by_bit():
             check([key for key, _ in units] == [(first + i) % 10 == 0 for i in range(40)], f"{transport}: keys")
 
 
-def figures(sender, since=0):
-    line = sender.wait_line(r"^stats (.*)", since=since)[1]
-    return dict(item.split("=") for item in line.split())
-
-
 def on_the_wall(site, link, url, *args, sound=True):
     """The sender is live with this, and a viewer shows it; the sender."""
     sender = site.sender(link, "--video", url, "--stats", "1s", *args)
@@ -110,15 +118,14 @@ def on_the_wall(site, link, url, *args, sound=True):
     viewer = site.viewer("--stats", "1s")
     viewer.wait_line(r"^stats yard live shown [1-9]", timeout=30)
     viewer.wait_line(r"^stats yard live shown [1-9]", since=viewer.mark())
-    seen = figures(sender, since=sender.mark())
-    check(float(seen["fps"]) > 0, seen)
-    check((int(seen["audio"]) > 0) == sound, seen)
+    seen = sender.wait_line(r"^stats fps=(?!0\.0).* audio=(\d+)", since=sender.mark())
+    check((int(seen[1]) > 0) == sound, seen[0])
     check(viewer.stop() == 0, "viewer")
     return sender
 
 
 def cameras_with_sound():
-    pcmu = clip("pcmu.mov", *X264, "-bf", "0", "-c:a", "pcm_mulaw", "-ar", "8000", "-ac", "1")
+    pcmu = long("pcmu.mov", *X264, "-bf", "0", "-c:a", "pcm_mulaw", "-ar", "8000", "-ac", "1")
     with camera("aac=" + pay_h264(plain(), AAC), "pcmu=" + pay_h264(pcmu, PCMU)) as served:
         for name in ("aac", "pcmu"):
             with Site() as site:
@@ -131,7 +138,7 @@ def what_is_not_plain_h264_is_decoded():
     reordered = clip("reordered.mp4", *X264, "-bf", "2", "-an")
     hevc = clip("hevc.mkv", "-c:v", "libx265", "-preset", "ultrafast", "-x265-params", "log-level=none:keyint=10",
                 "-s", "384x288", "-an")
-    jpeg = clip("jpeg.mkv", "-c:v", "mjpeg", "-pix_fmt", "yuvj420p", "-huffman", "default", "-s", "384x288", "-an")
+    jpeg = long("jpeg.mkv", "-c:v", "mjpeg", "-pix_fmt", "yuvj420p", "-huffman", "default", "-s", "384x288", "-an")
     with camera("reordered=" + pay_h264(reordered), "hevc=" + pay_only(hevc, "h265parse", "rtph265pay"),
                 "jpeg=" + pay_only(jpeg, "jpegparse", "rtpjpegpay")) as served:
         for name in ("reordered", "hevc", "jpeg"):
@@ -245,7 +252,8 @@ def look_for_what_is_needed():
 
 look_for_what_is_needed()
 try:
-    run_tests([passed_through_bit_by_bit, cameras_with_sound, what_is_not_plain_h264_is_decoded, it_comes_back_by_itself,
-               what_goes_wrong_is_one_line, logins_stay_secret, over_tls])
+    plain()  # for all of them
+    run_tests([], beside=[cameras_with_sound, what_is_not_plain_h264_is_decoded, it_comes_back_by_itself,
+                          passed_through_bit_by_bit, what_goes_wrong_is_one_line, logins_stay_secret, over_tls])
 finally:
     shutil.rmtree(MEDIA, ignore_errors=True)

@@ -473,6 +473,6 @@ def noise_beside_a_stream():
 
 
 if __name__ == "__main__":
-    run_tests([every_route_without_a_login, wrong_tokens, right_token_wrong_place, sessions_of_others,
-               bodies_and_headers, secrets_are_kept, the_door_of_the_media_port, stun_is_limited_per_address,
-               noise_beside_a_stream])
+    run_tests([noise_beside_a_stream], beside=[
+        bodies_and_headers, every_route_without_a_login, stun_is_limited_per_address, the_door_of_the_media_port, wrong_tokens,
+        right_token_wrong_place, sessions_of_others, secrets_are_kept])

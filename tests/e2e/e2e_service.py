@@ -107,4 +107,4 @@ def test_watchdog_is_the_loop():
 
 
 if __name__ == "__main__":
-    run_tests([test_receiver, test_sender, test_not_ready_without_a_source, test_watchdog_is_the_loop])
+    run_tests([], beside=[test_receiver, test_sender, test_not_ready_without_a_source, test_watchdog_is_the_loop])

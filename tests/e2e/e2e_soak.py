@@ -41,20 +41,23 @@ def test_soak():
             # Real footage at a high rate goes once round every ring of packets within the warm-up: memory that is
             # taken at the start but first touched later would look like growth.
             programs[name] = site.sender(site.add_camera(name), "--video", f"file:{FILM}", "--loop", "--bitrate", "6M")
-            programs[name].wait_line(f"live {name}")
+        for number in range(4):
+            programs[f"cam{number}"].wait_line(f"live cam{number}")
         guest, wall = site.add_camera("guest"), site.add_viewer("visitor")
         for number in range(2):
             programs[f"wall{number}"] = site.viewer("--size", "640x480", "--stats", "1s")
+        warm = time.monotonic() + WARM_UP
+        for number in range(2):
             programs[f"wall{number}"].wait_line(r"^stats cam3 live shown [1-9]", timeout=30)
         churn(site, guest, wall)
-        time.sleep(WARM_UP)
+        time.sleep(max(4, warm - time.monotonic()))  # what lingers on purpose (a closed session's last words) is over by then
         before = look(programs)
         end = time.monotonic() + SECONDS
         rounds = 0
         while time.monotonic() < end:
             churn(site, guest, wall)
             rounds += 1
-        time.sleep(4)  # what lingers on purpose (a closed session's last words) is over by then
+        time.sleep(4)
         after = look(programs)
         for name in programs:
             print(f"        {name:9} KiB {before[name][0]} -> {after[name][0]}, threads {before[name][1]} -> "

@@ -5,9 +5,8 @@ read-only. Live goes on, retention makes room, recording resumes. Mounts are mad
 import os
 import subprocess
 import sys
-import time
 
-from sightline import Site, check, run_tests, skip
+from sightline import Site, check, run_tests, skip, until
 
 SOURCE = ["--video", "test", "--size", "320x180", "--fps", "15", "--bitrate", "1M"]
 MARK = "SIGHTLINE_E2E_MOUNTS"
@@ -15,13 +14,6 @@ MARK = "SIGHTLINE_E2E_MOUNTS"
 
 def mount(*args):
     subprocess.run(["mount", *args], check=True, timeout=20)
-
-
-def until(what, condition, timeout=25):
-    end = time.monotonic() + timeout
-    while not condition():
-        check(time.monotonic() < end, f"never: {what}")
-        time.sleep(0.05)
 
 
 def listed(site):
@@ -119,5 +111,5 @@ if __name__ == "__main__":
         if probe.returncode != 0:
             skip(f"no file system may be mounted here: {probe.stderr.strip()}")
         os.execvpe("unshare", ["unshare", "-m", sys.executable, *sys.argv], {**os.environ, MARK: "1"})
-    run_tests([test_a_full_disk_keeps_the_newest, test_a_disk_that_others_fill_and_free,
-               test_an_unmounted_disk_gets_nothing_written, test_a_read_only_disk_and_back])
+    run_tests([], at_once=4, beside=[test_a_full_disk_keeps_the_newest, test_a_disk_that_others_fill_and_free,
+                                     test_an_unmounted_disk_gets_nothing_written, test_a_read_only_disk_and_back])

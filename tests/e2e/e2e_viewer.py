@@ -162,6 +162,6 @@ def test_comes_and_goes_without_a_trace():
         check(seen[-1][1] <= seen[0][1] + 2, f"descriptors: {seen}")
 
 
-run_tests([test_plain_camera_fills_the_window, test_offline_cameras_are_dark, test_stale_is_grey,
-           test_receiver_lost_and_back, test_no_receiver_yet, test_refused_at_once,
-           test_cameras_chooses_and_orders, test_comes_and_goes_without_a_trace])
+run_tests([], beside=[test_comes_and_goes_without_a_trace, test_refused_at_once, test_receiver_lost_and_back,
+                      test_cameras_chooses_and_orders, test_plain_camera_fills_the_window, test_offline_cameras_are_dark,
+                      test_stale_is_grey, test_no_receiver_yet])

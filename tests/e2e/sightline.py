@@ -10,6 +10,8 @@
 Every program's stdout and stderr are kept as lines with the time they came; on a failed test they are printed.
 Leaving the `with` ends all programs and fails the test if one had to be killed or (when asked to stop) did not exit 0.
 """
+import multiprocessing
+import multiprocessing.connection
 import os
 import re
 import resource
@@ -75,7 +77,7 @@ class Program:
         with self.changed:
             return len(self.lines)
 
-    def wait_line(self, pattern, timeout=15, since=0, tag="out"):
+    def wait_line(self, pattern, timeout=30, since=0, tag="out"):
         """The match object of the first line from `since` on that matches; AssertionError if none comes."""
         end = time.monotonic() + timeout
         at = since
@@ -93,7 +95,7 @@ class Program:
                                          f"(exit status {self.process.poll()})")
                 self.changed.wait(min(left, 0.2))
 
-    def wait(self, timeout=15):
+    def wait(self, timeout=30):
         """Exit status, once it has ended by itself."""
         try:
             status = self.process.wait(timeout)
@@ -109,7 +111,7 @@ class Program:
         self.process.kill()
         self.process.wait()
 
-    def stop(self, timeout=10):
+    def stop(self, timeout=30):
         """SIGTERM; returns the exit status."""
         self.stopped_by_us = True
         if self.process.poll() is None:
@@ -252,19 +254,84 @@ def check(condition, message):
         raise AssertionError(message)
 
 
-def run_tests(tests):
-    """Runs each function, prints one line each, exits non-zero if any failed."""
+def until(what, condition, timeout=30):
+    """What `condition` gives, once that is something."""
+    end = time.monotonic() + timeout
+    while not (got := condition()):
+        check(time.monotonic() < end, f"never: {what}")
+        time.sleep(0.05)
+    return got
+
+
+def soon(limit, attempt, times=3):
+    """`attempt` gives how long it took. One of a few must be within `limit` seconds: what waits for a timer does so each time,
+    a busy machine does not."""
+    took = []
+    while len(took) < times:
+        took.append(attempt())
+        if took[-1] < limit:
+            return
+    check(False, f"took {', '.join(f'{each:.2f}' for each in took)} s, limit {limit} s")
+
+
+def run_test(test):
+    """Runs it and prints its line; whether it held."""
+    begun = time.monotonic()
+    try:
+        test()
+        print(f"ok      {test.__name__} ({time.monotonic() - begun:.1f} s)", flush=True)
+        return True
+    except Exception as error:  # pylint: disable=broad-except
+        print(f"FAILED  {test.__name__}: {type(error).__name__}: {error}", flush=True)
+        return False
+
+
+class Beside:
+    """A test in a process of its own; what it prints is kept until it has ended."""
+
+    def __init__(self, test):
+        self.said = tempfile.TemporaryFile("w+")
+        sys.stdout.flush()
+        self.process = multiprocessing.get_context("fork").Process(target=self._run, args=(test,))
+        self.process.start()
+
+    def _run(self, test):
+        os.dup2(self.said.fileno(), 1)
+        os.dup2(self.said.fileno(), 2)
+        held = run_test(test)  # or leaves with skip()
+        sys.stdout.flush()
+        os._exit(0 if held else 1)
+
+    def end(self):
+        """Its exit status; prints what it said."""
+        self.process.join()
+        self.said.seek(0)
+        print(self.said.read(), end="", flush=True)
+        self.said.close()
+        return self.process.exitcode
+
+
+def run_beside(tests, at_once):
+    """Runs these, so many at once; their exit statuses."""
+    waiting, running, statuses = list(tests), [], []
+    while waiting or running:
+        while waiting and len(running) < at_once:
+            running.append(Beside(waiting.pop(0)))
+        ready = multiprocessing.connection.wait([each.process.sentinel for each in running])
+        for each in [each for each in running if each.process.sentinel in ready]:
+            running.remove(each)
+            statuses.append(each.end())
+    return statuses
+
+
+def run_tests(tests, beside=(), at_once=3):
+    """Runs each function, prints one line each, exits non-zero if any failed. Those `beside` mostly wait, and judge no speed:
+    they run `at_once`, the longest had better come first; then the others, one after the other."""
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    failed = 0
     wanted = sys.argv[1:]
-    for test in tests:
-        if wanted and test.__name__ not in wanted:
-            continue
-        begun = time.monotonic()
-        try:
-            test()
-            print(f"ok      {test.__name__} ({time.monotonic() - begun:.1f} s)", flush=True)
-        except Exception as error:  # pylint: disable=broad-except
-            failed += 1
-            print(f"FAILED  {test.__name__}: {type(error).__name__}: {error}", flush=True)
-    sys.exit(1 if failed else 0)
+    chosen, alone = ([test for test in some if not wanted or test.__name__ in wanted] for some in (beside, tests))
+    statuses = run_beside(chosen, at_once)
+    statuses += [0 if run_test(test) else 1 for test in alone]
+    if any(status not in (0, SKIP) for status in statuses):
+        sys.exit(1)
+    sys.exit(SKIP if SKIP in statuses else 0)

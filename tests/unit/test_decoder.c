@@ -14,6 +14,7 @@
 #include <opus/opus.h>
 
 #include "base/bytes.h"
+#include "codec/encoder.h"
 #include "media/nal.h"
 
 #define PADDING 64
@@ -123,6 +124,49 @@ static void test_an_sps_that_allows_reordering_delays_nothing(void **state)
         assert_int_equal(decode(decoder, sample.unit[i], sample.len[i], &picture), 1);
     sl_video_decoder_destroy(decoder);
     free(sample.bytes);
+}
+
+/* One picture of a stream of this range; only full range is said in so many words (VUI). */
+static bool decoded_as_full_range(struct sl_video_decoder *decoder, bool full_range)
+{
+    static uint8_t pixels[160 * 120 * 3 / 2];
+    const struct sl_video_encoder_config config = {.encoder = "libx264",
+                                                   .preset = "ultrafast",
+                                                   .width = 160,
+                                                   .height = 120,
+                                                   .fps_num = 10,
+                                                   .fps_den = 1,
+                                                   .bitrate_bps = 300000,
+                                                   .gop = SL_SEC,
+                                                   .full_range = full_range};
+    struct sl_video_encoder *encoder;
+    char why[256];
+    assert_int_equal(sl_video_encoder_create(&encoder, &config, why, sizeof(why)), 0);
+    memset(pixels, 128, sizeof(pixels));
+    const struct sl_picture in = {
+        .width = 160,
+        .height = 120,
+        .full_range = full_range,
+        .plane = {pixels, pixels + 160 * 120, pixels + 160 * 120 * 5 / 4},
+        .stride = {160, 80, 80},
+    };
+    struct sl_encoded unit;
+    struct sl_picture out;
+    assert_int_equal(sl_video_encoder_encode(encoder, &in, true, &unit), 0);
+    assert_int_equal(decode(decoder, unit.data, unit.len, &out), 1);
+    sl_video_encoder_destroy(encoder);
+    return out.full_range;
+}
+
+/* A camera that comes back with another format: its pictures are not taken for those before. */
+static void test_the_range_follows_the_stream(void **state)
+{
+    (void)state;
+    struct sl_video_decoder *decoder;
+    assert_int_equal(sl_video_decoder_create(&decoder, 1), 0);
+    for (int turn = 0; turn < 6; turn++)
+        assert_int_equal(decoded_as_full_range(decoder, turn % 2), turn % 2);
+    sl_video_decoder_destroy(decoder);
 }
 
 static void test_nothing_before_a_key_frame(void **state)
@@ -296,6 +340,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_each_unit_gives_its_picture_at_once),
         cmocka_unit_test(test_an_sps_that_allows_reordering_delays_nothing),
+        cmocka_unit_test(test_the_range_follows_the_stream),
         cmocka_unit_test(test_nothing_before_a_key_frame),
         cmocka_unit_test(test_a_held_picture_outlives_the_decoder),
         cmocka_unit_test(test_damage_shows_nothing_and_a_key_frame_mends),

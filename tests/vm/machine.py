@@ -142,16 +142,6 @@ class Machine:
         self.started.append(started)
         return started
 
-    def kill_started(self, dump=False):
-        """Ends what start() began and still runs; `dump`: prints what all of it said."""
-        started, self.started = self.started, []
-        for item in started:
-            if dump:
-                item.dump()
-            if item.status() is None:
-                self.check(f"kill -s KILL -- -{item.pid}")  # and what it has started
-                item.wait_line("^ended ")
-
     def _dump(self):
         try:
             for started in self.started:

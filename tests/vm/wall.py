@@ -5,6 +5,7 @@ import math
 import os
 
 from machine import HOST
+from e2e_preview import Screen
 from png import Picture
 from sightline import check, program
 
@@ -25,7 +26,8 @@ class Wall:
         number = len(site.programs)
         self.shot = os.path.join(site.dir, f"wall{number}.png")
         self.sound = os.path.join(site.dir, f"wall{number}.raw")
-        env = {"DISPLAY": site.xvfb(), "SDL_VIDEODRIVER": "x11", "SDL_AUDIODRIVER": "disk",
+        self.display, self.screen = site.xvfb(), None
+        env = {"DISPLAY": self.display, "SDL_VIDEODRIVER": "x11", "SDL_AUDIODRIVER": "disk",
                "SDL_DISKAUDIOFILE": self.sound}
         self.viewer = site.run("viewer", program("viewer"), "--from", site.add_viewer(f"wall{number}"), "--cameras",
                                camera, "--size", size, "--hud", "off", "--stats", "200ms", "--screenshot", self.shot,
@@ -44,6 +46,13 @@ class Wall:
         data = open(self.sound, "rb").read()
         data = data[:len(data) // 4 * 4]
         return [value / 32768 for value in array.array("h", data)[::2][-int(seconds * RATE):]]
+
+    def look(self):
+        """The picture that is on the screen: rows of (red, green, blue)."""
+        if self.screen is None:
+            self.screen = Screen(self.display)
+        windows = self.screen.windows()
+        return self.screen.picture(*windows.values()) if len(windows) == 1 else []
 
     def leave(self):
         """Ends it; the picture that it showed last."""
