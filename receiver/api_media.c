@@ -40,7 +40,10 @@ static int add_row(struct sl_api_call *call, int store, const struct sl_segment_
     const int fd = openat(store, row->path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
     if (fd < 0)
         return errno == ENOENT || errno == ELOOP ? 0 : -errno;
-    int err = sl_segment_index(fd, &index, why);
+    int err =
+        call->target.kind == SL_MEDIA_OF_SEGMENT
+            ? sl_segment_index(fd, &index, why)
+            : sl_segment_index_stretch(fd, call->target.from_us, call->target.to_us, &index, why);
     if (err == 0) {
         if (call->target.kind == SL_MEDIA_OF_SEGMENT && !call->range) {
             const int64_t start_us = index.info.meta.start_us;

@@ -170,7 +170,8 @@ static int load(struct sl_export_source *source)
             skip(source, path, strerror(errno));
             continue;
         }
-        const int err = sl_segment_index(source->fd, &source->index, why);
+        const int err = sl_segment_index_stretch(source->fd, source->config.from_us,
+                                                 source->config.to_us, &source->index, why);
         if (err == -ENOMEM)
             return err;
         if (err != 0)
