@@ -17,8 +17,9 @@
 #define GAP_ORDINARY 3
 #define TORN_MAX (16 << 20) /* bytes; twice what the largest fragment has */
 #define PROBE_BYTES (64 << 10)
-#define PROBE_HITS_MAX 64              /* what looks like a fragment at a first glance */
-#define SEEK_BYTES (512 << 10)         /* so near, reading on is cheaper than looking closer */
+#define PROBE_HITS_MAX 64      /* what looks like a fragment at a first glance */
+#define SEEK_BYTES (512 << 10) /* so near, reading on is cheaper than looking closer */
+#define KNOWN_BYTES (1 << 20)
 #define LEAD_US (4 * INT64_C(1000000)) /* how far apart sound and pictures may lie in a file */
 
 /* What was counted up to a fragment's end. */
@@ -51,7 +52,9 @@ struct scan {
     struct sl_segment_sample first_picture; /* of the fragment; size 0: none yet */
     const struct stretch *stretch;          /* NULL: all is read */
     bool inside;                            /* begun in the middle: up to a key frame left out */
+    bool known;                             /* what is before was looked at once */
     int64_t begun_us;                       /* the first picture kept */
+    int64_t until;                          /* bytes; 0: all there are */
 };
 
 /* ---- Reading ---- */
@@ -152,7 +155,7 @@ static int take(void *ctx, enum sl_segment_track track, const struct sl_segment_
     if (track == SL_SEGMENT_VIDEO) {
         if (scan->first_picture.size == 0)
             scan->first_picture = *sample;
-        if (first && !sample->key)
+        if (first && !sample->key && !scan->known)
             return scan->inside ? 0 : -ENODATA;
         if (first)
             scan->begun_us = sample->at * 1000000 / hz;
@@ -241,11 +244,13 @@ static bool is_late(const struct scan *scan)
     return scan->inside && scan->begun_us >= since_start(scan, scan->stretch->from_us);
 }
 
-/* Of a stretch: whether there is enough behind it, or it was begun too late. */
+/* Whether what is wanted was read; a stretch also if it was begun too late. */
 static bool is_through(const struct scan *scan)
 {
     const struct tally *tally = &scan->whole;
     const uint32_t hz = scan->head.tracks[SL_SEGMENT_VIDEO].hz;
+    if (scan->until)
+        return tally->bytes >= scan->until;
     if (!scan->stretch)
         return false;
     if (tally->frames == 0)
@@ -422,6 +427,41 @@ static int read_stretch(struct scan *scan)
     }
 }
 
+/* ---- What was counted before ---- */
+
+/*
+ * Goes on where `known` ended, if a fragment ends there: the last ones before it are read once
+ * more, for the times that go on, and for what did not reach the disk.
+ */
+static int go_on(struct scan *scan, const struct sl_segment_info *known)
+{
+    const struct tally head = scan->whole;
+    int64_t at = known->bytes - KNOWN_BYTES, us;
+    if (strcmp(known->meta.uuid, scan->head.meta.uuid) != 0 || known->bytes > scan->size ||
+        known->frames == 0 || at <= head.bytes)
+        return 0;
+    int err = find_fragment(scan, at, known->bytes, &at, &us);
+    if (err != 1)
+        return err;
+    scan->known = true;
+    scan->whole.bytes = at;
+    scan->until = known->bytes;
+    err = read_fragments(scan);
+    scan->until = 0;
+    scan->known = err == 0 && scan->whole.bytes == known->bytes && scan->whole.frames > 0;
+    if (!scan->known) {
+        scan->whole = head;
+        return err;
+    }
+    scan->whole.frames = known->frames;
+    scan->whole.sounds = known->sounds;
+    scan->whole.gaps = known->gaps;
+    scan->whole.gaps_us = known->gaps_us;
+    if (scan->whole.duration_us < known->duration_us)
+        scan->whole.duration_us = known->duration_us;
+    return 0;
+}
+
 /* ---- Results ---- */
 
 static void fill_info(const struct scan *scan, struct sl_segment_info *info)
@@ -459,7 +499,8 @@ static int read_summary(struct scan *scan, struct sl_segment_info *info)
     return len >= SL_SEGMENT_SUMMARY_BYTES && sl_segment_summary_read(info, scan->size, data);
 }
 
-static int scan_file(struct scan *scan, struct sl_segment_info *info, char *why)
+static int scan_file(struct scan *scan, const struct sl_segment_info *known,
+                     struct sl_segment_info *info, char *why)
 {
     struct stat stat;
     why[0] = '\0';
@@ -471,6 +512,8 @@ static int scan_file(struct scan *scan, struct sl_segment_info *info, char *why)
     int err = read_head(scan, why);
     if (err == 0 && (err = read_summary(scan, info)) == 1)
         return 0;
+    if (err == 0 && known)
+        err = go_on(scan, known);
     if (err == 0)
         err = scan->stretch ? read_stretch(scan) : read_fragments(scan);
     if (err == 0) {
@@ -488,7 +531,16 @@ static int scan_file(struct scan *scan, struct sl_segment_info *info, char *why)
 int sl_segment_scan(int fd, struct sl_segment_info *ret, char why[SL_STORE_WHY])
 {
     struct scan scan = {.fd = fd};
-    const int err = scan_file(&scan, ret, why);
+    const int err = scan_file(&scan, NULL, ret, why);
+    free(scan.window);
+    return err;
+}
+
+int sl_segment_scan_on(int fd, const struct sl_segment_info *known, struct sl_segment_info *ret,
+                       char why[SL_STORE_WHY])
+{
+    struct scan scan = {.fd = fd};
+    const int err = scan_file(&scan, known, ret, why);
     free(scan.window);
     return err;
 }
@@ -510,7 +562,7 @@ static int make_index(struct scan *scan, struct sl_segment_index *ret, char *why
 {
     struct sl_segment_index index = {0};
     scan->index = &index;
-    const int err = scan_file(scan, &index.info, why);
+    const int err = scan_file(scan, NULL, &index.info, why);
     free(scan->window);
     if (err != 0) {
         sl_segment_index_free(&index);

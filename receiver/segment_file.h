@@ -26,6 +26,11 @@
  */
 SL_MUST_CHECK int sl_segment_scan(int fd, struct sl_segment_info *ret, char why[SL_STORE_WHY]);
 
+/* The same, where `known` was true of the file before it grew: what it tells is not counted anew,
+ * so that a file of a day takes as few reads as a short one. If the file contradicts it, all is. */
+SL_MUST_CHECK int sl_segment_scan_on(int fd, const struct sl_segment_info *known,
+                                     struct sl_segment_info *ret, char why[SL_STORE_WHY]);
+
 /*
  * Of a file that is whole up to `from`: 1 if the rest is one fragment that was not written to its
  * end, 0 if it may be more than that (a damage in the middle), or -errno.

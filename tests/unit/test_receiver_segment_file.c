@@ -322,6 +322,58 @@ static void a_stretch_is_found_without_reading_all(void **state)
     close(fd);
 }
 
+static void expect_same(const struct sl_segment_info *a, const struct sl_segment_info *b)
+{
+    assert_string_equal(a->meta.uuid, b->meta.uuid);
+    assert_int_equal(a->duration_us, b->duration_us);
+    assert_int_equal(a->bytes, b->bytes);
+    assert_int_equal(a->frames, b->frames);
+    assert_int_equal(a->sounds, b->sounds);
+    assert_int_equal(a->gaps, b->gaps);
+    assert_int_equal(a->gaps_us, b->gaps_us);
+}
+
+/* Of a file of a day, not a day is counted once more. */
+static void what_was_known_is_not_counted_again(void **state)
+{
+    (void)state;
+    struct sl_segment_index index;
+    struct sl_segment_info known, all, on;
+    const int fd = long_file();
+    assert_int_equal(sl_segment_index(fd, &index, why), 0);
+    const struct sl_segment_samples *video = &index.tracks[SL_SEGMENT_VIDEO];
+    const int64_t torn = video->items[LONG_FRAMES - 20].offset;
+    assert_int_equal(ftruncate(fd, video->items[LONG_FRAMES - 1000].offset), 0);
+    assert_int_equal(sl_segment_scan(fd, &known, why), 0);
+    close(fd);
+
+    const int whole = long_file();
+    assert_int_equal(ftruncate(whole, torn), 0);
+    assert_int_equal(sl_segment_scan(whole, &all, why), 0);
+    assert_int_equal(sl_segment_scan_on(whole, &known, &on, why), 0);
+    expect_same(&on, &all);
+    known.frames++; /* it is believed, not counted */
+    assert_int_equal(sl_segment_scan_on(whole, &known, &on, why), 0);
+    assert_int_equal(on.frames, all.frames + 1);
+
+    known.bytes++; /* no fragment ends there: another state than this file's */
+    assert_int_equal(sl_segment_scan_on(whole, &known, &on, why), 0);
+    expect_same(&on, &all);
+    known.bytes--;
+    known.meta.uuid[0] = 'a';
+    assert_int_equal(sl_segment_scan_on(whole, &known, &on, why), 0);
+    assert_int_equal(on.frames, all.frames);
+    known.meta.uuid[0] = '6';
+    assert_int_equal(pwrite(whole, bytes, 5000, known.bytes - 6000), 5000); /* was never written */
+    assert_int_equal(sl_segment_scan_on(whole, &known, &on, why), 0);
+    assert_true(on.bytes < known.bytes && on.bytes > known.bytes - 100000);
+    assert_int_equal(ftruncate(whole, known.bytes - 10), 0);
+    assert_int_equal(sl_segment_scan_on(whole, &known, &on, why), 0);
+    assert_true(on.bytes < known.bytes);
+    close(whole);
+    sl_segment_index_free(&index);
+}
+
 /* A loss of power can leave a length of zeros. */
 static void zeros_are_no_fragment(void **state)
 {
@@ -479,6 +531,7 @@ int main(void)
         cmocka_unit_test(a_torn_file_is_whole_up_to_its_last_whole_fragment),
         cmocka_unit_test(a_damage_in_the_middle_is_no_torn_tail),
         cmocka_unit_test(a_stretch_is_found_without_reading_all),
+        cmocka_unit_test(what_was_known_is_not_counted_again),
         cmocka_unit_test(zeros_are_no_fragment),
         cmocka_unit_test(a_file_begins_with_a_key_frame),
         cmocka_unit_test(gaps_are_counted_between_fragments_too),
