@@ -45,6 +45,7 @@ struct track {
     struct sl_media_tables tables;
     uint32_t hz;
     bool begun;
+    uint32_t source;     /* of the newest sample */
     bool beyond;         /* there is more behind the range: nothing can be added to it */
     int64_t first, last; /* ticks since `from` of the first sample, and of the newest */
     uint32_t last_ticks;
@@ -228,6 +229,7 @@ static int add_sample(struct sl_media_range *range, enum sl_segment_track kind,
         return err;
     track->first = track->begun ? track->first : at;
     track->begun = true;
+    track->source = source_count(range) - 1;
     track->last = at;
     track->last_ticks = ticks;
     track->chunk_end = range->payload;
@@ -265,11 +267,12 @@ static bool is_wanted_config(const struct sl_segment_samples *samples)
 }
 
 /* Video from the key frame at or before `from` (or the first one) on, sound from a little earlier;
- * neither before what there is already. */
+ * neither before what there is already. The next stretch of a segment goes on where it is. */
 static void choose(struct sl_media_range *range, enum sl_segment_track kind, struct wanted *wanted)
 {
     const struct track *track = &range->tracks[kind];
     const struct sl_segment_samples *samples = wanted->samples;
+    const bool goes_on = track->begun && track->source == source_count(range) - 1;
     const int64_t until = ticks_of(range->to_us - range->from_us, track->hz);
     size_t begin = samples->count;
     for (size_t i = 0; i < samples->count; i++) {
@@ -281,6 +284,10 @@ static void choose(struct sl_media_range *range, enum sl_segment_track kind, str
         wanted->end = i + 1;
         if (track->begun && at <= track->last)
             continue;
+        if (goes_on) {
+            begin = begin < i ? begin : i;
+            continue;
+        }
         if (kind == SL_SEGMENT_AUDIO
                 ? at >= -PREROLL && begin == samples->count
                 : samples->items[i].key && (at <= 0 || begin == samples->count))
@@ -382,6 +389,9 @@ static int add_source(struct sl_media_range *range, const char *path, const char
 {
     struct stat status;
     struct source source = {.device = 0};
+    const struct source *last = (const struct source *)(void *)range->sources.data;
+    if (source_count(range) > 0 && strcmp(last[source_count(range) - 1].uuid, uuid) == 0)
+        return 0;
     if (source_count(range) >= SL_MEDIA_RANGE_SEGMENTS_MAX)
         return -E2BIG;
     if (fstat(fd, &status) != 0)

@@ -32,7 +32,8 @@ struct sl_media_range;
 /* [from, to), UTC in microseconds. 0, -ERANGE (empty, or longer than 25 h) or -ENOMEM. */
 SL_MUST_CHECK int sl_media_range_begin(struct sl_media_range **ret, int64_t from_us, int64_t to_us);
 /* The next segment by its start, its file `path` relative to the store and open as `fd`, which is
- * only looked at. What overlaps what came before is left out. 0; -E2BIG: more samples, segments or
+ * only looked at; or the next stretch of the same one, so that the index of a day need not be in
+ * memory at once. What overlaps what came before is left out. 0; -E2BIG: more samples, segments or
  * parameter sets than a range may have; -EBADMSG: the index contradicts itself; -ENOMEM. */
 SL_MUST_CHECK int sl_media_range_add(struct sl_media_range *range, const char *path, int fd,
                                      const struct sl_segment_index *index);

@@ -420,6 +420,43 @@ static void test_equal_tags_are_equal_bytes(void **state)
     sl_media_range_destroy(again);
 }
 
+/* The index of whole fragments: [from, to) in tenths of a second. */
+static void add_stretch(struct world *world, struct sl_media_range *range, size_t from, size_t to)
+{
+    const struct segment *segment = &world->segments[world->count - 1];
+    struct sl_segment_index part = segment->index;
+    for (int k = 0; k < SL_SEGMENT_TRACKS; k++) {
+        const size_t scale = k == SL_SEGMENT_VIDEO ? 3 : 5; /* 30 pictures, 50 sounds a second */
+        part.tracks[k].items += from * scale;
+        part.tracks[k].count = (to - from) * scale;
+    }
+    const int fd = openat(world->store, segment->path, O_RDONLY);
+    assert_int_equal(sl_media_range_add(range, segment->path, fd, &part), 0);
+    close(fd);
+}
+
+static void test_stretches_make_what_the_whole_makes(void **state)
+{
+    struct world *world = *state;
+    struct sl_media_range *range;
+    make_segment(world, T0, 60, true, 1);
+    make_segment(world, T0 + 2 * SECOND, 300, true, 2);
+    for (int64_t from_us = T0 + SECOND / 2; from_us < T0 + 4 * SECOND; from_us += SECOND) {
+        struct sl_media_range *whole = make_range(world, from_us, T0 + 11 * SECOND);
+        assert_int_equal(sl_media_range_begin(&range, from_us, T0 + 11 * SECOND), 0);
+        assert_int_equal(add(world, range, 0), 0);
+        add_stretch(world, range, 0, 40);
+        add_stretch(world, range, 30, 75);
+        add_stretch(world, range, 30, 75); /* nothing new in it */
+        add_stretch(world, range, 70, 100);
+        assert_int_equal(sl_media_range_end(range), 0);
+        assert_string_equal(sl_media_range_etag(range), sl_media_range_etag(whole));
+        assert_int_equal(sl_media_range_known_us(range), sl_media_range_known_us(whole));
+        sl_media_range_destroy(range);
+        sl_media_range_destroy(whole);
+    }
+}
+
 static void test_another_file_of_that_name_is_noticed(void **state)
 {
     struct world *world = *state;
@@ -480,6 +517,7 @@ int main(void)
         TEST(test_a_gap_of_many_hours_shows_the_last_key_frame),
         TEST(test_what_overlaps_is_left_out_up_to_a_key_frame),
         TEST(test_equal_tags_are_equal_bytes),
+        TEST(test_stretches_make_what_the_whole_makes),
         TEST(test_another_file_of_that_name_is_noticed),
         TEST(test_limits),
     };
