@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The relay of one camera between sessions that only write down what they were given. */
+#include <malloc.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -855,6 +856,7 @@ static void test_a_key_frame_is_wanted_of_the_layer_shown(void **state)
 
 int main(void)
 {
+    (void)mallopt(M_MMAP_THRESHOLD, 256 << 10); /* as sightline-receiver has it */
     const struct CMUnitTest tests[] = {
         CASE(test_forwards_at_once_and_keeps_holes),
         CASE(test_one_refusing_subscriber_does_not_hurt_the_other),
