@@ -11,6 +11,7 @@
 
 #include "base/time.h"
 #include "bench/load_side.h"
+#include "bench/tally.h"
 #include "srtp/srtp.h"
 
 /* A handshake takes the receiver about 1 ms: so many at a time neither wait long nor starve it. */
@@ -274,18 +275,21 @@ void sl_load_figures(struct sl_load *load, struct sl_load_figures *ret)
     *ret = figures;
 }
 
-int sl_load_delays(struct sl_load *load, sl_ns **ret, size_t *count)
+int sl_load_delays(struct sl_load *load, struct sl_load_delays *ret)
 {
+    *ret = (struct sl_load_delays){0};
     load->answer_delays = NULL;
     load->answer_delay_count = 0;
     ask(&load->viewers_side, LOAD_DELAYS);
-    if (!load->answer_delays) {
-        load->answer_delays = malloc(sizeof(*load->answer_delays));
-        load->answer_delay_count = 0;
+    sl_ns *delays = load->answer_delays;
+    if (!delays) /* no memory, or no viewers */
+        return load->answer_delay_count > 0 ? -ENOMEM : 0;
+    ret->count = load->answer_delay_count;
+    if (ret->count > 0) {
+        sl_sort_times(delays, ret->count);
+        ret->p50 = sl_quantile(delays, ret->count, 0.50);
+        ret->p99 = sl_quantile(delays, ret->count, 0.99);
     }
-    if (!load->answer_delays)
-        return -ENOMEM;
-    *ret = load->answer_delays;
-    *count = load->answer_delay_count;
+    free(delays);
     return 0;
 }

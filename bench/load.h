@@ -56,6 +56,11 @@ struct sl_load_figures {
 };
 
 void sl_load_figures(struct sl_load *load, struct sl_load_figures *ret);
-/* Times from the moment at which a camera begins to send a frame to the reading of one of its
- * packets by a viewer, since the last call: one packet in 16, free(); `count` may be 0. */
-SL_MUST_CHECK int sl_load_delays(struct sl_load *load, sl_ns **ret, size_t *count);
+struct sl_load_delays {
+    size_t count; /* packets: one in 16; if none, the rest is 0 */
+    sl_ns p50, p99;
+};
+
+/* From the moment at which a camera begins to send a frame to the reading of one of its packets by
+ * a viewer, since the last call. 0 or -ENOMEM. */
+SL_MUST_CHECK int sl_load_delays(struct sl_load *load, struct sl_load_delays *ret);

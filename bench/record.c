@@ -123,7 +123,7 @@ static const struct sl_column file_columns[] = {
     {.key = "sent", .title = "frames sent", .unit = ""},
     {.key = "recorded", .title = "recorded", .unit = ""},
     {.key = "short", .title = "cameras not whole", .unit = "", .better = SL_BETTER_LOWER},
-    {.key = "left_out", .title = "no room in the ring", .unit = "", .better = SL_BETTER_LOWER},
+    {.key = "left_out", .title = "no room in the queue", .unit = "", .better = SL_BETTER_LOWER},
     {.key = NULL},
 };
 
@@ -154,8 +154,8 @@ static void tell_cost(cJSON *table, int round, const struct sl_record_cell *cell
                       100 * cell->cores[group]);
     sl_row_number(row, "all", 100 * cell->all_cores);
     sl_row_number(row, "load", 100 * cell->load_cores);
-    sl_row_ms(row, "p50", cell->p50);
-    sl_row_ms(row, "p99", cell->p99);
+    sl_row_ms(row, "p50", cell->delays.p50);
+    sl_row_ms(row, "p99", cell->delays.p99);
     sl_row_number(row, "dropped", (double)(cell->receiver_drops + cell->load_drops));
     sl_row_number(row, "lost", (double)cell->lost);
     sl_row_number(row, "late", (double)cell->late_ticks);

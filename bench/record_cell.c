@@ -13,7 +13,6 @@
 #include "base/time.h"
 #include "bench/bench.h"
 #include "bench/drops.h"
-#include "bench/load.h"
 #include "bench/site.h"
 #include "bench/tally.h"
 #include "bench/told.h"
@@ -111,22 +110,6 @@ static void share_out(struct sl_record_cell *cell, const struct sl_usage *usage)
     }
 }
 
-static int take_delays(struct sl_record_cell *cell, struct sl_load *load)
-{
-    sl_ns *delays;
-    size_t count;
-    const int error = sl_load_delays(load, &delays, &count);
-    if (error)
-        return error;
-    if (count) {
-        sl_sort_times(delays, count);
-        cell->p50 = sl_quantile(delays, count, 0.50);
-        cell->p99 = sl_quantile(delays, count, 0.99);
-    }
-    free(delays);
-    return 0;
-}
-
 static int watch(struct sl_record_cell *cell, const struct sl_record_cell_config *config,
                  const struct sl_site *site, struct sl_load *load)
 {
@@ -134,7 +117,7 @@ static int watch(struct sl_record_cell *cell, const struct sl_record_cell_config
     struct sl_usage usage;
     int error = sl_bench_nap(SETTLE, config->stop);
     if (!error)
-        error = take_delays(cell, load); /* and forgets them */
+        error = sl_load_delays(load, &cell->delays); /* and forgets them */
     if (!error)
         error = read_all(&first, load, site);
     if (!error)
@@ -149,7 +132,7 @@ static int watch(struct sl_record_cell *cell, const struct sl_record_cell_config
         return error;
     subtract(cell, &first, &last);
     share_out(cell, &usage);
-    return take_delays(cell, load);
+    return sl_load_delays(load, &cell->delays);
 }
 
 /* ---- Afterwards ---- */

@@ -13,6 +13,7 @@
 #include "base/option.h"
 #include "base/types.h"
 #include "bench/clip.h"
+#include "bench/load.h"
 #include "bench/process.h"
 #include "bench/recorded.h"
 
@@ -47,7 +48,7 @@ struct sl_record_cell {
     double written_bps, files_bps; /* bytes: by /proc/PID/io, NAN: not told; growth of the files */
     uint64_t published, lost, repaired, broken;
     uint64_t receiver_drops, load_drops, late_ticks;
-    sl_ns p50, p99; /* camera begins to send the frame -> viewer has read the packet */
+    struct sl_load_delays delays; /* camera begins to send the frame -> viewer has the packet */
 
     /* Before the first camera; at the window's end; after the last one has gone. */
     struct sl_process before, busy, after;
@@ -55,7 +56,7 @@ struct sl_record_cell {
     /* Of all the time that the cameras were there. */
     uint64_t frames; /* sent, whole */
     int short_of;    /* cameras of which not just these are recorded */
-    double left_out; /* packets that the recorder's ring had no room for, as far as it was told */
+    double left_out; /* packets that the recorder's queue had no room for, as far as it was told */
     struct sl_recorded recorded;
 };
 

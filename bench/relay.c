@@ -183,9 +183,9 @@ static void tell_cell(cJSON *table, const struct sl_relay_cell *cell)
     sl_row_number(row, "cores", cell->receiver_cores);
     sl_row_number(row, "cpu_ns", (double)cell->cpu_per_packet);
     sl_row_number(row, "load_cores", cell->load_cores);
-    if (cell->delays) {
-        sl_row_ms(row, "p50", cell->p50);
-        sl_row_ms(row, "p99", cell->p99);
+    if (cell->delays.count) {
+        sl_row_ms(row, "p50", cell->delays.p50);
+        sl_row_ms(row, "p99", cell->delays.p99);
     }
     if (cell->relayed) {
         sl_row_ms(row, "relay_p50", cell->relay_p50);
@@ -222,12 +222,12 @@ static double cores_of(const struct sl_relay_cell *cell)
 
 static double p50_of(const struct sl_relay_cell *cell)
 {
-    return cell->delays ? (double)cell->p50 / (double)SL_MS : NAN;
+    return cell->delays.count ? (double)cell->delays.p50 / (double)SL_MS : NAN;
 }
 
 static double p99_of(const struct sl_relay_cell *cell)
 {
-    return cell->delays ? (double)cell->p99 / (double)SL_MS : NAN;
+    return cell->delays.count ? (double)cell->delays.p99 / (double)SL_MS : NAN;
 }
 
 /* A curve over the cells of so many cameras, by rising x. */
@@ -325,8 +325,8 @@ static void tell_headline(cJSON *result, const struct relay_bench *relay)
         sl_row_number(row, "viewers", viewers_of(cell));
         sl_row_number(row, "out", cell->out_per_s);
         sl_row_number(row, "per_core", per_core(cell));
-        sl_row_ms(row, "p50", cell->p50);
-        sl_row_ms(row, "p99", cell->p99);
+        sl_row_ms(row, "p50", cell->delays.p50);
+        sl_row_ms(row, "p99", cell->delays.p99);
         if (cell->relayed)
             sl_row_ms(row, "relay_p99", cell->relay_p99);
     }

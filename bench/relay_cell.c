@@ -10,7 +10,6 @@
 #include "base/trace.h"
 #include "bench/bench.h"
 #include "bench/drops.h"
-#include "bench/load.h"
 #include "bench/tally.h"
 #include "bench/usage.h"
 
@@ -60,23 +59,6 @@ static void subtract(struct sl_relay_cell *cell, const struct reading *a, const 
                        (double)SL_SEC / seconds;
 }
 
-static int take_delays(struct sl_relay_cell *cell, struct sl_load *load)
-{
-    sl_ns *delays;
-    size_t count;
-    const int error = sl_load_delays(load, &delays, &count);
-    if (error)
-        return error;
-    if (count) {
-        sl_sort_times(delays, count);
-        cell->p50 = sl_quantile(delays, count, 0.50);
-        cell->p99 = sl_quantile(delays, count, 0.99);
-    }
-    cell->delays = count;
-    free(delays);
-    return 0;
-}
-
 #define LOOK_BACK 256 /* records: more than the receiver has under way at a time */
 
 /* When the frame that left by record `at` had come; SL_NEVER: not told. */
@@ -124,7 +106,7 @@ static int take_relay_times(struct sl_relay_cell *cell, const struct sl_site *si
 bool sl_relay_cell_clean(const struct sl_relay_cell *cell)
 {
     return cell->received && !cell->lost && !cell->repaired && !cell->broken &&
-           !cell->receiver_drops && !cell->load_drops && cell->p99 < PROMPT;
+           !cell->receiver_drops && !cell->load_drops && cell->delays.p99 < PROMPT;
 }
 
 const char *sl_relay_cell_limit(const struct sl_relay_cell *cell)
@@ -152,7 +134,7 @@ static int watch(struct sl_relay_cell *cell, const struct sl_relay_cell_config *
     struct sl_usage receiver;
     int error = sl_bench_nap(SETTLE, config->stop);
     if (!error)
-        error = take_delays(cell, load); /* and forgets them */
+        error = sl_load_delays(load, &cell->delays); /* and forgets them */
     if (!error)
         error = sl_usage_begin(&receiver, "sightline-receiver", config->site->receiver.pid);
     if (error)
@@ -165,7 +147,7 @@ static int watch(struct sl_relay_cell *cell, const struct sl_relay_cell_config *
         return error;
     read_all(&last, load, config->site);
     subtract(cell, &first, &last, &receiver);
-    error = take_delays(cell, load);
+    error = sl_load_delays(load, &cell->delays);
     return error ? error : take_relay_times(cell, config->site, first.at, last.at);
 }
 

@@ -12,6 +12,7 @@
 
 #include "base/types.h"
 #include "bench/clip.h"
+#include "bench/load.h"
 #include "bench/site.h"
 
 struct sl_relay_cell_config {
@@ -35,8 +36,7 @@ struct sl_relay_cell {
     sl_ns receiver_cpu;                  /* of all its threads */
     sl_ns cpu_per_packet;                /* the receiver's, of a packet out */
     double receiver_cores, load_cores;
-    sl_ns p50, p99; /* camera begins to send the frame -> viewer has read the packet */
-    size_t delays;
+    struct sl_load_delays delays; /* camera begins to send the frame -> viewer has the packet */
     /* In the receiver: the frame's last packet has been read -> the kernel has it for all. */
     sl_ns relay_p50, relay_p99;
     size_t relayed; /* frames that this is of */

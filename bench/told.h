@@ -25,6 +25,6 @@ struct sl_told_repairs {
 /* Of a camera's session that ended, the last one in `log`; else all are NAN. */
 struct sl_told_repairs sl_told_repairs(const char *log);
 
-/* Packets that the recorder's ring had no room for, by the newest of its lines, of which there is
+/* Packets that the recorder's queue had no room for, by the newest of its lines, of which there is
  * one in 10 s at most; 0: it said nothing. */
 double sl_told_left_out(const char *log);

@@ -169,8 +169,11 @@ static int run_command(struct admin *admin)
     case SL_COMMAND_RECORDINGS_USAGE:
     case SL_COMMAND_RECORDINGS_LOCK:
     case SL_COMMAND_RECORDINGS_UNLOCK:
+    case SL_COMMAND_RECORDINGS_MARK:
+    case SL_COMMAND_RECORDINGS_MARKS:
+    case SL_COMMAND_RECORDINGS_UNMARK:
     case SL_COMMAND_RETENTION:
-    case SL_COMMAND_CHECK:  /* rebuild.h */
+    case SL_COMMAND_CHECK: /* rebuild.h */
     case SL_COMMAND_REBUILD:
     case SL_COMMAND_RUN:
         break;

@@ -256,6 +256,9 @@ void sl_api_act(struct sl_request *request)
     case SL_ROUTE_EVENTS:
         sl_api_events(call);
         break;
+    case SL_ROUTE_MARKS:
+        sl_api_marks(call);
+        break;
     case SL_ROUTE_MEDIA_LINKS:
         sl_api_make_link(call);
         break;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * /api/v1/ of what was recorded: pages of segments and events, media of any range, the newest
- * picture. Inside the server only, HTTP thread.
+ * /api/v1/ of what was recorded: pages of segments, events and marks, media of any range, the
+ * newest picture. Inside the server only, HTTP thread.
  *
  *     act ─▶ (said at once)
  *         └▶ job on a lane, connection suspended ─▶ finish ─▶ said ─▶ media: chunk by chunk, each a

@@ -27,6 +27,7 @@ struct sl_api_call {
 
     /* What is asked for. */
     struct sl_api_query query;
+    bool enrolled; /* query.camera */
     struct sl_media_target target;
     bool targeted;
     int64_t now_us;
@@ -73,6 +74,7 @@ void sl_api_ask(struct sl_api_call *call, enum sl_api_lane lane,
 
 void sl_api_segments(struct sl_api_call *call);
 void sl_api_events(struct sl_api_call *call);
+void sl_api_marks(struct sl_api_call *call);
 
 /* Opens call->target, if the caller may see it; then media, a link or a picture is the answer. */
 void sl_api_open(struct sl_api_call *call);

@@ -51,6 +51,14 @@ static void add_event(cJSON *object, const struct sl_catalogue_event *row)
         cJSON_AddStringToObject(object, "detail", row->detail);
 }
 
+static void add_mark(cJSON *object, const struct sl_catalogue_mark *row)
+{
+    cJSON_AddNumberToObject(object, "id", (double)row->id);
+    cJSON_AddStringToObject(object, "camera", row->camera);
+    add_time(object, "at", row->at_us);
+    cJSON_AddStringToObject(object, "text", row->text);
+}
+
 /* Fewer than asked for: there are no more. */
 static char *finish(cJSON *root, const struct sl_api_query *query, int count,
                     const struct sl_catalogue_cursor *next)
@@ -94,5 +102,15 @@ char *sl_api_events_json(const struct sl_api_query *query, const struct sl_catal
     cJSON *list = cJSON_AddArrayToObject(root, "events");
     for (int i = 0; i < count; i++)
         add_event(add_object(list), &rows[i]);
+    return finish(root, query, count, next);
+}
+
+char *sl_api_marks_json(const struct sl_api_query *query, const struct sl_catalogue_mark *rows,
+                        int count, const struct sl_catalogue_cursor *next)
+{
+    cJSON *root = cJSON_CreateObject();
+    cJSON *list = cJSON_AddArrayToObject(root, "marks");
+    for (int i = 0; i < count; i++)
+        add_mark(add_object(list), &rows[i]);
     return finish(root, query, count, next);
 }

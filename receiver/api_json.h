@@ -9,3 +9,5 @@ char *sl_api_segments_json(const struct sl_api_query *query, const struct sl_seg
                            int count, const struct sl_catalogue_cursor *next);
 char *sl_api_events_json(const struct sl_api_query *query, const struct sl_catalogue_event *rows,
                          int count, const struct sl_catalogue_cursor *next);
+char *sl_api_marks_json(const struct sl_api_query *query, const struct sl_catalogue_mark *rows,
+                        int count, const struct sl_catalogue_cursor *next);

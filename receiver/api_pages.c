@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* GET /api/v1/segments and /api/v1/events: one page out of the catalogue. */
+/* GET /api/v1/segments, /api/v1/events and /api/v1/marks: one page out of the catalogue. */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -21,6 +21,15 @@ static int say_why(struct sl_api_call *call, struct sl_api_desk *desk, int err)
     return err;
 }
 
+/* Of a camera that there is not, nothing would say the same as of one that recorded nothing. */
+static int check_camera(struct sl_api_call *call, struct sl_api_desk *desk, bool empty)
+{
+    if (!call->query.camera[0] || call->enrolled)
+        return 0;
+    const int err = empty ? -ENOENT : sl_catalogue_has_camera(desk->catalogue, call->query.camera);
+    return err == 0 || err == -ENOENT ? err : say_why(call, desk, err);
+}
+
 static void work_segments(struct sl_api_job *job, struct sl_api_desk *desk)
 {
     struct sl_api_call *call = job->owner;
@@ -34,6 +43,8 @@ static void work_segments(struct sl_api_job *job, struct sl_api_desk *desk)
                                   call->query.limit);
     if (count < 0)
         call->err = say_why(call, desk, count);
+    if (call->err == 0 && count == 0)
+        call->err = check_camera(call, desk, empty);
     if (call->err == 0)
         call->json = sl_api_segments_json(&call->query, rows, count, &call->query.cursor);
     free(rows);
@@ -52,15 +63,39 @@ static void work_events(struct sl_api_job *job, struct sl_api_desk *desk)
                                     call->query.limit);
     if (count < 0)
         call->err = say_why(call, desk, count);
+    if (call->err == 0 && count == 0)
+        call->err = check_camera(call, desk, empty);
     if (call->err == 0)
         call->json = sl_api_events_json(&call->query, rows, count, &call->query.cursor);
+    free(rows);
+}
+
+static void work_marks(struct sl_api_job *job, struct sl_api_desk *desk)
+{
+    struct sl_api_call *call = job->owner;
+    const struct sl_segment_filter filter = sl_api_query_filter(&call->query);
+    struct sl_catalogue_mark *rows = calloc((size_t)call->query.limit, sizeof(*rows));
+    bool empty = false;
+    int count = 0;
+    call->err = rows ? open_catalogue(call, desk, &empty) : -ENOMEM;
+    if (call->err == 0 && !empty)
+        count = sl_catalogue_marks(desk->catalogue, &filter, &call->query.cursor, rows,
+                                   call->query.limit);
+    if (count < 0)
+        call->err = say_why(call, desk, count);
+    if (call->err == 0 && count == 0)
+        call->err = check_camera(call, desk, empty);
+    if (call->err == 0)
+        call->json = sl_api_marks_json(&call->query, rows, count, &call->query.cursor);
     free(rows);
 }
 
 static void finish_page(struct sl_api_call *call)
 {
     struct sl_request *request = call->request;
-    if (call->err != 0)
+    if (call->err == -ENOENT)
+        sl_reply_problem(request, 404, "there is no camera %s", call->query.camera);
+    else if (call->err != 0)
         sl_reply_problem(request, 503, "the catalogue cannot be read%s%s", call->why[0] ? ": " : "",
                          call->why);
     else if (!call->json)
@@ -70,14 +105,26 @@ static void finish_page(struct sl_api_call *call)
     sl_reply_resume(request);
 }
 
+static void ask_page(struct sl_api_call *call, int takes,
+                     void (*work)(struct sl_api_job *job, struct sl_api_desk *desk))
+{
+    if (!sl_api_read_query(call, takes))
+        return;
+    call->enrolled = sl_directory_find(call->request->server->directory, call->query.camera);
+    sl_api_ask(call, SL_API_PAGES, work, finish_page);
+}
+
 void sl_api_segments(struct sl_api_call *call)
 {
-    if (sl_api_read_query(call, SL_API_TAKES_FILTER))
-        sl_api_ask(call, SL_API_PAGES, work_segments, finish_page);
+    ask_page(call, SL_API_TAKES_FILTER, work_segments);
 }
 
 void sl_api_events(struct sl_api_call *call)
 {
-    if (sl_api_read_query(call, SL_API_TAKES_FILTER))
-        sl_api_ask(call, SL_API_PAGES, work_events, finish_page);
+    ask_page(call, SL_API_TAKES_FILTER, work_events);
+}
+
+void sl_api_marks(struct sl_api_call *call)
+{
+    ask_page(call, SL_API_TAKES_MARKS, work_marks);
 }

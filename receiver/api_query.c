@@ -161,24 +161,26 @@ static bool set_ticket(struct sl_api_query *query, const char *value)
     return set_text(query->ticket, sizeof(query->ticket), value);
 }
 
+#define PAGES (SL_API_TAKES_FILTER | SL_API_TAKES_MARKS)
+
 static const struct {
     const char *key;
     int takes;
     bool (*set)(struct sl_api_query *query, const char *value);
     const char *wanted;
 } parameters[] = {
-    {"camera", SL_API_TAKES_FILTER, set_camera, "a camera's name"},
+    {"camera", PAGES, set_camera, "a camera's name"},
     {"location", SL_API_TAKES_FILTER, set_location, "a location of at most 128 bytes"},
-    {"from", SL_API_TAKES_FILTER | SL_API_TAKES_RANGE, set_from,
+    {"from", PAGES | SL_API_TAKES_RANGE, set_from,
      "a time such as 2026-11-20T14:30:00Z, or UTC microseconds"},
-    {"to", SL_API_TAKES_FILTER | SL_API_TAKES_RANGE, set_to,
+    {"to", PAGES | SL_API_TAKES_RANGE, set_to,
      "a time such as 2026-11-20T14:30:00Z, or UTC microseconds"},
     {"longer", SL_API_TAKES_FILTER, set_longer, "a duration such as 90s or 5m"},
     {"shorter", SL_API_TAKES_FILTER, set_shorter, "a duration such as 90s or 5m"},
     {"event", SL_API_TAKES_FILTER, set_event, "a type of event such as motion"},
-    {"limit", SL_API_TAKES_FILTER, set_limit, "1..1000"},
-    {"order", SL_API_TAKES_FILTER, set_order, "oldest or newest"},
-    {"cursor", SL_API_TAKES_FILTER, read_cursor, "what the page before gave as next"},
+    {"limit", PAGES, set_limit, "1..1000"},
+    {"order", PAGES, set_order, "oldest or newest"},
+    {"cursor", PAGES, read_cursor, "what the page before gave as next"},
     {"ticket", SL_API_TAKES_TICKET, set_ticket, "what POST /api/v1/media-links gave"},
 };
 

@@ -32,6 +32,7 @@ enum {
     SL_API_TAKES_FILTER = 1, /* camera location from to longer shorter event limit cursor order */
     SL_API_TAKES_RANGE = 2,  /* from to */
     SL_API_TAKES_TICKET = 4,
+    SL_API_TAKES_MARKS = 8, /* camera from to limit order cursor */
 };
 
 void sl_api_query_init(struct sl_api_query *query);

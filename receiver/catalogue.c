@@ -83,8 +83,19 @@ static const char pages[] =
     " ON CONFLICT(camera) DO UPDATE SET bytes = bytes + excluded.bytes, segments = segments + 1,"
     " locked = locked + excluded.locked; END;";
 
+/* The number of a mark that was removed is no other's later: whoever removes twice hits nothing. */
+static const char marks[] =
+    "ALTER TABLE marks RENAME TO marks_before;"
+    "DROP INDEX marks_camera;"
+    "CREATE TABLE marks(id INTEGER PRIMARY KEY AUTOINCREMENT, camera TEXT NOT NULL,"
+    " at INTEGER NOT NULL, text TEXT NOT NULL);"
+    "INSERT INTO marks SELECT id, camera, at, text FROM marks_before;"
+    "DROP TABLE marks_before;"
+    "CREATE INDEX marks_camera ON marks(camera, at, id);"
+    "CREATE INDEX marks_at ON marks(at, id);";
+
 /* What makes version i + 1 of version i; 0 is an empty file. */
-static const char *const steps[SL_CATALOGUE_VERSION] = {tables, pages};
+static const char *const steps[SL_CATALOGUE_VERSION] = {tables, pages, marks};
 
 static int migrate(struct sl_catalogue *catalogue, int64_t *version)
 {
@@ -201,6 +212,26 @@ void sl_catalogue_close(struct sl_catalogue *catalogue)
         sqlite3_finalize(catalogue->kept[i].statement);
     sqlite3_close(catalogue->db);
     free(catalogue);
+}
+
+int sl_catalogue_check(struct sl_catalogue *catalogue)
+{
+    sqlite3_stmt *statement;
+    char said[160] = "";
+    int err = sl_db_statement(catalogue, &statement, "PRAGMA quick_check(1)", NULL, 0);
+    if (err != 0)
+        return err;
+    const int code = sqlite3_step(statement);
+    if (code == SQLITE_ROW)
+        sl_db_copy(said, sizeof(said), statement, 0);
+    else
+        err = sl_db_failed(catalogue, code);
+    sqlite3_reset(statement);
+    if (err != 0 || strcmp(said, "ok") == 0)
+        return err;
+    snprintf(catalogue->why, sizeof(catalogue->why), "the catalogue is damaged: %.100s", said);
+    catalogue->why[strcspn(catalogue->why, "\n")] = '\0';
+    return -EBADMSG;
 }
 
 const char *sl_catalogue_why(const struct sl_catalogue *catalogue)

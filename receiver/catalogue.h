@@ -27,6 +27,9 @@ SL_MUST_CHECK int sl_catalogue_open(struct sl_catalogue **ret, const char *dir, 
 void sl_catalogue_close(struct sl_catalogue *catalogue);
 const char *sl_catalogue_why(const struct sl_catalogue *catalogue);
 
+/* Reads all of it: -EBADMSG if it is damaged anywhere. A second for each million rows or two. */
+SL_MUST_CHECK int sl_catalogue_check(struct sl_catalogue *catalogue);
+
 /* Several changes as one: all or none. */
 SL_MUST_CHECK int sl_catalogue_begin(struct sl_catalogue *catalogue);
 SL_MUST_CHECK int sl_catalogue_commit(struct sl_catalogue *catalogue);
@@ -106,6 +109,8 @@ struct sl_catalogue_camera {
 /* By name. How many, or -errno. */
 SL_MUST_CHECK int sl_catalogue_cameras(struct sl_catalogue *catalogue,
                                        struct sl_catalogue_camera *rows, int max);
+/* 0 if it was ever seen, or -ENOENT. */
+SL_MUST_CHECK int sl_catalogue_has_camera(struct sl_catalogue *catalogue, const char *name);
 /* Bytes of what was recorded in [from, to), of segments in part a part. `camera`: NULL: of all. */
 SL_MUST_CHECK int sl_catalogue_bytes(struct sl_catalogue *catalogue, const char *camera,
                                      int64_t from_us, int64_t to_us, int64_t *ret);
@@ -148,6 +153,35 @@ SL_MUST_CHECK int sl_catalogue_end_past(struct sl_catalogue *catalogue, int64_t 
  */
 SL_MUST_CHECK int sl_catalogue_prune(struct sl_catalogue *catalogue, const char *camera,
                                      int64_t before_us);
+
+/* ---- Marks ---- */
+
+#define SL_MARK_TEXT_BYTES 513        /* 512 and NUL */
+#define SL_CATALOGUE_MARKS_MAX 100000 /* of all cameras; they stay until somebody removes them */
+
+/* A moment of a camera that somebody gave words to. */
+struct sl_catalogue_mark {
+    int64_t id; /* never another's, also when it is gone */
+    char camera[SL_NAME_BYTES];
+    int64_t at_us;
+    char text[SL_MARK_TEXT_BYTES];
+};
+
+/* NULL: it can be a mark's text; else what was wanted: UTF-8, not empty, not too long, and nothing
+ * that moves a terminal's cursor. */
+const char *sl_mark_text_wrong(const char *text);
+
+/* Its id in it then. -EINVAL: such a text is none; -ENOSPC: there are too many. */
+SL_MUST_CHECK int sl_catalogue_mark_add(struct sl_catalogue *catalogue,
+                                        struct sl_catalogue_mark *mark);
+/* What it was in `ret`. -ENOENT. */
+SL_MUST_CHECK int sl_catalogue_mark_remove(struct sl_catalogue *catalogue, int64_t id,
+                                           struct sl_catalogue_mark *ret);
+/* As sl_catalogue_page(), by time; of the filter: camera, from_us <= at < to_us, newest_first. */
+SL_MUST_CHECK int sl_catalogue_marks(struct sl_catalogue *catalogue,
+                                     const struct sl_segment_filter *filter,
+                                     struct sl_catalogue_cursor *cursor,
+                                     struct sl_catalogue_mark *rows, int max);
 
 SL_MUST_CHECK int sl_catalogue_meta_set(struct sl_catalogue *catalogue, const char *key,
                                         const char *value);

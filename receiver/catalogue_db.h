@@ -4,7 +4,8 @@
  * literals, compiled once each and kept.
  *
  *     catalogue.c            opening, schema, meta      catalogue_segments.c  rows and locks
- *     catalogue_events.c     events and sessions        catalogue_pages.c     pages of both
+ *     catalogue_events.c     events and sessions        catalogue_pages.c     pages of both, and of
+ *     catalogue_marks.c      marks                                            marks
  *     catalogue_tags.c       which segments an event is in
  *     catalogue_past.c       what is over at a start, and what is too old
  */
@@ -15,7 +16,7 @@
 #include "receiver/catalogue.h"
 
 #define SL_CATALOGUE_STATEMENTS 64
-#define SL_CATALOGUE_VERSION 2
+#define SL_CATALOGUE_VERSION 3
 
 struct sl_catalogue {
     sqlite3 *db;

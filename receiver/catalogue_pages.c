@@ -351,3 +351,31 @@ int sl_catalogue_events(struct sl_catalogue *catalogue, const struct sl_segment_
                                                .id = rows[count - 1].id};
     return err != 0 ? err : count;
 }
+
+/* ---- Marks ---- */
+
+int sl_catalogue_marks(struct sl_catalogue *catalogue, const struct sl_segment_filter *filter,
+                       struct sl_catalogue_cursor *cursor, struct sl_catalogue_mark *rows, int max)
+{
+    const struct walk walk = {.start = "s.at", .id = "s.id", .longest = 1}; /* instants */
+    struct query query = {.len = 0};
+    sqlite3_stmt *statement;
+    add(&query, "SELECT " SL_MARK_COLUMNS " FROM marks s WHERE 1");
+    if (filter->camera)
+        add_text(&query, " AND s.camera = ?", filter->camera);
+    add_walk(&query, &walk, filter, cursor);
+    add_order(&query, &walk, filter->newest_first, max);
+    int err = prepare(catalogue, &query, &statement);
+    if (err != 0)
+        return err;
+    int count = 0, code = SQLITE_DONE;
+    while (count < max && (code = sqlite3_step(statement)) == SQLITE_ROW)
+        sl_catalogue_read_mark(&rows[count++], statement);
+    if (code != SQLITE_ROW && code != SQLITE_DONE)
+        err = sl_db_failed(catalogue, code);
+    sqlite3_finalize(statement);
+    if (err == 0 && count > 0)
+        *cursor = (struct sl_catalogue_cursor){.start_us = rows[count - 1].at_us,
+                                               .id = rows[count - 1].id};
+    return err != 0 ? err : count;
+}

@@ -38,6 +38,14 @@ int sl_catalogue_cameras(struct sl_catalogue *catalogue, struct sl_catalogue_cam
     return failed != 0 ? failed : count;
 }
 
+int sl_catalogue_has_camera(struct sl_catalogue *catalogue, const char *name)
+{
+    int64_t there = 0;
+    const int err =
+        SL_DB_RUN(catalogue, &there, "SELECT 1 FROM cameras WHERE name = ?1", SL_DB_TEXT(name));
+    return err != 0 ? err : there ? 0 : -ENOENT;
+}
+
 #define PART                                                                                       \
     "SELECT CAST(COALESCE(SUM(bytes * (1.0 * (MIN(start + duration, ?3) - MAX(start, ?2))"         \
     " / duration)), 0) AS INTEGER) FROM segments WHERE duration > 0 AND start < ?3"                \

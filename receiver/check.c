@@ -9,21 +9,29 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/time.h"
 #include "receiver/datadir.h"
 #include "receiver/rebuild.h"
 #include "receiver/recover.h"
 #include "receiver/segment_file.h"
+#include "receiver/segment_verify.h"
 #include "receiver/storage_walk.h"
 
 #define PAGE_ROWS 256
+#define CAMERAS_MAX (8 * SL_STORE_CAMERAS_MAX) /* with those that were removed */
+#define DRAW_EVERY (200 * SL_MS)
 #define CATCH_UP_SECONDS 2 /* what a running receiver takes to write a row, twice */
 
 struct check {
     FILE *out, *err;
     struct sl_catalogue *catalogue;
-    int dir;                          /* of the store */
-    bool live;                        /* a receiver runs: what it just does is no difference */
-    bool say;                         /* the differences, now; else they are only noted */
+    int dir;                             /* of the store */
+    bool live;                           /* a receiver runs: what it just does is no difference */
+    bool say;                            /* the differences, now; else they are only noted */
+    bool deep;                           /* every byte is read */
+    bool draws;                          /* how far it is, while nothing is said yet */
+    int64_t bytes, all_files, all_bytes; /* read; and of the catalogue */
+    sl_ns draw_at;
     struct sl_path_set seen;          /* UUIDs of all files */
     struct sl_recover_names suspects; /* paths of files that differ */
     struct sl_recover_names absent;   /* UUIDs of rows without a file */
@@ -42,6 +50,39 @@ static SL_PRINTF(3, 4) void differ(struct check *check, const char *path, const 
     va_end(args);
     fprintf(check->out, "%s: %s\n", path, what);
     check->differences++;
+}
+
+/* ---- How far it is ---- */
+
+static void draw(struct check *check, int64_t bytes)
+{
+    check->bytes += bytes;
+    if (!check->draws || sl_time_now() < check->draw_at)
+        return;
+    check->draw_at = sl_time_now() + DRAW_EVERY;
+    fprintf(check->err, "\r%" PRId64 " of %" PRId64 " files, %" PRId64 " of %" PRId64 " MB ",
+            check->files, check->all_files, check->bytes / 1000000, check->all_bytes / 1000000);
+    fflush(check->err);
+}
+
+static void draw_end(struct check *check)
+{
+    if (check->draws)
+        fprintf(check->err, "\r\033[K");
+    check->draws = false;
+}
+
+static int start_drawing(struct check *check)
+{
+    struct sl_catalogue_camera *rows = calloc(CAMERAS_MAX, sizeof(*rows));
+    const int count = rows ? sl_catalogue_cameras(check->catalogue, rows, CAMERAS_MAX) : -ENOMEM;
+    for (int i = 0; i < count; i++) {
+        check->all_files += rows[i].segments;
+        check->all_bytes += rows[i].bytes;
+    }
+    free(rows);
+    check->draws = count >= 0;
+    return count < 0 ? count : 0;
 }
 
 /* ---- Files ---- */
@@ -88,6 +129,49 @@ static bool check_tail(struct check *check, const char *path, int fd,
     return false;
 }
 
+struct deep {
+    struct check *check;
+    const char *path;
+    bool same;
+};
+
+static void deep_differs(void *ctx, const char *what)
+{
+    struct deep *deep = ctx;
+    deep->same = false;
+    differ(deep->check, deep->path, "%s", what);
+}
+
+static void deep_reads(void *ctx, int64_t bytes)
+{
+    const struct deep *deep = ctx;
+    draw(deep->check, bytes);
+}
+
+/* What it holds against what it says, and what the catalogue says. */
+static bool check_deep(struct check *check, const char *path, int fd,
+                       const struct sl_segment_row *row)
+{
+    struct deep deep = {.check = check, .path = path, .same = true};
+    const struct sl_segment_verify verify = {
+        .differ = deep_differs, .done = deep_reads, .ctx = &deep};
+    struct sl_segment_info counted;
+    if (!check->deep)
+        return true;
+    const int err = sl_segment_verify(fd, &verify, &counted);
+    if (err != 0)
+        check->error = err;
+    if (err != 0 || !deep.same || (row->open && check->live))
+        return deep.same;
+    if (counted.frames == row->info.frames && counted.sounds == row->info.sounds)
+        return true;
+    differ(check, path,
+           "has %" PRId64 " pictures and %" PRId64 " packets of sound, the catalogue says %" PRId64
+           " and %" PRId64,
+           counted.frames, counted.sounds, row->info.frames, row->info.sounds);
+    return false;
+}
+
 static bool check_playable(struct check *check, const char *path, int fd,
                            const struct sl_segment_info *info)
 {
@@ -101,8 +185,9 @@ static bool check_playable(struct check *check, const char *path, int fd,
         check->error = err;
         return true;
     }
-    const bool same = compare(check, path, info, &row);
-    return check_tail(check, path, fd, info, &row) && same;
+    bool same = compare(check, path, info, &row);
+    same &= check_tail(check, path, fd, info, &row);
+    return check_deep(check, path, fd, &row) && same;
 }
 
 /* True if there is no difference, or no longer such a file. */
@@ -134,6 +219,7 @@ static int first_look(void *ctx, const char *path)
     struct check *check = ctx;
     check->files++;
     const bool same = check_file(check, path);
+    draw(check, 0);
     if (check->error != 0)
         return check->error;
     return same ? 0 : sl_recover_names_add(&check->suspects, path);
@@ -188,7 +274,10 @@ static int check_absent(struct check *check, const char *uuid)
  */
 static int check_all(struct check *check)
 {
-    int err = sl_storage_walk(check->dir, first_look, note_trouble, check);
+    int err = check->deep && isatty(fileno(check->err)) == 1 ? start_drawing(check) : 0;
+    if (err == 0)
+        err = sl_storage_walk(check->dir, first_look, note_trouble, check);
+    draw_end(check);
     if (err == 0)
         err = look_at_rows(check);
     if (err == 0 && check->live && check->suspects.count + check->absent.count > 0)
@@ -260,9 +349,8 @@ static int open_all(struct check *check, const char *data, const char *store)
     return open_store(check, store ? store : beside);
 }
 
-int sl_check_run(const char *data, const char *store, FILE *out, FILE *err)
+static int run(struct check check, const char *data, const char *store)
 {
-    struct check check = {.out = out, .err = err, .dir = -1};
     int status = open_all(&check, data, store);
     if (status == 0)
         status = report(&check, check_all(&check));
@@ -273,4 +361,14 @@ int sl_check_run(const char *data, const char *store, FILE *out, FILE *err)
         close(check.dir);
     sl_catalogue_close(check.catalogue);
     return status;
+}
+
+int sl_check_run(const char *data, const char *store, FILE *out, FILE *err)
+{
+    return run((struct check){.out = out, .err = err, .dir = -1}, data, store);
+}
+
+int sl_check_deep_run(const char *data, const char *store, FILE *out, FILE *err)
+{
+    return run((struct check){.out = out, .err = err, .dir = -1, .deep = true}, data, store);
 }

@@ -20,7 +20,7 @@ struct sl_directory {
 static void changed(struct sl_directory *directory)
 {
     directory->version++;
-    snprintf(directory->etag, sizeof(directory->etag), "\"%s-%" PRIu64 "\"", directory->tag,
+    snprintf(directory->etag, sizeof(directory->etag), "W/\"%s-%" PRIu64 "\"", directory->tag,
              directory->version);
     cJSON_free(directory->json);
     directory->json = NULL;
@@ -57,7 +57,8 @@ const struct sl_directory_camera *sl_directory_find(const struct sl_directory *d
 static bool same_entry(const struct sl_camera_entry *a, const struct sl_camera_entry *b)
 {
     return strcmp(a->name, b->name) == 0 && strcmp(a->location, b->location) == 0 &&
-           a->created_us == b->created_us;
+           a->created_us == b->created_us && a->record.mode == b->record.mode &&
+           a->record.pre == b->record.pre && a->record.post == b->record.post;
 }
 
 bool sl_directory_apply(struct sl_directory *directory, const struct sl_snapshot *snapshot,
@@ -129,6 +130,22 @@ bool sl_directory_device(struct sl_directory *directory, const char *name, bool 
     return true;
 }
 
+void sl_directory_snapshot(struct sl_directory *directory, const char *name, int64_t at_us)
+{
+    struct sl_directory_camera *camera =
+        (struct sl_directory_camera *)sl_directory_find(directory, name);
+    if (!camera || camera->snapshot_us == at_us)
+        return;
+    camera->snapshot_us = at_us;
+    cJSON_free(directory->json);
+    directory->json = NULL;
+}
+
+const struct sl_directory_camera *sl_directory_at(const struct sl_directory *directory, int i)
+{
+    return i < directory->count ? &directory->cameras[i] : NULL;
+}
+
 /* RFC 3339, UTC, milliseconds. */
 static void write_time(int64_t us, char out[40])
 {
@@ -152,6 +169,29 @@ static bool add_layers(cJSON *object, const struct sl_directory_camera *camera)
     return false;
 }
 
+static bool add_record(cJSON *object, const struct sl_record_rule *rule)
+{
+    static const char *const modes[] = {
+        [SL_RECORD_ALWAYS] = "always", [SL_RECORD_MOTION] = "motion", [SL_RECORD_OFF] = "off"};
+    cJSON *record = cJSON_AddObjectToObject(object, "record");
+    return record && cJSON_AddStringToObject(record, "mode", modes[rule->mode]) &&
+           cJSON_AddNumberToObject(record, "pre", (double)rule->pre / (double)SL_SEC) &&
+           cJSON_AddNumberToObject(record, "post", (double)rule->post / (double)SL_SEC);
+}
+
+/* If there is a picture of it. */
+static bool add_snapshot(cJSON *object, const struct sl_directory_camera *camera)
+{
+    char taken[40], url[80];
+    if (camera->snapshot_us == 0)
+        return true;
+    write_time(camera->snapshot_us, taken);
+    snprintf(url, sizeof(url), "/api/v1/cameras/%s/snapshot.jpg", camera->entry.name);
+    cJSON *snapshot = cJSON_AddObjectToObject(object, "snapshot");
+    return snapshot && cJSON_AddStringToObject(snapshot, "time", taken) &&
+           cJSON_AddStringToObject(snapshot, "url", url);
+}
+
 static bool add_camera(cJSON *list, const struct sl_directory_camera *camera)
 {
     char since[40], moving_since[40];
@@ -169,7 +209,8 @@ static bool add_camera(cJSON *list, const struct sl_directory_camera *camera)
            cJSON_AddBoolToObject(object, "signal", camera->live && !camera->away) &&
            cJSON_AddBoolToObject(object, "motion", camera->moving) &&
            (camera->moving_since_us == 0 ||
-            cJSON_AddStringToObject(object, "motion_since", moving_since));
+            cJSON_AddStringToObject(object, "motion_since", moving_since)) &&
+           add_record(object, &camera->entry.record) && add_snapshot(object, camera);
 }
 
 const char *sl_directory_json(struct sl_directory *directory)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The cameras as HTTP tells them: names and locations from the store, states from the hub, and a
- * version that goes up with every change. GET /api/v1/cameras is its text. Pure; one thread.
+ * The cameras as HTTP tells them: names, locations and rules from the store, states from the hub,
+ * and a version that goes up with every change. GET /api/v1/cameras is its text. Pure; one thread.
  */
 #pragma once
 
@@ -20,6 +20,7 @@ struct sl_directory_camera {
     bool moving;
     int64_t moving_since_us; /* 0: it never changed */
     bool away;               /* its device is, while live */
+    int64_t snapshot_us;     /* when its newest picture was captured; 0: there is none */
     char h264_profile[7];    /* while live */
 };
 
@@ -41,12 +42,17 @@ bool sl_directory_motion(struct sl_directory *directory, const char *name, bool 
 /* Whether its device is away. True if anything changed. */
 bool sl_directory_device(struct sl_directory *directory, const char *name, bool away);
 
+/* Its newest picture. That is no news, or each second would have some: the version stays. */
+void sl_directory_snapshot(struct sl_directory *directory, const char *name, int64_t at_us);
+
+/* The `i`th of the list; NULL: there are no more. */
+const struct sl_directory_camera *sl_directory_at(const struct sl_directory *directory, int i);
 const struct sl_directory_camera *sl_directory_find(const struct sl_directory *directory,
                                                     const char *name);
 
-/* {"version":N,"cameras":[{"name","location","state","since","signal","motion","motion_since"}]},
- * the last of it once there was any; "signal": it is live and its device is there. Valid until the
- * next change. NULL if out of memory. */
+/* {"version":N,"cameras":[{"name","location","state","since","signal","motion","motion_since",
+ * "record","snapshot"}]}, docs/openapi.yaml has the rest. Valid until the next change. NULL if out
+ * of memory. */
 const char *sl_directory_json(struct sl_directory *directory);
-/* With its quotes. */
+/* As it is sent. A weak one: the times of snapshots go on without it. */
 const char *sl_directory_etag(const struct sl_directory *directory);

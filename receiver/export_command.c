@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "base/time.h"
+#include "receiver/camera_known.h"
 #include "receiver/export.h"
 #include "receiver/export_find.h"
 #include "receiver/when.h"
@@ -248,7 +249,9 @@ int sl_export_command(const struct sl_receiver_options *options, FILE *out, FILE
     if (sl_catalogue_open(&catalogue, options->data, false, why) != 0) {
         fprintf(err, PROGRAM "%s\n", why);
     } else {
-        status = find_and_run(&command, catalogue);
+        status = sl_camera_known(catalogue, options->data, options->camera, err);
+        if (status == 0)
+            status = find_and_run(&command, catalogue);
         sl_catalogue_close(catalogue);
     }
     if (status == 0 && fflush(out) != 0) {

@@ -2,6 +2,7 @@
 #include "receiver/hub.h"
 
 #include <errno.h>
+#include <malloc.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
 
@@ -83,8 +84,11 @@ static void flush(void *ctx)
     struct sl_hub *hub = ctx;
     sl_udp_flush(hub->config.udp);
     sl_forward_flushed(&hub->forward);
-    if (sl_sessions_bury(&hub->sessions))
-        sl_cameras_sweep(&hub->cameras);
+    if (!sl_sessions_bury(&hub->sessions))
+        return;
+    sl_cameras_sweep(&hub->cameras);
+    if (hub->sessions.stats.count == 0)
+        (void)malloc_trim(0); /* takes milliseconds, which nobody waits for now */
 }
 
 /* ---- Life ---- */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include <errno.h>
+#include <malloc.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -35,7 +36,8 @@
 
 /* Requests that HTTP can have open, snapshots and news of every camera. */
 #define EXCHANGE_CAPACITY 4096
-#define TRACE_RECORDS (1 << 19) /* nine minutes of 16 cameras at 30/s */
+#define MAPPED_BYTES (256 << 10) /* blocks from this size on are mappings of their own */
+#define TRACE_RECORDS (1 << 19)  /* nine minutes of 16 cameras at 30/s */
 
 struct receiver {
     struct sl_receiver_options options;
@@ -127,11 +129,30 @@ static int end_past(struct receiver *r)
                : fail(sl_catalogue_why(r->catalogue));
 }
 
+/* Of an earlier run that did record. Nothing is made where nothing was recorded, and no trouble
+ * with it (it may be why nothing is to be recorded) keeps live from going on. */
+static void recover_past(struct receiver *r)
+{
+    char why[SL_STORE_WHY], store[SL_SEGMENT_UUID_BYTES];
+    if (sl_catalogue_open(&r->catalogue, r->datadir.path, false, why) == -ENOENT)
+        return;
+    sl_catalogue_close(r->catalogue);
+    r->catalogue = NULL;
+    if (sl_catalogue_open(&r->catalogue, r->datadir.path, true, why) != 0)
+        sl_warn("what was recorded before is not looked after: %s", why);
+    else if (sl_catalogue_meta_get(r->catalogue, "store", store, sizeof(store)) == 0)
+        (void)(open_storage(r, r->recordings) || end_past(r));
+    sl_catalogue_close(r->catalogue);
+    r->catalogue = NULL;
+}
+
 static int open_recordings(struct receiver *r)
 {
     char why[SL_STORE_WHY];
-    if (r->options.no_record)
+    if (r->options.no_record) {
+        recover_past(r);
         return 0;
+    }
     if (sl_catalogue_open(&r->catalogue, r->datadir.path, true, why) != 0)
         return fail(why);
     return open_storage(r, r->recordings) || end_past(r);
@@ -141,8 +162,7 @@ static int open_snapshots(struct receiver *r)
 {
     char why[SL_STORE_WHY];
     const struct sl_snapshot_config config = {.path = r->snapshots_dir,
-                                              .every = r->options.snapshot_every,
-                                              .keep = r->options.snapshot_keep};
+                                              .every = r->options.snapshot_every};
     if (r->options.no_record)
         return 0;
     return sl_snapshots_create(&r->snapshots, &config, why) == 0 ? 0 : fail(why);
@@ -151,11 +171,29 @@ static int open_snapshots(struct receiver *r)
 static int start_retention(struct receiver *r)
 {
     char why[SL_STORE_WHY];
-    const struct sl_retention_config config =
+    struct sl_retention_config config =
         sl_retention_config_of(&r->options, r->datadir.path, r->storage.path);
+    config.snapshots = r->snapshots_dir;
+    config.snapshot_keep_us = r->options.snapshot_keep / SL_US;
     if (r->options.no_record)
         return 0;
     return sl_retention_start(&r->retention, &config, why) == 0 ? 0 : fail(why);
+}
+
+/* With --no-record: of the store that is there now. */
+static int start_recover(struct receiver *r)
+{
+    char why[SL_STORE_WHY];
+    if (r->storage.dir < 0)
+        return 0;
+    int err = sl_recover_create(&r->recover, r->datadir.path, why);
+    if (err == 0) {
+        err = sl_recover_begin(r->recover, r->storage.dir);
+        snprintf(why, sizeof(why), "%s", strerror(-err));
+    }
+    if (err != 0)
+        sl_warn("what was recorded before is not looked after: %s", why);
+    return 0;
 }
 
 static int start_recording(struct receiver *r)
@@ -167,7 +205,7 @@ static int start_recording(struct receiver *r)
                                       .segment = r->options.segment,
                                       .epoch = r->epoch};
     if (r->options.no_record)
-        return 0;
+        return start_recover(r);
     if (sl_recover_create(&r->recover, r->datadir.path, why) != 0)
         return fail(why);
     int err = sl_catalogue_writer_create(&r->catalogue_writer, &writer);
@@ -307,6 +345,16 @@ static int init_parts(struct receiver *r)
     return err == 0 ? 0 : fail(strerror(-err));
 }
 
+/*
+ * What a peer or a camera has for itself is a few large blocks. Left alone, the C library stops to
+ * map them for themselves when the first has been freed, and little of the memory of those who
+ * leave goes back.
+ */
+static void give_memory_back(void)
+{
+    (void)mallopt(M_MMAP_THRESHOLD, MAPPED_BYTES);
+}
+
 static int run(struct receiver *r)
 {
     int listen_fd = -1;
@@ -365,11 +413,13 @@ int main(int argc, char **argv)
     if (sl_recordings_command_is(receiver.options.command))
         return sl_recordings_command(&receiver.options, stdout, stderr);
     if (receiver.options.command == SL_COMMAND_CHECK)
-        return sl_check_run(receiver.options.data, receiver.options.recordings, stdout, stderr);
+        return (receiver.options.deep ? sl_check_deep_run : sl_check_run)(
+            receiver.options.data, receiver.options.recordings, stdout, stderr);
     if (receiver.options.command == SL_COMMAND_REBUILD)
         return sl_rebuild_run(receiver.options.data, receiver.options.recordings, stdout, stderr);
     if (receiver.options.command != SL_COMMAND_RUN)
         return sl_admin_run(&receiver.options, stdout, stderr);
+    give_memory_back();
     status = run(&receiver);
     destroy(&receiver);
     return status;

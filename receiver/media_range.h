@@ -9,8 +9,9 @@
  * It begins with the key frame at or before `from`, sound 80 ms before it; an edit list has players
  * start at `from`. Position in the movie == time since `from`: over a gap the last picture stays,
  * and sound is filled with packets of silence; where a sender's clock ran fast, one is left out now
- * and then (players count packets rather than believe timestamps: so they are within one). Other parameter sets get a sample description of their own, and all key
- * frames bring theirs with them as well (Chromium looks at the first description alone).
+ * and then (players count packets rather than believe timestamps: so they are within one). Other
+ * parameter sets get a sample description of their own, and all key frames bring theirs with them
+ * as well (Chromium looks at the first description alone).
  *
  * Built from whole fragments as they are then, and never changed after: length and bytes stay, and
  * the ETag is of all that they come from, so equal tags are equal bytes. Building is one thread's,

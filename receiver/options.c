@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "receiver/catalogue.h"
 #include "receiver/export_file.h"
 #include "receiver/when.h"
 #include "whip/link.h"
@@ -236,6 +237,11 @@ static const struct sl_option options_of_receiver[] = {
      .offset = FIELD(to),
      .value = "T",
      .help = "export, recordings: the moment behind the last one; also now"},
+    {.name = "at",
+     .type = SL_OPTION_TEXT,
+     .offset = FIELD(at),
+     .value = "T",
+     .help = "recordings mark: of what moment (now)"},
     {.name = "o",
      .type = SL_OPTION_TEXT,
      .offset = FIELD(output),
@@ -258,11 +264,15 @@ static const struct sl_option options_of_receiver[] = {
     {.name = "json",
      .type = SL_OPTION_FLAG,
      .offset = FIELD(json),
-     .help = "recordings list, recordings usage: for programs"},
+     .help = "recordings list, usage and marks: for programs"},
     {.name = "dry-run",
      .type = SL_OPTION_FLAG,
      .offset = FIELD(dry_run),
      .help = "retention: say what would be deleted"},
+    {.name = "deep",
+     .type = SL_OPTION_FLAG,
+     .offset = FIELD(deep),
+     .help = "check: read every byte of every file"},
     {.name = NULL},
 };
 
@@ -276,36 +286,44 @@ const struct sl_option_table sl_receiver_option_table = {
                 "       " PROGRAM " recordings list|usage  --data DIR\n"
                 "       " PROGRAM " recordings lock|unlock --camera NAME --from T --to T"
                 "  --data DIR\n"
+                "       " PROGRAM " recordings mark --camera NAME [--at T] TEXT  --data DIR\n"
+                "       " PROGRAM " recordings marks | unmark NUMBER  --data DIR\n"
                 "       " PROGRAM " retention --dry-run  --data DIR\n"
-                "       " PROGRAM " check | rebuild  --data DIR [--recordings DIR]",
+                "       " PROGRAM " check [--deep] | rebuild  --data DIR [--recordings DIR]",
     .summary = "Takes cameras in and gives them out to viewers; camera and viewer commands print\n"
                "enrolment links and work beside a running receiver.",
     .options = options_of_receiver,
     .positional_max = 3,
 };
 
+/* The word behind noun and verb. */
+enum third { NONE, NAME, TEXT, NUMBER };
+
 static const struct {
     const char *noun, *verb;
     enum sl_command command;
-    bool named;
+    enum third third;
 } commands[] = {
-    {"run", NULL, SL_COMMAND_RUN, false},
-    {"camera", "add", SL_COMMAND_CAMERA_ADD, true},
-    {"camera", "list", SL_COMMAND_CAMERA_LIST, false},
-    {"camera", "link", SL_COMMAND_CAMERA_LINK, true},
-    {"camera", "remove", SL_COMMAND_CAMERA_REMOVE, true},
-    {"camera", "set", SL_COMMAND_CAMERA_SET, true},
-    {"viewer", "add", SL_COMMAND_VIEWER_ADD, true},
-    {"viewer", "list", SL_COMMAND_VIEWER_LIST, false},
-    {"viewer", "remove", SL_COMMAND_VIEWER_REMOVE, true},
-    {"export", NULL, SL_COMMAND_EXPORT, false},
-    {"recordings", "list", SL_COMMAND_RECORDINGS_LIST, false},
-    {"recordings", "usage", SL_COMMAND_RECORDINGS_USAGE, false},
-    {"recordings", "lock", SL_COMMAND_RECORDINGS_LOCK, false},
-    {"recordings", "unlock", SL_COMMAND_RECORDINGS_UNLOCK, false},
-    {"retention", NULL, SL_COMMAND_RETENTION, false},
-    {"check", NULL, SL_COMMAND_CHECK, false},
-    {"rebuild", NULL, SL_COMMAND_REBUILD, false},
+    {"run", NULL, SL_COMMAND_RUN, NONE},
+    {"camera", "add", SL_COMMAND_CAMERA_ADD, NAME},
+    {"camera", "list", SL_COMMAND_CAMERA_LIST, NONE},
+    {"camera", "link", SL_COMMAND_CAMERA_LINK, NAME},
+    {"camera", "remove", SL_COMMAND_CAMERA_REMOVE, NAME},
+    {"camera", "set", SL_COMMAND_CAMERA_SET, NAME},
+    {"viewer", "add", SL_COMMAND_VIEWER_ADD, NAME},
+    {"viewer", "list", SL_COMMAND_VIEWER_LIST, NONE},
+    {"viewer", "remove", SL_COMMAND_VIEWER_REMOVE, NAME},
+    {"export", NULL, SL_COMMAND_EXPORT, NONE},
+    {"recordings", "list", SL_COMMAND_RECORDINGS_LIST, NONE},
+    {"recordings", "usage", SL_COMMAND_RECORDINGS_USAGE, NONE},
+    {"recordings", "lock", SL_COMMAND_RECORDINGS_LOCK, NONE},
+    {"recordings", "unlock", SL_COMMAND_RECORDINGS_UNLOCK, NONE},
+    {"recordings", "mark", SL_COMMAND_RECORDINGS_MARK, TEXT},
+    {"recordings", "marks", SL_COMMAND_RECORDINGS_MARKS, NONE},
+    {"recordings", "unmark", SL_COMMAND_RECORDINGS_UNMARK, NUMBER},
+    {"retention", NULL, SL_COMMAND_RETENTION, NONE},
+    {"check", NULL, SL_COMMAND_CHECK, NONE},
+    {"rebuild", NULL, SL_COMMAND_REBUILD, NONE},
 };
 
 int sl_host_port_parse(const char *text, char host[256], int *port)
@@ -344,8 +362,17 @@ static const char *verbs_of(const char *noun)
 {
     return strcmp(noun, "camera") == 0       ? "add, list, link, set or remove"
            : strcmp(noun, "viewer") == 0     ? "add, list or remove"
-           : strcmp(noun, "recordings") == 0 ? "list, usage, lock or unlock"
+           : strcmp(noun, "recordings") == 0 ? "list, usage, lock, unlock, mark, marks or unmark"
                                              : "";
+}
+
+static bool take_third(struct sl_receiver_options *options, enum third third, const char *word)
+{
+    if (third == NAME)
+        options->name = word;
+    else if (third == TEXT)
+        options->text = word;
+    return third != NUMBER || sl_parse_int(word, 1, INT64_MAX, &options->mark) == 0;
 }
 
 /* What the words that are not options ask for. False after one line on `err`. */
@@ -356,7 +383,10 @@ static bool find_command(struct sl_receiver_options *options, const struct sl_op
         return true; /* run */
     const char *noun = words->positional[0];
     const char *verb = words->positional_count > 1 ? words->positional[1] : NULL;
-    const char *name = words->positional_count > 2 ? words->positional[2] : NULL;
+    const char *third = words->positional_count > 2 ? words->positional[2] : NULL;
+    static const char *const missing[] = {[NAME] = "name given, wanted one like front-door",
+                                          [TEXT] = "text given, wanted some words",
+                                          [NUMBER] = "number given, wanted that of a mark"};
     bool noun_known = false;
     for (size_t i = 0; i < SL_COUNT(commands); i++) {
         if (strcmp(noun, commands[i].noun) != 0)
@@ -364,17 +394,20 @@ static bool find_command(struct sl_receiver_options *options, const struct sl_op
         noun_known = true;
         if (commands[i].verb ? !verb || strcmp(verb, commands[i].verb) != 0 : verb != NULL)
             continue;
-        if (commands[i].named && !name) {
-            fprintf(err, PROGRAM ": %s %s: no name given, wanted one like front-door\n", noun,
-                    verb);
+        if (commands[i].third != NONE && !third) {
+            fprintf(err, PROGRAM ": %s %s: no %s\n", noun, verb, missing[commands[i].third]);
             return false;
         }
-        if (!commands[i].named && name) {
-            fprintf(err, PROGRAM ": %s %s: unexpected argument '%s'\n", noun, verb, name);
+        if (commands[i].third == NONE && third) {
+            fprintf(err, PROGRAM ": %s %s: unexpected argument '%s'\n", noun, verb, third);
+            return false;
+        }
+        if (third && !take_third(options, commands[i].third, third)) {
+            fprintf(err, PROGRAM ": %s %s: got '%s', wanted the number of a mark\n", noun, verb,
+                    third);
             return false;
         }
         options->command = commands[i].command;
-        options->name = name;
         return true;
     }
     if (!noun_known)
@@ -438,6 +471,16 @@ static bool check_set(const struct sl_receiver_options *options, FILE *err)
     return false;
 }
 
+static bool check_mark(const struct sl_receiver_options *options, FILE *err)
+{
+    const char *wrong = sl_mark_text_wrong(options->text);
+    if (!options->camera)
+        fprintf(err, PROGRAM ": recordings mark: no --camera given, wanted the name of one\n");
+    else if (wrong) /* which is not printed: it may hold anything */
+        fprintf(err, PROGRAM ": recordings mark: the text: wanted %s\n", wrong);
+    return options->camera && !wrong;
+}
+
 /* A range is given in full where something is changed by it. */
 static bool check_recordings(const struct sl_receiver_options *options, FILE *err)
 {
@@ -454,6 +497,8 @@ static bool check_recordings(const struct sl_receiver_options *options, FILE *er
                 options->camera);
         return false;
     }
+    if (options->command == SL_COMMAND_RECORDINGS_MARK)
+        return check_mark(options, err);
     if (!lock && options->command != SL_COMMAND_RECORDINGS_UNLOCK)
         return true;
     const char *missing = !options->camera ? "--camera given, wanted the name of one"

@@ -26,6 +26,9 @@ enum sl_command {
     SL_COMMAND_RECORDINGS_USAGE,
     SL_COMMAND_RECORDINGS_LOCK,
     SL_COMMAND_RECORDINGS_UNLOCK,
+    SL_COMMAND_RECORDINGS_MARK,
+    SL_COMMAND_RECORDINGS_MARKS,
+    SL_COMMAND_RECORDINGS_UNMARK,
     SL_COMMAND_RETENTION,
     SL_COMMAND_CHECK,
     SL_COMMAND_REBUILD,
@@ -59,12 +62,15 @@ struct sl_receiver_options {
     sl_ns snapshot_keep;   /* 0: for ever */
     const char *camera;    /* whose recordings */
     const char *from, *to; /* receiver/when.h */
+    const char *at;        /* of a mark, the same; NULL: now */
     const char *output;
     bool fast, close_gaps, force;
-    bool json, dry_run;
+    bool json, dry_run, deep;
 
     enum sl_command command;
     const char *name; /* of the camera or viewer */
+    const char *text; /* of a new mark */
+    int64_t mark;     /* the number of the one to be removed */
 };
 
 extern const struct sl_option_table sl_receiver_option_table;

@@ -12,6 +12,7 @@
 #include "base/log.h"
 #include "receiver/datadir.h"
 #include "receiver/recover.h"
+#include "receiver/salvage.h"
 #include "receiver/storage.h"
 #include "receiver/storage_walk.h"
 
@@ -28,6 +29,8 @@ struct rebuild {
     struct sl_path_set listed; /* UUIDs */
     int troubles;              /* parts of the store that could not be read */
     int64_t dropped, kept;     /* rows without a file */
+    char aside[64];            /* the file that the old catalogue is now; "": it is in use */
+    struct sl_salvage_counts salvaged;
     char why[SL_STORE_WHY];
 };
 
@@ -39,30 +42,40 @@ static int fail(const struct rebuild *r, const char *what)
 
 /* ---- What is there ---- */
 
-/* It may hold locks and marks that someone can save yet. */
+/* Its locks, marks, events and sessions are read out of it there; the rest is for who knows how. */
 static int set_aside(struct rebuild *r)
 {
     static const char *const ends[] = {"", "-wal", "-shm"};
     char from[40], to[80];
-    const int64_t now = (int64_t)time(NULL);
+    snprintf(r->aside, sizeof(r->aside), "catalogue.db.aside-%" PRId64, (int64_t)time(NULL));
     for (size_t i = 0; i < SL_COUNT(ends); i++) {
         snprintf(from, sizeof(from), "catalogue.db%s", ends[i]);
-        snprintf(to, sizeof(to), "catalogue.db.aside-%" PRId64 "%s", now, ends[i]);
+        snprintf(to, sizeof(to), "%.60s%s", r->aside, ends[i]);
         if (renameat(r->datadir.dir, from, r->datadir.dir, to) != 0 && errno != ENOENT) {
-            snprintf(r->why, sizeof(r->why), "%s: cannot be renamed: %s", from, strerror(errno));
-            return -errno;
+            const int err = -errno;
+            snprintf(r->why, sizeof(r->why), "%s: cannot be renamed: %s", from, strerror(-err));
+            return err;
         }
     }
-    fprintf(r->err,
-            "sightline-receiver: rebuild: %s; it is catalogue.db.aside-%" PRId64
-            " now, its locks, marks and events are not taken over\n",
-            r->why, now);
+    fprintf(r->err, "sightline-receiver: rebuild: %s; it is %s now\n", r->why, r->aside);
     return 0;
+}
+
+/* One that can be opened and is damaged further in is no better than one that cannot. */
+static int open_sane(struct rebuild *r)
+{
+    const int err = sl_catalogue_open(&r->catalogue, r->datadir.path, true, r->why);
+    if (err != 0 || sl_catalogue_check(r->catalogue) != -EBADMSG)
+        return err;
+    snprintf(r->why, sizeof(r->why), "%.200s", sl_catalogue_why(r->catalogue));
+    sl_catalogue_close(r->catalogue);
+    r->catalogue = NULL;
+    return -EBADMSG;
 }
 
 static int open_catalogue(struct rebuild *r)
 {
-    int err = sl_catalogue_open(&r->catalogue, r->datadir.path, true, r->why);
+    int err = open_sane(r);
     if (err == -EBADMSG && (err = set_aside(r)) == 0)
         err = sl_catalogue_open(&r->catalogue, r->datadir.path, true, r->why);
     return err;
@@ -148,6 +161,16 @@ static int drop_rows(struct rebuild *r)
     return err;
 }
 
+/* What only the old one knows, if it is another. */
+static int take_over(struct rebuild *r)
+{
+    char path[4096];
+    if (!r->aside[0] ||
+        snprintf(path, sizeof(path), "%s/%s", r->datadir.path, r->aside) >= (int)sizeof(path))
+        return 0;
+    return sl_salvage(r->catalogue, path, &r->salvaged);
+}
+
 static int rebuild(struct rebuild *r)
 {
     r->recover =
@@ -158,6 +181,8 @@ static int rebuild(struct rebuild *r)
     if (err == 0)
         err = drop_rows(r);
     if (err == 0)
+        err = take_over(r);
+    if (err == 0)
         err = sl_catalogue_commit(r->catalogue);
     if (err == 0)
         return 0;
@@ -167,8 +192,20 @@ static int rebuild(struct rebuild *r)
     return status;
 }
 
+static void say_salvaged(const struct rebuild *r)
+{
+    const struct sl_salvage_counts *n = &r->salvaged;
+    fprintf(r->err,
+            "sightline-receiver: rebuild: taken over from %s: %" PRId64 " locks, %" PRId64
+            " marks, %" PRId64 " events, %" PRId64 " sessions%s\n",
+            r->aside, n->locks, n->marks, n->events, n->sessions,
+            n->whole ? "" : "; the rest of it cannot be read");
+}
+
 static int say_counts(const struct rebuild *r)
 {
+    if (r->aside[0])
+        say_salvaged(r);
     const struct sl_recover_counts *n = &r->recover.counts;
     fprintf(r->out, "files        %" PRId64 "\n", n->files);
     fprintf(r->out, "listed       %" PRId64 "\n", n->listed);

@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <malloc.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -12,50 +11,57 @@
 #include <unistd.h>
 
 #include "base/log.h"
-#include "base/ring.h"
 #include "base/time.h"
 #include "base/wake.h"
+#include "receiver/record_queue.h"
 #include "receiver/record_sync.h"
 #include "receiver/record_track.h"
 #include "receiver/wall_clock.h"
 
-#define CAPACITY 16384    /* 20 MB: more than a second of 64 cameras of 2 Mb/s */
-#define RESERVED 2048     /* for what is not a packet */
+#define BLOCKS 320        /* 20 MB: more than a second of 64 cameras of 2 Mb/s */
+#define RESERVED 32       /* of them for what is not a packet */
 #define TURN (40 * SL_MS) /* with a fragment: half a second */
 #define LOOK (1 * SL_SEC)
 #define AT_A_TIME 512 /* messages before files are looked at */
 #define SAID (10 * SL_SEC)
-#define KEPT_BYTES (16 << 20)  /* of freed memory; more goes back to the system */
-#define MAPPED_BYTES (1 << 20) /* blocks of this size are mappings of their own */
 
 enum type { CONNECT, DISCONNECT, PACKET, MOTION, RULE };
 
+/* What all begin with. */
 struct message {
     enum type type;
     int slot;
     sl_ns at;
-    union {
-        struct {
-            char camera[SL_NAME_BYTES];
-            char location[SL_LOCATION_BYTES];
-            char text[128]; /* address, or why */
-            bool sound;
-        } session;
-        struct {
-            enum sl_media_kind kind;
-            bool marker, has_capture, after_overrun;
-            uint32_t timestamp, ssrc;
-            int64_t seq;
-            uint64_t capture_ntp; /* by our clock */
-            uint16_t len;
-            uint8_t payload[SL_RTP_FOREIGN_MAX];
-        } packet;
-        struct sl_record_motion motion;
-        struct {
-            struct sl_record_rule rule;
-            char location[SL_LOCATION_BYTES];
-        } camera;
-    };
+};
+
+struct session_message {
+    struct message head;
+    char camera[SL_NAME_BYTES];
+    char location[SL_LOCATION_BYTES];
+    char text[128]; /* address, or why */
+    bool sound;
+};
+
+struct packet_message {
+    struct message head;
+    enum sl_media_kind kind;
+    bool marker, has_capture, after_overrun;
+    uint32_t timestamp, ssrc;
+    int64_t seq;
+    uint64_t capture_ntp; /* by our clock */
+    size_t len;
+    uint8_t payload[];
+};
+
+struct motion_message {
+    struct message head;
+    struct sl_record_motion motion;
+};
+
+struct rule_message {
+    struct message head;
+    struct sl_record_rule rule;
+    char location[SL_LOCATION_BYTES];
 };
 
 struct lane {
@@ -69,7 +75,7 @@ struct lane {
 
 struct sl_record {
     struct sl_record_config config;
-    struct sl_ring *ring;
+    struct sl_record_queue *queue;
     struct sl_wake wake;
     pthread_t thread;
     bool started;
@@ -86,7 +92,6 @@ struct sl_record {
     /* The thread's. */
     struct lane lanes[SL_RECORD_SLOTS];
     int tracks;
-    bool left; /* a track, lately */
     struct sl_record_sync *sync;
     int sync_error; /* as said */
     struct sl_random random;
@@ -182,20 +187,22 @@ static int64_t wall_us(const struct sl_record *record, sl_ns at)
     return (at + record->wall_offset) / SL_US;
 }
 
-static void connect_lane(struct sl_record *record, struct lane *lane, const struct message *message)
+static void connect_lane(struct sl_record *record, struct lane *lane,
+                         const struct session_message *message)
 {
+    const sl_ns at = message->head.at;
     struct sl_record_track_config config = {.segment = record->config.segment,
                                             .files = &files,
                                             .news = &news,
                                             .ctx = lane,
                                             .random = &record->random,
                                             .epoch = record->config.epoch};
-    memcpy(config.camera, message->session.camera, sizeof(config.camera));
-    memcpy(config.location, message->session.location, sizeof(config.location));
+    memcpy(config.camera, message->camera, sizeof(config.camera));
+    memcpy(config.location, message->location, sizeof(config.location));
     memcpy(config.boot_id, record->boot_id, sizeof(config.boot_id));
     memcpy(lane->camera, config.camera, sizeof(lane->camera));
     (void)sl_catalogue_writer_connected(record->config.writer, config.camera, config.location,
-                                        message->session.text, wall_us(record, message->at));
+                                        message->text, wall_us(record, at));
     if (record->config.snapshots)
         lane->snapshot = sl_snapshot_slot(record->config.snapshots, config.camera);
     const int err = sl_record_track_create(&lane->track, &config);
@@ -205,18 +212,18 @@ static void connect_lane(struct sl_record *record, struct lane *lane, const stru
     }
     record->tracks++;
     sl_record_track_wall(lane->track, record->wall_offset, record->clock);
-    sl_record_track_rule(lane->track, &lane->rule, message->at);
-    sl_record_track_connect(lane->track, message->session.sound);
-    sl_record_track_storage(lane->track, record->storage == SL_STORAGE_FINE, message->at);
+    sl_record_track_rule(lane->track, &lane->rule, at);
+    sl_record_track_connect(lane->track, message->sound);
+    sl_record_track_storage(lane->track, record->storage == SL_STORAGE_FINE, at);
 }
 
-static void take_rule(struct lane *lane, const struct message *message)
+static void take_rule(struct lane *lane, const struct rule_message *message)
 {
-    lane->rule = message->camera.rule;
+    lane->rule = message->rule;
     if (!lane->track)
         return;
-    sl_record_track_location(lane->track, message->camera.location);
-    sl_record_track_rule(lane->track, &lane->rule, message->at);
+    sl_record_track_location(lane->track, message->location);
+    sl_record_track_rule(lane->track, &lane->rule, message->head.at);
 }
 
 static void take_motion(struct sl_record *record, struct lane *lane,
@@ -239,49 +246,49 @@ static void disconnect_lane(struct sl_record *record, struct lane *lane, const c
         sl_record_track_destroy(lane->track);
         lane->track = NULL;
         record->tracks--;
-        record->left = true;
     }
     (void)sl_catalogue_writer_disconnected(record->config.writer, lane->camera, why,
                                            wall_us(record, at));
 }
 
-static void take_packet(struct lane *lane, const struct message *message)
+static void take_packet(struct lane *lane, const struct packet_message *message)
 {
     const struct sl_rtp_packet packet = {
-        .seq = message->packet.seq,
-        .timestamp = message->packet.timestamp,
-        .ssrc = message->packet.ssrc,
-        .marker = message->packet.marker,
-        .has_capture = message->packet.has_capture,
-        .capture_ntp = message->packet.capture_ntp,
-        .payload = message->packet.payload,
-        .payload_len = message->packet.len,
+        .seq = message->seq,
+        .timestamp = message->timestamp,
+        .ssrc = message->ssrc,
+        .marker = message->marker,
+        .has_capture = message->has_capture,
+        .capture_ntp = message->capture_ntp,
+        .payload = message->payload,
+        .payload_len = message->len,
     };
     if (!lane->track)
         return;
-    if (message->packet.after_overrun)
+    if (message->after_overrun)
         sl_record_track_overrun(lane->track);
-    sl_record_track_packet(lane->track, message->packet.kind, &packet, message->at);
+    sl_record_track_packet(lane->track, message->kind, &packet, message->head.at);
 }
 
 static void take_message(struct sl_record *record, const struct message *message)
 {
     struct lane *lane = &record->lanes[message->slot];
+    const void *whole = message;
     switch (message->type) {
     case CONNECT:
-        connect_lane(record, lane, message);
+        connect_lane(record, lane, whole);
         break;
     case DISCONNECT:
-        disconnect_lane(record, lane, message->session.text, message->at);
+        disconnect_lane(record, lane, ((const struct session_message *)whole)->text, message->at);
         break;
     case PACKET:
-        take_packet(lane, message);
+        take_packet(lane, whole);
         break;
     case MOTION:
-        take_motion(record, lane, &message->motion, message->at);
+        take_motion(record, lane, &((const struct motion_message *)whole)->motion, message->at);
         break;
     case RULE:
-        take_rule(lane, message);
+        take_rule(lane, whole);
         break;
     }
 }
@@ -347,9 +354,6 @@ static void look_around(struct sl_record *record, sl_ns now)
     record->wall_offset = sl_time_epoch();
     record->looked = now;
     each_track(record, now, tell_surroundings);
-    if (record->left)
-        (void)malloc_trim(0); /* what the cameras that left have freed, see keep_memory() */
-    record->left = false;
 }
 
 static void read_boot_id(char boot_id[SL_SEGMENT_UUID_BYTES])
@@ -362,22 +366,20 @@ static void read_boot_id(char boot_id[SL_SEGMENT_UUID_BYTES])
     close(fd);
 }
 
-/* What waits in the ring. */
+/* What waits in the queue. */
 static void drain(struct sl_record *record)
 {
-    static _Thread_local struct message message;
-    bool more = true;
-    while (more) {
-        int count = 0;
-        while (count < AT_A_TIME && (more = sl_ring_pop(record->ring, &message))) {
-            take_message(record, &message);
-            count++;
+    const struct message *message;
+    do {
+        for (int i = 0; i < AT_A_TIME && (message = sl_record_queue_peek(record->queue)); i++) {
+            take_message(record, message);
+            sl_record_queue_pop(record->queue);
         }
         const sl_ns now = sl_time_now();
         each_track(record, now, tick);
         if (now - record->looked >= LOOK)
             look_around(record, now);
-    }
+    } while (message);
 }
 
 static void *run(void *arg)
@@ -397,14 +399,6 @@ static void *run(void *arg)
 
 /* ---- Life ---- */
 
-/* Fragments come and go a hundred times a second: giving their pages back each time, only to have
- * the kernel clear them anew, took a fifth of the thread's time. */
-static void keep_memory(void)
-{
-    (void)mallopt(M_TRIM_THRESHOLD, KEPT_BYTES);
-    (void)mallopt(M_MMAP_THRESHOLD, MAPPED_BYTES);
-}
-
 int sl_record_create(struct sl_record **ret, const struct sl_record_config *config)
 {
     struct sl_record *record = calloc(1, sizeof(*record));
@@ -418,10 +412,9 @@ int sl_record_create(struct sl_record **ret, const struct sl_record_config *conf
         record->lanes[i].slot = i;
         record->lanes[i].rule = sl_record_rule_default();
     }
-    keep_memory();
     sl_random_init_system(&record->random);
     read_boot_id(record->boot_id);
-    int err = sl_ring_create(&record->ring, CAPACITY, sizeof(struct message));
+    int err = sl_record_queue_create(&record->queue, BLOCKS);
     if (err == 0)
         err = sl_record_sync_create(&record->sync);
     if (err == 0)
@@ -465,7 +458,7 @@ void sl_record_destroy(struct sl_record *record)
     if (record->wake.fd >= 0)
         sl_wake_fini(&record->wake);
     sl_record_sync_destroy(record->sync);
-    sl_ring_destroy(record->ring);
+    sl_record_queue_destroy(record->queue);
     free(record);
 }
 
@@ -487,43 +480,43 @@ void sl_record_slot_give(struct sl_record *record, int slot)
     record->taken[slot] = false;
 }
 
-static void push(struct sl_record *record, const struct message *message)
+static void push(struct sl_record *record, const void *message, size_t len)
 {
-    if (!sl_ring_push(record->ring, message))
+    void *room = sl_record_queue_room(record->queue, len, 0);
+    if (room) {
+        memcpy(room, message, len);
+        sl_record_queue_push(record->queue);
+    } else {
         sl_error("the recorder stands still: news of a camera is lost");
+    }
     sl_wake_signal(&record->wake);
-}
-
-static void push_session(struct sl_record *record, struct message *message, const char *camera,
-                         const char *location, const char *text)
-{
-    snprintf(message->session.camera, sizeof(message->session.camera), "%s", camera);
-    snprintf(message->session.location, sizeof(message->session.location), "%s", location);
-    snprintf(message->session.text, sizeof(message->session.text), "%s", text);
-    push(record, message);
 }
 
 void sl_record_connect(struct sl_record *record, int slot, const char *camera, const char *location,
                        const char *address, bool sound, sl_ns now)
 {
-    struct message message = {
-        .type = CONNECT, .slot = slot, .at = now, .session = {.sound = sound}};
+    struct session_message message = {.head = {.type = CONNECT, .slot = slot, .at = now},
+                                      .sound = sound};
+    snprintf(message.camera, sizeof(message.camera), "%s", camera);
+    snprintf(message.location, sizeof(message.location), "%s", location);
+    snprintf(message.text, sizeof(message.text), "%s", address);
     record->overrun[slot] = false;
-    push_session(record, &message, camera, location, address);
+    push(record, &message, sizeof(message));
 }
 
 void sl_record_rule(struct sl_record *record, int slot, const struct sl_record_rule *rule,
                     const char *location, sl_ns now)
 {
-    struct message message = {.type = RULE, .slot = slot, .at = now, .camera = {.rule = *rule}};
-    snprintf(message.camera.location, sizeof(message.camera.location), "%s", location);
-    push(record, &message);
+    struct rule_message message = {.head = {.type = RULE, .slot = slot, .at = now}, .rule = *rule};
+    snprintf(message.location, sizeof(message.location), "%s", location);
+    push(record, &message, sizeof(message));
 }
 
 void sl_record_disconnect(struct sl_record *record, int slot, const char *why, sl_ns now)
 {
-    struct message message = {.type = DISCONNECT, .slot = slot, .at = now};
-    push_session(record, &message, "", "", why);
+    struct session_message message = {.head = {.type = DISCONNECT, .slot = slot, .at = now}};
+    snprintf(message.text, sizeof(message.text), "%s", why);
+    push(record, &message, sizeof(message));
 }
 
 /* Once in a while, however many they are. */
@@ -536,30 +529,38 @@ static void say_overrun(struct sl_record *record, sl_ns now)
             (unsigned long long)record->refused);
 }
 
+/* False: there was no room for it. */
+static bool put_packet(struct sl_record *record, int slot, enum sl_media_kind kind,
+                       const struct sl_rtp_packet *packet, sl_ns arrival)
+{
+    struct packet_message *message =
+        sl_record_queue_room(record->queue, sizeof(*message) + packet->payload_len, RESERVED);
+    if (!message)
+        return false;
+    const uint64_t offset = packet->has_capture_offset ? (uint64_t)packet->capture_offset : 0;
+    *message = (struct packet_message){.head = {.type = PACKET, .slot = slot, .at = arrival},
+                                       .kind = kind,
+                                       .marker = packet->marker,
+                                       .has_capture = packet->has_capture,
+                                       .after_overrun = record->overrun[slot],
+                                       .timestamp = packet->timestamp,
+                                       .ssrc = packet->ssrc,
+                                       .seq = packet->seq,
+                                       .capture_ntp = packet->capture_ntp - offset,
+                                       .len = packet->payload_len};
+    if (packet->payload_len)
+        memcpy(message->payload, packet->payload, packet->payload_len);
+    sl_record_queue_push(record->queue);
+    return true;
+}
+
 void sl_record_packet(struct sl_record *record, int slot, enum sl_media_kind kind,
                       const struct sl_rtp_packet *packet, sl_ns arrival)
 {
-    struct message message;
-    if (kind == SL_VIDEO_SUB || packet->payload_len > sizeof(message.packet.payload))
+    if (kind == SL_VIDEO_SUB || packet->payload_len > SL_RTP_FOREIGN_MAX)
         return;
     record->offered++;
-    message.type = PACKET;
-    message.slot = slot;
-    message.at = arrival;
-    message.packet.kind = kind;
-    message.packet.marker = packet->marker;
-    message.packet.has_capture = packet->has_capture;
-    message.packet.after_overrun = record->overrun[slot];
-    message.packet.timestamp = packet->timestamp;
-    message.packet.ssrc = packet->ssrc;
-    message.packet.seq = packet->seq;
-    message.packet.capture_ntp =
-        packet->capture_ntp - (packet->has_capture_offset ? (uint64_t)packet->capture_offset : 0);
-    message.packet.len = (uint16_t)packet->payload_len;
-    if (packet->payload_len)
-        memcpy(message.packet.payload, packet->payload, packet->payload_len);
-    record->overrun[slot] =
-        sl_ring_held(record->ring) >= CAPACITY - RESERVED || !sl_ring_push(record->ring, &message);
+    record->overrun[slot] = !put_packet(record, slot, kind, packet, arrival);
     if (record->overrun[slot]) {
         record->refused++;
         say_overrun(record, arrival);
@@ -569,8 +570,9 @@ void sl_record_packet(struct sl_record *record, int slot, enum sl_media_kind kin
 void sl_record_motion(struct sl_record *record, int slot, const struct sl_record_motion *motion,
                       sl_ns now)
 {
-    const struct message message = {.type = MOTION, .slot = slot, .at = now, .motion = *motion};
-    push(record, &message);
+    const struct motion_message message = {.head = {.type = MOTION, .slot = slot, .at = now},
+                                           .motion = *motion};
+    push(record, &message, sizeof(message));
 }
 
 bool sl_record_key_wanted(struct sl_record *record, int slot)

@@ -2,7 +2,7 @@
 /*
  * Record: the thread that writes recordings, and what the hub tells it.
  *
- *     hub ──packets, who comes and goes, motion──▶ [ ring ] ──▶ record: a track for each camera
+ *     hub ──packets, who comes and goes, motion──▶ [ queue ] ──▶ record: a track for each camera
  *                                                                │ files     └─▶ catalogue_writer
  *          ◀── a key frame is wanted (a flag for each camera) ───┘
  *

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "receiver/camera_known.h"
 #include "receiver/wall_clock.h"
 #include "receiver/when.h"
 
@@ -15,10 +16,16 @@ int sl_recordings_fail(const struct sl_recordings *recordings, const char *what)
     return 1;
 }
 
+static bool writes(enum sl_command command)
+{
+    return command == SL_COMMAND_RECORDINGS_LOCK || command == SL_COMMAND_RECORDINGS_UNLOCK ||
+           command == SL_COMMAND_RECORDINGS_MARK || command == SL_COMMAND_RECORDINGS_UNMARK;
+}
+
 bool sl_recordings_command_is(enum sl_command command)
 {
     return command == SL_COMMAND_RECORDINGS_LIST || command == SL_COMMAND_RECORDINGS_USAGE ||
-           command == SL_COMMAND_RECORDINGS_LOCK || command == SL_COMMAND_RECORDINGS_UNLOCK ||
+           writes(command) || command == SL_COMMAND_RECORDINGS_MARKS ||
            command == SL_COMMAND_RETENTION;
 }
 
@@ -90,7 +97,8 @@ static bool read_range(struct sl_recordings *recordings)
 {
     const struct sl_receiver_options *options = recordings->options;
     if (!read_time(recordings, "from", options->from, &recordings->from_us) ||
-        !read_time(recordings, "to", options->to, &recordings->to_us))
+        !read_time(recordings, "to", options->to, &recordings->to_us) ||
+        !read_time(recordings, "at", options->at, &recordings->at_us))
         return false;
     if (!options->from || !options->to || recordings->from_us < recordings->to_us)
         return true;
@@ -135,6 +143,12 @@ static int run(const struct sl_recordings *recordings)
         return lock(recordings, true);
     case SL_COMMAND_RECORDINGS_UNLOCK:
         return lock(recordings, false);
+    case SL_COMMAND_RECORDINGS_MARK:
+        return sl_recordings_mark(recordings);
+    case SL_COMMAND_RECORDINGS_MARKS:
+        return sl_recordings_marks(recordings);
+    case SL_COMMAND_RECORDINGS_UNMARK:
+        return sl_recordings_unmark(recordings);
     default:
         return sl_recordings_dry_run(recordings);
     }
@@ -144,8 +158,7 @@ int sl_recordings_command(const struct sl_receiver_options *options, FILE *out, 
 {
     struct sl_recordings recordings = {
         .options = options, .out = out, .err = err, .now_us = sl_wall_clock_us()};
-    const bool writes = options->command == SL_COMMAND_RECORDINGS_LOCK ||
-                        options->command == SL_COMMAND_RECORDINGS_UNLOCK;
+    recordings.at_us = recordings.now_us;
     char why[SL_STORE_WHY], store[SL_SEGMENT_UUID_BYTES];
     if (!read_range(&recordings))
         return 2;
@@ -153,7 +166,7 @@ int sl_recordings_command(const struct sl_receiver_options *options, FILE *out, 
     if (sl_catalogue_open(&recordings.catalogue, options->data, false, why) != 0)
         return sl_recordings_fail(&recordings, why);
     int status = 0;
-    if (writes) {
+    if (writes(options->command)) {
         sl_catalogue_close(recordings.catalogue);
         recordings.catalogue = NULL;
         if (sl_catalogue_open(&recordings.catalogue, options->data, true, why) != 0)
@@ -161,6 +174,8 @@ int sl_recordings_command(const struct sl_receiver_options *options, FILE *out, 
     }
     if (sl_catalogue_meta_get(recordings.catalogue, "store", store, sizeof(store)) == -ENOENT)
         status = sl_recordings_fail(&recordings, "nothing was recorded here yet");
+    if (status == 0 && options->camera)
+        status = sl_camera_known(recordings.catalogue, options->data, options->camera, err);
     if (status == 0) {
         find_rules(&recordings);
         status = run(&recordings);

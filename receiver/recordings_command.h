@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* recordings list, usage, lock and unlock, and retention --dry-run: beside a running receiver too.
- */
+/* The commands recordings ..., and retention --dry-run: beside a running receiver too. */
 #pragma once
 
 #include <stdbool.h>
@@ -26,6 +25,7 @@ struct sl_recordings {
     struct sl_catalogue *catalogue;
     int64_t now_us;
     int64_t from_us, to_us; /* 0: not given */
+    int64_t at_us;          /* now, if it is not given */
     char path[4096];        /* of the store */
     struct sl_retention_config config;
 };
@@ -33,4 +33,7 @@ struct sl_recordings {
 int sl_recordings_fail(const struct sl_recordings *recordings, const char *what);
 int sl_recordings_list(const struct sl_recordings *recordings);
 int sl_recordings_usage(const struct sl_recordings *recordings);
+int sl_recordings_mark(const struct sl_recordings *recordings);
+int sl_recordings_marks(const struct sl_recordings *recordings);
+int sl_recordings_unmark(const struct sl_recordings *recordings);
 int sl_recordings_dry_run(const struct sl_recordings *recordings);

@@ -118,6 +118,13 @@ static const char *forecast_text(const struct sl_usage_forecast *forecast, char 
     return out;
 }
 
+/* With --camera that one is shown alone; the sums and the forecast are of all. */
+static bool wanted(const struct figures *figures, const struct sl_catalogue_camera *camera)
+{
+    const char *name = figures->recordings->options->camera;
+    return !name || strcmp(name, camera->name) == 0;
+}
+
 static void print_text(const struct figures *figures, const char *why)
 {
     FILE *out = figures->recordings->out;
@@ -126,6 +133,8 @@ static void print_text(const struct figures *figures, const char *why)
     fprintf(out, "camera\tbytes\tlocked\tper hour\trecordings\toldest\n");
     for (int i = 0; i < figures->count; i++) {
         const struct sl_catalogue_camera *camera = &figures->cameras[i];
+        if (!wanted(figures, camera))
+            continue;
         fprintf(out, "%s\t%s\t%s\t%s\t%" PRId64 "\t%s\n", camera->name,
                 sl_amount_size(camera->bytes, a), sl_amount_size(camera->locked_bytes, b),
                 sl_amount_size(per_hour(figures, figures->day_bytes[i], camera->oldest_us), c),
@@ -162,7 +171,8 @@ static int print_json(const struct figures *figures)
     cJSON *json = cJSON_CreateObject(), *cameras = cJSON_AddArrayToObject(json, "cameras"),
           *hours = cJSON_AddArrayToObject(json, "hours");
     for (int i = 0; i < figures->count; i++)
-        cJSON_AddItemToArray(cameras, camera_json(&figures->cameras[i], figures->day_bytes[i]));
+        if (wanted(figures, &figures->cameras[i]))
+            cJSON_AddItemToArray(cameras, camera_json(&figures->cameras[i], figures->day_bytes[i]));
     for (int i = 0; i < HOURS; i++)
         cJSON_AddItemToArray(hours, cJSON_CreateNumber((double)figures->hours[i]));
     cJSON_AddNumberToObject(json, "bytes", (double)usage->bytes);

@@ -20,18 +20,24 @@ static enum sl_log_level level_of(const struct sl_repairs *repairs)
     return sl_repairs_loss_percent(repairs) >= SL_REPAIR_LOG_NOTABLE ? SL_LOG_INFO : SL_LOG_DEBUG;
 }
 
+/* Of pictures alone, as the viewer tells it. */
+static double kbps(const struct sl_repairs *repairs, sl_ns span)
+{
+    return span > 0 ? 8e6 * (double)repairs->bytes / (double)span : 0;
+}
+
 static struct sl_repair_line line_of(const char *camera, const struct sl_repairs *repairs,
                                      sl_ns rtt, sl_ns span, const char *end)
 {
     struct sl_repair_line line = {.level = level_of(repairs)};
     snprintf(line.text, sizeof(line.text),
              "repairs %s lost=%llu by_fec=%llu by_resend=%llu late=%llu given_up=%llu rtt_ms=%.1f "
-             "loss_pct=%.2f overhead_pct=%.1f over_s=%d%s",
+             "loss_pct=%.2f kbps=%.0f overhead_pct=%.1f over_s=%d%s",
              camera, (unsigned long long)sl_repairs_lost(repairs),
              (unsigned long long)repairs->by_fec, (unsigned long long)repairs->by_resend,
              (unsigned long long)repairs->late, (unsigned long long)repairs->given_up, ms(rtt),
-             sl_repairs_loss_percent(repairs), sl_repairs_overhead_percent(repairs), seconds(span),
-             end);
+             sl_repairs_loss_percent(repairs), kbps(repairs, span),
+             sl_repairs_overhead_percent(repairs), seconds(span), end);
     return line;
 }
 

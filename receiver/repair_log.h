@@ -32,8 +32,8 @@ struct sl_repair_line {
 };
 
 /* A publisher's session, each SL_REPAIR_LOG_EVERY: `repairs CAMERA lost=N by_fec=N by_resend=N
- * late=N given_up=N rtt_ms=X loss_pct=X overhead_pct=X over_s=N` of the time since the last call.
- * False: nothing was lost. */
+ * late=N given_up=N rtt_ms=X loss_pct=X kbps=N overhead_pct=X over_s=N` of the time since the last
+ * call. False: nothing was lost. */
 bool sl_repair_log_look(struct sl_repair_log *log, const char *camera,
                         const struct sl_session_stats *stats, sl_ns now,
                         struct sl_repair_line *ret);

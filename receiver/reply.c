@@ -94,6 +94,7 @@ void sl_reply_resume(struct sl_request *request)
 void sl_reply_cameras(struct sl_request *request)
 {
     struct sl_directory *directory = request->server->directory;
+    sl_server_look_at_snapshots(request->server);
     const char *json = sl_directory_json(directory);
     if (!json) {
         sl_reply_problem(request, 503, "out of memory");

@@ -211,6 +211,7 @@ static void act(struct sl_request *request)
         break;
     case SL_ROUTE_SEGMENTS:
     case SL_ROUTE_EVENTS:
+    case SL_ROUTE_MARKS:
     case SL_ROUTE_MEDIA_LINKS:
     case SL_ROUTE_CAMERA_MEDIA:
     case SL_ROUTE_SEGMENT_MEDIA:

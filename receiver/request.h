@@ -65,8 +65,9 @@ struct sl_server {
     struct sl_watch api_watch;
     struct sl_request *requests;
     int waiting;
-    bool stale;        /* the hub does not know yet what the store says */
-    bool store_broken; /* and that was logged */
+    sl_ns snapshots_at; /* when their times are looked at again */
+    bool stale;         /* the hub does not know yet what the store says */
+    bool store_broken;  /* and that was logged */
     bool stopping;
     struct {
         uint32_t hash;
@@ -114,3 +115,5 @@ void sl_reply_resume(struct sl_request *request);
 /* Takes over what admin commands changed. Called before each answer, so that no answer is older
  * than a change. */
 void sl_server_look_at_store(struct sl_server *server);
+/* The times of the newest pictures into the directory, at most once a second. */
+void sl_server_look_at_snapshots(struct sl_server *server);

@@ -7,7 +7,7 @@
  *
  * Only a file that the catalogue knows, and that says so itself, is deleted; a row whose file is
  * gone is taken out. Days that are past and empty lose their directory. While the storage is not
- * the right one, nothing is done at all.
+ * the right one, no recording goes. Snapshots: retention_snapshots.h.
  */
 #pragma once
 
@@ -24,6 +24,8 @@ struct sl_retention_config {
     struct sl_retention_limits limits;
     int64_t min_free;
     bool min_free_given;
+    const char *snapshots;    /* the directory, or NULL: none are looked after */
+    int64_t snapshot_keep_us; /* 0: for ever */
 };
 
 struct sl_retention_thread;

@@ -10,6 +10,7 @@
 #include "base/time.h"
 #include "base/wake.h"
 #include "receiver/retention_run.h"
+#include "receiver/retention_snapshots.h"
 #include "receiver/wall_clock.h"
 #include "receiver/when.h"
 
@@ -28,6 +29,7 @@ struct sl_retention_thread {
     struct sl_storage storage;
     struct sl_retention retention;
     struct sl_retention_clock clock;
+    struct sl_retention_snapshots snapshots;
     sl_ns clock_saved, pruned; /* 0: not in this run */
     struct sl_wake wake;
     pthread_t thread;
@@ -48,13 +50,25 @@ static bool left_out(const struct sl_retention_thread *thread, int64_t id)
     return false;
 }
 
+/* Whether the row may stay, since older snapshots went for it; its bytes are off the sums. */
+static bool snapshots_suffice(struct sl_retention_thread *thread, const struct sl_segment_row *row,
+                              enum sl_retention_why reason)
+{
+    struct sl_retention *retention = &thread->retention;
+    if (reason != SL_RETENTION_FREE)
+        return false;
+    sl_retention_snapshots_before(&thread->snapshots, retention, &thread->storage,
+                                  row->info.meta.start_us + row->info.duration_us);
+    return retention->free_bytes - row->info.bytes >= retention->min_free;
+}
+
 static int take(void *ctx, const struct sl_segment_row *row, enum sl_retention_why reason)
 {
     struct sl_retention_thread *thread = ctx;
     char why[SL_STORE_WHY] = "", text[64];
     if (atomic_load(&thread->stop) || thread->files >= TURN_FILES)
         return ENOUGH;
-    if (left_out(thread, row->id))
+    if (left_out(thread, row->id) || snapshots_suffice(thread, row, reason))
         return 1;
     const int err =
         sl_retention_delete(thread->catalogue, &thread->storage, row, sl_wall_clock_us(), why);
@@ -115,13 +129,14 @@ static int64_t look_at_clock(struct sl_retention_thread *thread)
     return age_now_us;
 }
 
-/* Events and sessions, once in a while, also while the storage is away. */
+/* Old events, sessions and snapshots, once in a while, also while the storage is away. */
 static void prune(struct sl_retention_thread *thread, int64_t age_now_us)
 {
     const sl_ns now = sl_time_now();
     struct sl_retention retention;
     if (thread->pruned && now - thread->pruned < PRUNED_EVERY)
         return;
+    sl_retention_snapshots_old(&thread->snapshots, age_now_us);
     if (sl_retention_load(&retention, &thread->config, thread->catalogue, thread->store, NULL,
                           age_now_us) != 0)
         return; /* the next one that looks after files says so */
@@ -140,6 +155,7 @@ static void turn(struct sl_retention_thread *thread)
     char why[SL_STORE_WHY] = "";
     thread->files = 0;
     thread->turn_bytes = 0;
+    thread->snapshots.before_us = 0;
     prune(thread, age_now_us);
     if (thread->storage.dir < 0 &&
         sl_storage_open(&thread->storage, thread->config.recordings, thread->catalogue, why) != 0)
@@ -151,6 +167,8 @@ static void turn(struct sl_retention_thread *thread)
                                 thread->store, &thread->storage, age_now_us);
     if (err == 0)
         err = sl_retention_walk(&thread->retention, thread->catalogue, take, thread);
+    if (err == 0 && !atomic_load(&thread->stop))
+        sl_retention_snapshots_rest(&thread->snapshots, &thread->retention, &thread->storage);
     if (err < 0 && !thread->failing)
         sl_error("retention: %s", sl_catalogue_why(thread->catalogue));
     if (err < 0)
@@ -231,6 +249,8 @@ int sl_retention_start(struct sl_retention_thread **ret, const struct sl_retenti
         return -ENOMEM;
     }
     thread->config = *config;
+    thread->snapshots = (struct sl_retention_snapshots){.path = config->snapshots,
+                                                        .keep_us = config->snapshot_keep_us};
     thread->storage.dir = -1;
     thread->wake.fd = -1;
     const int err = start(thread, why);

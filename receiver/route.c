@@ -15,6 +15,7 @@ const struct sl_route sl_routes[] = {
     {"GET", "/api/v1/cameras", NULL, SL_ACCESS_VIEWER, SL_ROUTE_CAMERAS},
     {"GET", "/api/v1/segments", NULL, SL_ACCESS_VIEWER, SL_ROUTE_SEGMENTS},
     {"GET", "/api/v1/events", NULL, SL_ACCESS_VIEWER, SL_ROUTE_EVENTS},
+    {"GET", "/api/v1/marks", NULL, SL_ACCESS_VIEWER, SL_ROUTE_MARKS},
     {"POST", "/api/v1/media-links", NULL, SL_ACCESS_VIEWER, SL_ROUTE_MEDIA_LINKS},
     {"GET", "/api/v1/cameras/", "/media", SL_ACCESS_MEDIA, SL_ROUTE_CAMERA_MEDIA},
     {"HEAD", "/api/v1/cameras/", "/media", SL_ACCESS_MEDIA, SL_ROUTE_CAMERA_MEDIA},

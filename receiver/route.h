@@ -28,6 +28,7 @@ enum sl_route_action {
     SL_ROUTE_OPTIONS,       /* OPTIONS of WHIP and WHEP */
     SL_ROUTE_SEGMENTS,      /* GET     /api/v1/segments */
     SL_ROUTE_EVENTS,        /* GET     /api/v1/events */
+    SL_ROUTE_MARKS,         /* GET     /api/v1/marks */
     SL_ROUTE_MEDIA_LINKS,   /* POST /api/v1/media-links */
     SL_ROUTE_CAMERA_MEDIA,  /* GET, HEAD /api/v1/cameras/CAMERA/media?from=&to= */
     SL_ROUTE_SEGMENT_MEDIA, /* GET, HEAD /api/v1/segments/UUID/media */

@@ -8,13 +8,13 @@
 #include "base/bytes.h"
 #include "media/nal.h"
 
-#define START_CODE 4
+#define PREFIX 4 /* bytes: a start code, or a length */
 
-static size_t put(uint8_t *out, const struct sl_nal *nal)
+static size_t put(uint8_t *out, uint32_t prefix, const struct sl_nal *nal)
 {
-    sl_put32(out, 1);
-    memcpy(out + START_CODE, nal->data, nal->len);
-    return START_CODE + nal->len;
+    sl_put32(out, prefix);
+    memcpy(out + PREFIX, nal->data, nal->len);
+    return PREFIX + nal->len;
 }
 
 static bool has(const struct sl_segment_params *params, const struct sl_nal *nal)
@@ -31,9 +31,9 @@ static int add(struct sl_segment_params *params, const struct sl_nal *nal)
 {
     if (has(params, nal))
         return 0;
-    if (params->len + START_CODE + nal->len > sizeof(params->data))
+    if (params->len + PREFIX + nal->len > sizeof(params->data))
         return -EMSGSIZE;
-    params->len += put(params->data + params->len, nal);
+    params->len += put(params->data + params->len, 1, nal);
     return 0;
 }
 
@@ -69,11 +69,11 @@ int sl_segment_params_read(struct sl_segment_params *ret, const uint8_t *unit, s
 /* A NAL unit takes at least 4 bytes with its start code, of which 3 may give way to 4. */
 size_t sl_segment_avc_room(size_t len)
 {
-    return len + len / 4 + START_CODE;
+    return len + len / 4 + PREFIX;
 }
 
-size_t sl_segment_avc_strip(uint8_t *out, const struct sl_segment_params *params,
-                            const uint8_t *unit, size_t len)
+size_t sl_segment_avc_sample(uint8_t *out, const struct sl_segment_params *params,
+                             const uint8_t *unit, size_t len)
 {
     const uint8_t *at = unit;
     size_t written = 0;
@@ -83,7 +83,7 @@ size_t sl_segment_avc_strip(uint8_t *out, const struct sl_segment_params *params
         const bool set = type == SL_NAL_SPS || type == SL_NAL_PPS;
         if (type == SL_NAL_AUD || (set && has(params, &nal)))
             continue;
-        written += put(out + written, &nal);
+        written += put(out + written, (uint32_t)nal.len, &nal);
     }
     return written;
 }

@@ -23,8 +23,9 @@ struct sl_segment_params {
 SL_MUST_CHECK int sl_segment_params_read(struct sl_segment_params *ret, const uint8_t *unit,
                                          size_t len);
 
-/* Writes the unit without delimiters and what is in `params`, as Annex B with 4-byte start codes,
- * to `out`, which has room for sl_segment_avc_room(len). Its length; 0 if nothing is left. */
-size_t sl_segment_avc_strip(uint8_t *out, const struct sl_segment_params *params,
-                            const uint8_t *unit, size_t len);
+/* Writes the unit without delimiters and what is in `params` as a sample, each NAL unit behind its
+ * length in 4 bytes, to `out`, which has room for sl_segment_avc_room(len). Its length; 0 if
+ * nothing is left. */
+size_t sl_segment_avc_sample(uint8_t *out, const struct sl_segment_params *params,
+                             const uint8_t *unit, size_t len);
 size_t sl_segment_avc_room(size_t len);

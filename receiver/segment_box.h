@@ -5,8 +5,8 @@
  *     moov ─▶ sl_segment_head_parse ─▶ tracks and metadata
  *     moof ─▶ sl_segment_moof_parse ─▶ one call for each sample
  *
- * What the muxer of libavformat does not write (other codecs, data elsewhere than in the fragment)
- * is refused. Pure: nothing is kept, allocated or read beyond what is given.
+ * What is in no recording of ours (other codecs, data elsewhere than in the fragment) is refused.
+ * Pure: nothing is kept, allocated or read beyond what is given.
  */
 #pragma once
 

@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Segment writer: one file of a recording being made, by libavformat's muxer.
+ * Segment writer: one file of a recording being made.
  *
- *     units ─▶ [ one held back, until the next says how long it lasts ] ─▶ muxer ─▶ fragment ─▶
- * file
+ *     units ─▶ [ one held back, until the next says how long it lasts ] ─▶ fragment ─▶ file
  *
  * A fragment leaves by one write, and by fdatasync() if so configured, at the latest
  * SL_SEGMENT_FRAGMENT after its first unit came: by the next unit, or by flush(). So whatever
@@ -25,7 +24,6 @@
 #include "receiver/segment_avc.h"
 
 #define SL_SEGMENT_FRAGMENT (450 * SL_MS)
-#define SL_SEGMENT_FRAGMENT_BYTES (4 << 20) /* a fragment of so much leaves at once */
 
 struct sl_segment_writer;
 

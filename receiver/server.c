@@ -16,11 +16,13 @@
 
 #include "base/log.h"
 #include "receiver/request.h"
+#include "receiver/snapshot_files.h"
 #include "receiver/token.h"
 
 #define POLL_EVERY (100 * SL_MS) /* the store; admin commands take effect within 250 ms */
 #define IDLE_TIMEOUT_S 15u
-#define TURNS_MAX 32 /* of libmicrohttpd before other work has its turn */
+#define SNAPSHOTS_EVERY (1 * SL_SEC) /* their times in the list of cameras */
+#define TURNS_MAX 32                 /* of libmicrohttpd before other work has its turn */
 
 struct sl_server_limits sl_server_limits_default(void)
 {
@@ -87,6 +89,32 @@ static bool give_snapshot(struct sl_server *server, struct sl_snapshot *snapshot
     return false;
 }
 
+/* Of cameras that are new here: what an earlier run left. A look-up of a name, on the disk that the
+ * accounts are on. */
+static void look_for_snapshots(struct sl_server *server)
+{
+    const struct sl_directory_camera *camera;
+    int64_t at_us;
+    for (int i = 0; (camera = sl_directory_at(server->directory, i)) != NULL; i++)
+        if (server->config.api.snapshots && camera->snapshot_us == 0 &&
+            sl_snapshot_taken(server->config.api.snapshots, camera->entry.name, &at_us) == 0)
+            sl_directory_snapshot(server->directory, camera->entry.name, at_us);
+}
+
+void sl_server_look_at_snapshots(struct sl_server *server)
+{
+    const struct sl_directory_camera *camera;
+    const sl_ns now = sl_loop_now(server->loop);
+    if (!server->config.api.pictures || now < server->snapshots_at)
+        return;
+    server->snapshots_at = now + SNAPSHOTS_EVERY;
+    for (int i = 0; (camera = sl_directory_at(server->directory, i)) != NULL; i++) {
+        const int64_t at_us = sl_snapshot_newest(server->config.api.pictures, camera->entry.name);
+        if (at_us != 0)
+            sl_directory_snapshot(server->directory, camera->entry.name, at_us);
+    }
+}
+
 void sl_server_look_at_store(struct sl_server *server)
 {
     struct sl_snapshot *snapshot;
@@ -97,6 +125,7 @@ void sl_server_look_at_store(struct sl_server *server)
         err = sl_store_snapshot(server->config.store, &snapshot);
         if (err == 0) {
             const bool news = sl_directory_apply(server->directory, snapshot, utc_us(server));
+            look_for_snapshots(server);
             server->stale = !give_snapshot(server, snapshot);
             sl_api_links_changed(server);
             if (news)

@@ -14,7 +14,6 @@
 
 #include "base/log.h"
 #include "base/mailbox.h"
-#include "base/time.h"
 #include "base/wake.h"
 #include "codec/decoder.h"
 #include "receiver/jpeg.h"
@@ -22,7 +21,6 @@
 #include "whip/link.h"
 
 #define PADDING 64 /* as sl_video_decoder_decode() wants it */
-#define PRUNE_EVERY (600 * SL_SEC)
 
 struct unit {
     int64_t at_us;
@@ -35,7 +33,8 @@ struct sl_snapshot_slot {
     struct sl_mailbox newest; /* struct unit */
     int64_t period;           /* the one that was last due; the recorder's thread */
     atomic_bool due, wanted;
-    uint64_t served; /* how often `wanted` was seen to; under the lock */
+    _Atomic int64_t newest_us; /* of what was offered; 0: nothing was */
+    uint64_t served;           /* how often `wanted` was seen to; under the lock */
     bool failing;
 };
 
@@ -43,7 +42,6 @@ struct sl_snapshots {
     int dir;
     char path[512];
     int64_t every_us;
-    sl_ns keep;
     struct sl_video_decoder *decoder;
     struct sl_wake wake;
     pthread_t thread;
@@ -59,7 +57,7 @@ struct sl_snapshots {
 
 /* ---- The recorder's thread ---- */
 
-static struct sl_snapshot_slot *find(struct sl_snapshots *snapshots, const char *name)
+static struct sl_snapshot_slot *find(const struct sl_snapshots *snapshots, const char *name)
 {
     const int count = atomic_load_explicit(&snapshots->count, memory_order_acquire);
     for (int i = 0; i < count; i++)
@@ -109,6 +107,7 @@ void sl_snapshot_offer(struct sl_snapshots *snapshots, struct sl_snapshot_slot *
     unit->len = len;
     memcpy(unit->data, data, len);
     memset(unit->data + len, 0, PADDING);
+    atomic_store(&camera->newest_us, at_us);
     struct unit *unread = sl_mailbox_put(&camera->newest, unit);
     if (unread)
         atomic_fetch_add(&snapshots->replaced, 1);
@@ -173,35 +172,14 @@ static void serve(struct sl_snapshots *snapshots, struct sl_snapshot_slot *camer
     pthread_mutex_unlock(&snapshots->lock);
 }
 
-static void prune(const struct sl_snapshots *snapshots)
-{
-    struct timespec now;
-    if (snapshots->keep == 0)
-        return;
-    clock_gettime(CLOCK_REALTIME, &now);
-    const int64_t now_us = (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
-    const int removed = sl_snapshot_prune(snapshots->dir, now_us - snapshots->keep / SL_US);
-    if (removed < 0)
-        sl_warn("snapshots: %s: old ones cannot be removed: %s", snapshots->path,
-                strerror(-removed));
-    else if (removed > 0)
-        sl_debug("snapshots: %d old ones removed", removed);
-}
-
 static void *work(void *ctx)
 {
     struct sl_snapshots *snapshots = ctx;
-    sl_ns prune_at = sl_time_now();
     while (!atomic_load(&snapshots->stop)) {
         const int count = atomic_load_explicit(&snapshots->count, memory_order_acquire);
         for (int i = 0; i < count; i++)
             serve(snapshots, snapshots->cameras[i]);
-        const sl_ns now = sl_time_now();
-        if (now >= prune_at) {
-            prune(snapshots);
-            prune_at = now + PRUNE_EVERY;
-        }
-        (void)sl_wake_wait(&snapshots->wake, prune_at - now);
+        (void)sl_wake_wait(&snapshots->wake, SL_NEVER);
     }
     const int count = atomic_load_explicit(&snapshots->count, memory_order_acquire);
     for (int i = 0; i < count; i++)
@@ -243,6 +221,12 @@ int sl_snapshot_latest(struct sl_snapshots *snapshots, const char *name, sl_ns p
     if (camera)
         renew(snapshots, camera, patience);
     return sl_snapshot_open(snapshots->dir, name);
+}
+
+int64_t sl_snapshot_newest(const struct sl_snapshots *snapshots, const char *name)
+{
+    const struct sl_snapshot_slot *camera = find(snapshots, name);
+    return camera ? atomic_load(&camera->newest_us) : 0;
 }
 
 void sl_snapshot_stats(const struct sl_snapshots *snapshots, struct sl_snapshot_stats *ret)
@@ -287,7 +271,6 @@ int sl_snapshots_create(struct sl_snapshots **ret, const struct sl_snapshot_conf
     snapshots->dir = -1;
     snapshots->wake.fd = -1;
     snapshots->every_us = config->every / SL_US;
-    snapshots->keep = config->keep;
     pthread_mutex_init(&snapshots->lock, NULL);
     int err = init_condition(&snapshots->told);
     if (err == 0)

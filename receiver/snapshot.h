@@ -9,7 +9,8 @@
  * Only key frames are decoded, and of those only the first in each `every`, and those asked for: a
  * picture takes one decoding, whatever came before it, and the period is good to a GOP. The newest
  * key frame of each camera is kept undecoded, so latest.jpg costs nothing until somebody wants it.
- * A key frame that is not taken before the next one comes is dropped.
+ * A key frame that is not taken before the next one comes is dropped. Old ones are removed by
+ * retention (retention_snapshots.h).
  */
 #pragma once
 
@@ -29,7 +30,6 @@ struct sl_snapshot_slot;
 struct sl_snapshot_config {
     const char *path; /* the directory; made if it is absent, not its parents */
     sl_ns every;      /* 0: only latest.jpg, when it is asked for */
-    sl_ns keep;       /* dated ones; 0: for ever */
 };
 
 /* -errno, and a sentence that names the directory. */
@@ -58,6 +58,9 @@ void sl_snapshot_offer(struct sl_snapshots *snapshots, struct sl_snapshot_slot *
  */
 SL_MUST_CHECK int sl_snapshot_latest(struct sl_snapshots *snapshots, const char *name,
                                      sl_ns patience);
+
+/* When the camera's newest key frame of this run was captured, UTC; 0: there was none. */
+int64_t sl_snapshot_newest(const struct sl_snapshots *snapshots, const char *name);
 
 /* offered == written + failed + replaced + waiting (at most one a camera) + refused */
 struct sl_snapshot_stats {

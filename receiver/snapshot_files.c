@@ -133,6 +133,21 @@ int sl_snapshot_open(int dir, const char *camera)
     return file >= 0 ? file : err;
 }
 
+int sl_snapshot_taken(const char *path, const char *camera, int64_t *at_us)
+{
+    char file[4400];
+    struct stat status;
+    if (!sl_name_valid(camera) ||
+        snprintf(file, sizeof(file), "%s/%s/" LATEST, path, camera) >= (int)sizeof(file))
+        return -EINVAL;
+    if (lstat(file, &status) != 0)
+        return -errno;
+    if (!S_ISREG(status.st_mode))
+        return -EBADMSG;
+    *at_us = status.st_mtim.tv_sec * INT64_C(1000000) + status.st_mtim.tv_nsec / 1000;
+    return 0;
+}
+
 /* ---- Removing ---- */
 
 static bool is_day(const char *name)
@@ -147,8 +162,8 @@ static bool is_picture(const char *name)
 }
 
 /* Calls `each` for all that is in the directory; the sum of what it gives, or the first -errno. */
-static int walk(int dir, const char *name, int (*each)(int dir, const char *name, const void *ctx),
-                const void *ctx)
+static int walk(int dir, const char *name, int (*each)(int dir, const char *name, void *ctx),
+                void *ctx)
 {
     const int fd = open_dir(dir, name);
     DIR *listing = fd >= 0 ? fdopendir(fd) : NULL;
@@ -170,30 +185,39 @@ static int walk(int dir, const char *name, int (*each)(int dir, const char *name
 /* Names sort as times do. */
 struct limit {
     const char *day, *time;
+    int64_t *bytes;
 };
 
-static int prune_picture(int dir, const char *name, const void *ctx)
+/* What is latest.jpg too stays on the disk. */
+static int prune_picture(int dir, const char *name, void *ctx)
 {
     const struct limit *limit = ctx;
+    struct stat status;
     if (!is_picture(name) || (limit->time && strcmp(name, limit->time) >= 0))
         return 0;
-    return unlinkat(dir, name, 0) == 0 ? 1 : -errno;
+    const bool last = fstatat(dir, name, &status, AT_SYMLINK_NOFOLLOW) == 0 && status.st_nlink == 1;
+    if (unlinkat(dir, name, 0) != 0)
+        return -errno;
+    *limit->bytes += last ? (int64_t)status.st_blocks * 512 : 0;
+    return 1;
 }
 
-static int prune_day(int dir, const char *name, const void *ctx)
+static int prune_day(int dir, const char *name, void *ctx)
 {
     const struct limit *limit = ctx;
     const int order = is_day(name) ? strcmp(name, limit->day) : 1;
     if (order > 0)
         return 0;
-    const struct limit within = {.day = limit->day, .time = order == 0 ? limit->time : NULL};
+    struct limit within = *limit;
+    if (order < 0)
+        within.time = NULL;
     const int removed = walk(dir, name, prune_picture, &within);
     if (removed >= 0 && order < 0)
         (void)unlinkat(dir, name, AT_REMOVEDIR); /* stays if there is something else in it */
     return removed;
 }
 
-static int prune_camera(int dir, const char *name, const void *ctx)
+static int prune_camera(int dir, const char *name, void *ctx)
 {
     if (!sl_name_valid(name))
         return 0;
@@ -201,13 +225,68 @@ static int prune_camera(int dir, const char *name, const void *ctx)
     return removed == -ENOTDIR ? 0 : removed;
 }
 
-int sl_snapshot_prune(int dir, int64_t before_us)
+int sl_snapshot_prune(int dir, int64_t before_us, int64_t *bytes)
 {
     char name[SL_SNAPSHOT_PATH_BYTES];
     const int err = sl_snapshot_name(name, before_us);
     if (err != 0)
         return err == -EINVAL && before_us < 0 ? 0 : err;
     name[DAY_BYTES - 1] = '\0';
-    const struct limit limit = {.day = name, .time = name + DAY_BYTES};
+    struct limit limit = {.day = name, .time = name + DAY_BYTES, .bytes = bytes};
     return walk(dir, ".", prune_camera, &limit);
+}
+
+/* ---- The oldest ---- */
+
+struct oldest {
+    char day[DAY_BYTES], time[16]; /* "": none so far */
+    const char *in;                /* the day that is looked at */
+};
+
+static int look_at_picture(int dir, const char *name, void *ctx)
+{
+    struct oldest *oldest = ctx;
+    (void)dir;
+    if (!is_picture(name))
+        return 0;
+    const int order = oldest->day[0] ? strcmp(oldest->in, oldest->day) : -1;
+    if (order > 0 || (order == 0 && strcmp(name, oldest->time) >= 0))
+        return 0;
+    snprintf(oldest->day, sizeof(oldest->day), "%s", oldest->in);
+    snprintf(oldest->time, sizeof(oldest->time), "%s", name);
+    return 0;
+}
+
+static int look_at_day(int dir, const char *name, void *ctx)
+{
+    struct oldest *oldest = ctx;
+    if (!is_day(name) || (oldest->day[0] && strcmp(name, oldest->day) > 0))
+        return 0;
+    oldest->in = name;
+    return walk(dir, name, look_at_picture, oldest);
+}
+
+static int look_at_camera(int dir, const char *name, void *ctx)
+{
+    if (!sl_name_valid(name))
+        return 0;
+    const int err = walk(dir, name, look_at_day, ctx);
+    return err == -ENOTDIR ? 0 : err;
+}
+
+int sl_snapshot_oldest(int dir, int64_t *at_us)
+{
+    struct oldest oldest = {.in = ""};
+    char name[32];
+    struct tm utc = {0};
+    const int err = walk(dir, ".", look_at_camera, &oldest);
+    if (err < 0)
+        return err;
+    if (!oldest.day[0])
+        return -ENOENT;
+    snprintf(name, sizeof(name), "%s/%s", oldest.day, oldest.time);
+    if (!strptime(name, "%Y-%m-%d/%H_%M_%S", &utc))
+        return -EBADMSG;
+    *at_us = (int64_t)timegm(&utc) * 1000000;
+    return 0;
 }

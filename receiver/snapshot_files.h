@@ -28,6 +28,12 @@ SL_MUST_CHECK int sl_snapshot_put(int dir, const char *camera, int64_t at_us, bo
 /* Descriptor of the newest one (fstat() tells its time), or -errno. */
 SL_MUST_CHECK int sl_snapshot_open(int dir, const char *camera);
 
+/* When the newest one was captured, without opening it: `path` is DIR. -errno. */
+SL_MUST_CHECK int sl_snapshot_taken(const char *path, const char *camera, int64_t *at_us);
+
 /* Removes what is dated before `before_us`, of all cameras, and days that are empty then; never
- * latest.jpg. How many pictures, or -errno. */
-SL_MUST_CHECK int sl_snapshot_prune(int dir, int64_t before_us);
+ * latest.jpg. How many pictures, or -errno; `*bytes` becomes more by what that freed. */
+SL_MUST_CHECK int sl_snapshot_prune(int dir, int64_t before_us, int64_t *bytes);
+
+/* When the oldest of all that are dated was captured, to the second. -ENOENT: there is none. */
+SL_MUST_CHECK int sl_snapshot_oldest(int dir, int64_t *at_us);

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "receiver/storage.h"
 
-#include <cjson/cJSON.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdarg.h>
@@ -11,8 +10,9 @@
 #include <sys/statvfs.h>
 #include <unistd.h>
 
+#include "receiver/storage_marker.h"
+
 #define MARKER ".sightline-store"
-#define MARKER_BYTES 512
 
 static SL_PRINTF(4, 5) int fail(const struct sl_storage *storage, int err, char *why,
                                 const char *format, ...)
@@ -28,41 +28,19 @@ static SL_PRINTF(4, 5) int fail(const struct sl_storage *storage, int err, char 
 
 /* ---- The marker ---- */
 
-static bool uuid_valid(const char *text)
-{
-    for (int i = 0; i < SL_SEGMENT_UUID_BYTES - 1; i++) {
-        const bool dash = i == 8 || i == 13 || i == 18 || i == 23;
-        if (dash ? text[i] != '-' : !text[i] || !strchr("0123456789abcdef", text[i]))
-            return false;
-    }
-    return text[SL_SEGMENT_UUID_BYTES - 1] == '\0';
-}
-
-static bool parse_marker(const char *text, char uuid[SL_SEGMENT_UUID_BYTES])
-{
-    cJSON *json = cJSON_Parse(text);
-    const char *value = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(json, "uuid"));
-    const bool valid = value && uuid_valid(value);
-    if (valid)
-        memcpy(uuid, value, SL_SEGMENT_UUID_BYTES);
-    cJSON_Delete(json);
-    return valid;
-}
-
 /* -ENOENT: there is none; -EBADMSG: it says nothing of ours. */
 static int read_marker(int dir, char uuid[SL_SEGMENT_UUID_BYTES])
 {
-    char text[MARKER_BYTES];
+    char text[SL_STORAGE_MARKER_BYTES];
     const int fd = openat(dir, MARKER, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
     if (fd < 0)
         return -errno;
-    const ssize_t len = read(fd, text, sizeof(text) - 1);
+    const ssize_t len = read(fd, text, sizeof(text));
     const int err = errno;
     close(fd);
     if (len < 0)
         return -err;
-    text[len] = '\0';
-    return parse_marker(text, uuid) ? 0 : -EBADMSG;
+    return sl_storage_marker_parse(text, (size_t)len, uuid) ? 0 : -EBADMSG;
 }
 
 static int write_text(int fd, const char *text)

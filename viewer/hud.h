@@ -64,12 +64,13 @@ struct sl_hud_net {
     double loss_percent; /* before repair */
     uint64_t by_fec, by_resend, late, given_up;
     double kbps;
-    sl_ns rtt; /* 0: unknown */
+    double overhead_percent; /* of repair, beside the media */
+    sl_ns rtt;               /* 0: unknown */
 };
 /* From here on a round trip is worth telling though nothing is lost. */
 #define SL_HUD_RTT_NOTABLE (100 * SL_MS)
-/* "loss 4.8 % · fec 47 · resent 3 · 2.0 Mb/s · rtt 41 ms", without what is 0, or brief just "loss
- * 4.8 %"; "" on a network that there is nothing to tell of. Pure. */
+/* "loss 4.8 % · fec 47 · resent 3 · 2.0 Mb/s +26 % · rtt 41 ms", without what is 0, or brief just
+ * "loss 4.8 %"; "" on a network that there is nothing to tell of. Pure. */
 const char *sl_hud_net_text(const struct sl_hud_net *net, bool brief, char out[SL_HUD_TEXT]);
 /* "STALE 00:07", "NO SIGNAL 00:07", "CONNECTING", "RECONNECTING 01:02", "" when live. Pure. */
 const char *sl_hud_state_text(const struct sl_tile_view *view, char out[SL_HUD_TEXT]);

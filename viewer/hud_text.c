@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+#include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -29,17 +30,28 @@ const char *sl_hud_delay_text(sl_ns delay, char out[SL_HUD_TEXT])
     return out;
 }
 
+static SL_PRINTF(2, 0) void append_args(char out[SL_HUD_TEXT], const char *format, va_list args)
+{
+    const size_t len = strlen(out);
+    vsnprintf(out + len, SL_HUD_TEXT - len, format, args);
+}
+
+static SL_PRINTF(2, 3) void append(char out[SL_HUD_TEXT], const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    append_args(out, format, args);
+    va_end(args);
+}
+
 /* Appends a part, after a dot if it is not the first. */
 static SL_PRINTF(2, 3) void add(char out[SL_HUD_TEXT], const char *format, ...)
 {
-    size_t len = strlen(out);
     va_list args;
-    if (len)
-        len += (size_t)snprintf(out + len, SL_HUD_TEXT - len, " \u00b7 ");
-    if (len >= SL_HUD_TEXT)
-        return;
+    if (*out)
+        append(out, " \u00b7 ");
     va_start(args, format);
-    vsnprintf(out + len, SL_HUD_TEXT - len, format, args);
+    append_args(out, format, args);
     va_end(args);
 }
 
@@ -84,6 +96,8 @@ const char *sl_hud_net_text(const struct sl_hud_net *net, bool brief, char out[S
         add(out, "%.1f Mb/s", net->kbps / 1000);
     else if (!brief)
         add(out, "%.0f kb/s", net->kbps);
+    if (!brief && net->overhead_percent >= 0.5)
+        append(out, " +%.0f %%", fmin(net->overhead_percent, 999));
     add_rtt(out, net->rtt);
     return out;
 }

@@ -268,6 +268,7 @@ static void look_at_net(struct place *place, sl_ns now)
         .late = of.late,
         .given_up = of.given_up,
         .kbps = sl_reading_kbps(&reading, then),
+        .overhead_percent = sl_repairs_overhead_percent(&of),
         .rtt = atomic_load_explicit(&place->gauges->rtt, memory_order_relaxed),
     };
     place->net[0] = place->net_brief[0] = '\0';

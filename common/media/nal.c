@@ -11,16 +11,16 @@
 #define SPS_MAX 1024  /* with every scaling list spelt out it is about 600 */
 #define SIDE_MAX 16384
 
-/* The position of the next 00 00 01, or `end`. Looks at every third byte where it can. */
+/* The position of the next 00 00 01, or `end`. */
 static const uint8_t *find_start(const uint8_t *p, const uint8_t *end)
 {
     while (end - p >= 3) {
-        if (p[2] > 1)
-            p += 3;
-        else if (p[2] == 1 && p[1] == 0 && p[0] == 0)
-            return p;
-        else
-            p++;
+        const uint8_t *one = memchr(p + 2, 1, (size_t)(end - p) - 2);
+        if (!one)
+            return end;
+        if (one[-1] == 0 && one[-2] == 0)
+            return one - 2;
+        p = one - 1;
     }
     return end;
 }

@@ -15,8 +15,8 @@
 #define DEADLINE (200 * SL_MS)
 #define ROUND_EXTRA (15 * SL_MS) /* to notice a loss, beside the RTT */
 #define MISSED_SPAN (2 * SL_SEC)
-#define KNOWN_MIN 20 /* packets, for a share to mean something */
-#define PURSE_MAX 16.0
+#define KNOWN_MIN 20      /* packets, for a share to mean something */
+#define PURSE_MAX 16.0    /* saved from frame to frame */
 #define SHARE_FRAMES 16   /* smoothing */
 #define RESEND_FRAMES 128 /* the same of what resends take of the ceiling ... */
 #define RESEND_SHARE 0.06 /* ... at most: rows that are not sent along cost more resends */
@@ -186,9 +186,10 @@ void sl_redundancy_report(struct sl_redundancy *r, const struct sl_repair_report
 
 /* ---- what is spent ---- */
 
+/* What is saved is bounded, not what a large frame brings along for itself. */
 static void earn(struct sl_redundancy *r, double rows)
 {
-    r->purse = fmin(r->purse + rows, PURSE_MAX);
+    r->purse = fmin(r->purse, PURSE_MAX) + rows;
 }
 
 /* Sums that forget, so that frames of all sizes count by their packets. */
@@ -211,7 +212,7 @@ static void follow_resends(struct sl_redundancy *r, size_t fresh)
 static unsigned wanted(struct sl_redundancy *r, size_t run)
 {
     if (r->config.percent != SL_FEC_AUTO)
-        return ROWS_MAX; /* all that the purse has */
+        return SL_REDUNDANCY_RUN_MAX; /* all that the purse has */
     if (r->loss <= 0 || run == 0)
         return 0;
     if (run > SL_REDUNDANCY_RUN_MAX)

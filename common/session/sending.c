@@ -132,6 +132,17 @@ static size_t send_rows(struct sl_session *session, const struct sl_fec_run *run
     return sent;
 }
 
+/* All of them at once, in batches if the scheme has more than one for a run. */
+static void send_all_rows(struct sl_session *session, const struct sl_fec_run *run, size_t rows,
+                          bool asked, int64_t frame, sl_ns now)
+{
+    size_t sent = 0, more;
+    do {
+        more = send_rows(session, run, rows - sent, asked, frame, now);
+        sent += more;
+    } while (sent < rows && more > 0 && session->parity->scheme->fresh);
+}
+
 static bool push_rows(struct sl_session *session, const struct sl_fec_run *run, size_t rows,
                       bool asked, int64_t frame, sl_ns now)
 {
@@ -170,7 +181,7 @@ static void protect(struct sl_session *session, int64_t frame, sl_ns now)
             if (session->pace && parity->scheme->fresh)
                 push_rows(session, &over, rows, false, frame, now);
             else
-                send_rows(session, &over, rows, false, frame, now);
+                send_all_rows(session, &over, rows, false, frame, now);
         }
     }
 }
@@ -439,8 +450,7 @@ void sl_sending_answer(struct sl_session *session, sl_ns now)
         if (session->pace)
             push_rows(session, run, rows, true, -1, now);
         else
-            for (size_t sent = 0, more = 1; sent < rows && more > 0; sent += more)
-                more = send_rows(session, run, rows - sent, true, -1, now);
+            send_all_rows(session, run, rows, true, -1, now);
     }
     session->answer_count = 0;
     pump(session, now);

@@ -18,7 +18,6 @@
 #define SETUP_TIMEOUT (5 * SL_SEC)
 #define POST_TIMEOUT (3 * SL_SEC)
 #define POST_QUICK (2 * SL_SEC)
-#define REACH_QUICK (500 * SL_MS) /* TLS takes as long again, and both have a second */
 #define DATAGRAMS_A_TURN 64
 #define OFFER_MAX 8192
 
@@ -534,6 +533,7 @@ static void posted(void *ctx, const struct sl_http_response *response)
 {
     struct sl_endpoint *endpoint = ctx;
     endpoint->request = NULL;
+    sl_retry_connected(&endpoint->retry, response->connect);
     if (endpoint->phase == PHASE_SESSION) {
         posted_late(endpoint, response);
         return;
@@ -582,10 +582,10 @@ static void post(struct sl_endpoint *endpoint, bool fresh)
     sl_resource_asked(&endpoint->resource, config->small);
     snprintf(path, sizeof(path), "/%s/%s%s", config->publish ? "whip" : "whep", config->link.camera,
              config->small ? "?layer=sub" : "");
-    const bool quick = sl_retry_is_quick(&endpoint->retry, config->link.host);
+    const bool quick = sl_retry_is_quick(&endpoint->retry);
     struct sl_http_call call = sl_resource_call(
         &endpoint->resource, "POST", path, quick ? POST_QUICK : POST_TIMEOUT, posted, endpoint);
-    call.reach = quick ? REACH_QUICK : 0;
+    call.reach = quick ? SL_RETRY_REACH : 0;
     call.content_type = "application/sdp";
     call.body = offer;
     call.fresh = fresh;

@@ -15,7 +15,7 @@
 
 #define BODY_MAX (256 * 1024)
 #define HEADER_MAX 512 /* of a value that is kept */
-#define CONNECT_TIMEOUT_MS 1000L
+#define REACH SL_SEC /* unless the call says another */
 #define CONNECTIONS_MAX 8L
 /* A connection dies silently with its network, and TCP alone would notice after minutes. */
 #define KEPT_S 1L           /* an idle one is used again within this */
@@ -106,6 +106,14 @@ static void describe_failure(struct sl_http_response *response, CURL *easy, CURL
     }
 }
 
+static sl_ns connect_of(CURL *easy)
+{
+    curl_off_t named = 0, connected = 0; /* microseconds */
+    curl_easy_getinfo(easy, CURLINFO_NAMELOOKUP_TIME_T, &named);
+    curl_easy_getinfo(easy, CURLINFO_CONNECT_TIME_T, &connected);
+    return connected > named ? (connected - named) * SL_US : 0;
+}
+
 static struct sl_addr peer_of(CURL *easy)
 {
     const char *host = NULL;
@@ -162,6 +170,7 @@ static void complete(struct sl_http_request *request, CURLcode code)
         curl_easy_getinfo(request->easy, CURLINFO_RESPONSE_CODE, &status);
         response.status = (int)status;
         response.peer = peer_of(request->easy);
+        response.connect = connect_of(request->easy);
     } else {
         response.body = "";
         response.body_len = 0;
@@ -395,10 +404,11 @@ static int limit_silence(void *ctx, curl_socket_t fd, curlsocktype purpose)
 
 static bool set_connection(CURL *easy, const struct sl_http_call *call)
 {
+    const long connected_ms = (long)(2 * (call->reach ? call->reach : REACH) / SL_MS); /* + TLS */
     /* Quick: libcurl asks for names in a thread, which a name server that is out of reach holds for
      * many seconds; to give up must not wait for it. */
     return curl_easy_setopt(easy, CURLOPT_QUICK_EXIT, 1L) == CURLE_OK &&
-           curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, CONNECT_TIMEOUT_MS) == CURLE_OK &&
+           curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, connected_ms) == CURLE_OK &&
            curl_easy_setopt(easy, CURLOPT_FRESH_CONNECT, call->fresh ? 1L : 0L) == CURLE_OK &&
            curl_easy_setopt(easy, CURLOPT_MAXAGE_CONN, KEPT_S) == CURLE_OK &&
            curl_easy_setopt(easy, CURLOPT_TCP_KEEPALIVE, 1L) == CURLE_OK &&
@@ -454,11 +464,10 @@ int sl_http_start(struct sl_http *http, const struct sl_http_call *call,
     request->next = http->requests;
     http->requests = request;
     request->begun = sl_loop_refresh(http->loop);
-    request->reach = call->reach;
+    request->reach = call->reach ? call->reach : REACH;
     if (call->timeout > 0)
         sl_timer_set(&request->deadline, request->begun + call->timeout);
-    if (call->reach > 0)
-        sl_timer_set(&request->reach_timer, request->begun + call->reach);
+    sl_timer_set(&request->reach_timer, request->begun + request->reach);
     if (ret)
         *ret = request;
     return 0;

@@ -31,6 +31,7 @@ struct sl_http_response {
     const char *location, *etag; /* NULL if absent */
     int retry_after_s;           /* -1 if absent */
     struct sl_addr peer;         /* where the answer came from; unset if there was none */
+    sl_ns connect;               /* that TCP took to connect; 0 if it was already, or never did */
 };
 
 typedef void sl_http_done_fn(void *ctx, const struct sl_http_response *response);
@@ -45,7 +46,7 @@ struct sl_http_call {
     const char *content_type, *body; /* NULL: none */
     const char *if_none_match;
     bool fresh;    /* on a new connection: those kept may have died with the network */
-    sl_ns reach;   /* for TCP to connect; 0: 1 s, within which TLS must be done as well */
+    sl_ns reach;   /* for TCP to connect, and TLS has as long again; 0: 1 s */
     sl_ns timeout; /* of the whole */
     sl_http_done_fn *done;
     void *ctx;

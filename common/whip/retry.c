@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "whip/retry.h"
 
-#include <arpa/inet.h>
-
 #define SOON_TRIES 10
 
 void sl_retry_lived(struct sl_retry *retry)
@@ -51,13 +49,17 @@ sl_ns sl_retry_not_live(struct sl_retry *retry, int retry_after_s, struct sl_ran
     return jitter(most, random);
 }
 
-/* Whether the link is back is found out by trying, and TCP sends again what it sent too early only
- * after a second (RFC 6298): so a try that reaches nobody is short. But libcurl tries the addresses
- * of a name one after another, and one of 16 tries has the time for two. */
-bool sl_retry_is_quick(const struct sl_retry *retry, const char *host)
+void sl_retry_connected(struct sl_retry *retry, sl_ns took)
 {
-    struct in6_addr address;
-    return retry->was_live &&
-           (retry->failures % 16 != 15 || inet_pton(AF_INET, host, &address) == 1 ||
-            inet_pton(AF_INET6, host, &address) == 1);
+    if (took > 0)
+        retry->connect = took;
+}
+
+/* Whether the link is back is found out by trying, and TCP sends again what it sent too early only
+ * after a second (RFC 6298): so a try that reaches nobody is short. But by satellite nobody is
+ * reached that soon, and libcurl tries the addresses of a name one after another: what the last
+ * connection took says so, and as it may have changed, one of 16 tries has more time. */
+bool sl_retry_is_quick(const struct sl_retry *retry)
+{
+    return retry->was_live && retry->connect < SL_RETRY_REACH / 2 && retry->failures % 16 != 15;
 }

@@ -133,7 +133,7 @@ def test_what_is_listed_after_a_kill_plays_and_is_nearly_all():
         check(slowest <= 5.0, f"listed {slowest:.1f} s after the start")
         for each in playing:
             each.result()
-        for line in site.admin("check"):
+        for line in site.admin("check", "--deep"):
             print(line)
     print(f"missing: {statistics.median(missing):.3f} s at the median, {max(missing):.3f} s at most; listed {slowest:.2f} s after the start at the latest, {cut} tails cut")
 

@@ -5,6 +5,7 @@
 The recordings are of the past (tests/tools/make_recordings.c): 30 s, a gap of 4 s, 15 s in another size. The brightness of
 a picture tells its second.
 """
+import calendar
 import concurrent.futures
 import http.client
 import json
@@ -98,6 +99,33 @@ def pages_of_what_was_recorded():
     check(site.ask(found[0]["media"])[2][4:8] == b"ftyp", "a segment's own media")
     status, _, data = site.ask("/api/v1/segments/00000000-0000-4000-8000-000000000000/media")
     check(status == 404, f"{status} {data}")
+
+
+def marks_that_were_made():
+    site = SITE[0]
+    for second, text in ((20, "the fox"), (3, "a \u00e4 \"quoted\""), (40, "gone")):
+        made = site.admin("recordings", "mark", "--camera", "yard", "--at", at(second), text)
+        check(made[0].endswith(text), f"{made}")
+    site.admin("recordings", "unmark", made[0].split("\t")[0])
+    site.admin("recordings", "mark", "--camera", "gate", "--at", at(5), "another camera")
+    found, path = [], "/api/v1/marks?camera=yard&limit=1"
+    while path:
+        status, _, data = site.ask(path)
+        check(status == 200, f"{path}: {status} {data}")
+        page = json.loads(data)
+        found += page["marks"]
+        path = f"/api/v1/marks?camera=yard&limit=1&cursor={page['next']}" if "next" in page else None
+    check([(one["at"], one["text"]) for one in found] == [(at(3), "a \u00e4 \"quoted\""), (at(20), "the fox")], f"{found}")
+    page = json.loads(site.ask(f"/api/v1/marks?from={at(4)}&to={at(20)}&order=newest")[2])
+    check([one["text"] for one in page["marks"]] == ["another camera"], f"{page}")
+    for query in ("event=motion", "longer=5s", "location=x"):
+        check(site.ask("/api/v1/marks?" + query)[0] == 400, query)
+    for method, path in (("POST", "/api/v1/marks"), ("DELETE", "/api/v1/marks"), ("DELETE", f"/api/v1/marks/{found[0]['id']}")):
+        check(site.ask(path, method, body={})[0] in (404, 405), f"{method} {path}")
+    check(len(json.loads(site.ask("/api/v1/marks?camera=yard")[2])["marks"]) == 2, "a viewer changed marks")
+    for pages in ("segments", "events", "marks"):
+        status, _, data = site.ask(f"/api/v1/{pages}?camera=nosuch")
+        check(status == 404 and "no camera nosuch" in json.loads(data)["detail"], f"{pages}: {status} {data}")
 
 
 def ranges_of_bytes():
@@ -214,8 +242,28 @@ def tokens_and_tickets():
     check(site.ask(url, token=None)[0] == 401, "the ticket of a viewer who was removed")
 
 
+def listed(site, name):
+    return next(one for one in json.loads(site.ask("/api/v1/cameras")[2])["cameras"] if one["name"] == name)
+
+
+def taken(snapshot):
+    return calendar.timegm(time.strptime(snapshot["time"][:19], "%Y-%m-%dT%H:%M:%S")) + float(snapshot["time"][19:-1])
+
+
+def the_list_of_cameras():
+    site = SITE[0]
+    check(listed(site, "yard")["record"] == {"mode": "always", "pre": 5, "post": 10}, f"{listed(site, 'yard')}")
+    tag = site.ask("/api/v1/cameras")[1]["ETag"]
+    site.admin("camera", "set", "yard", "--record", "motion", "--pre", "2500ms", "--post", "1m")
+    status, _, data = site.ask("/api/v1/cameras?wait=10", If_None_Match=tag)
+    record = next(one["record"] for one in json.loads(data)["cameras"] if one["name"] == "yard")
+    check(status == 200 and record == {"mode": "motion", "pre": 2.5, "post": 60}, f"{status} {data}")
+    site.admin("camera", "set", "yard", "--record", "always", "--pre", "5s", "--post", "10s")
+
+
 def the_newest_picture():
     site = SITE[0]
+    check("snapshot" not in listed(site, "yard"), "a snapshot that is not there")
     path = "/api/v1/cameras/yard/snapshot.jpg"
     check(site.ask(path)[0] == 404, "there is none yet")
     folder = os.path.join(site.data, "snapshots", "yard")
@@ -247,7 +295,24 @@ def what_is_being_recorded():
     check(site.ask(path, Range="bytes=0-9", If_Range=first[1]["ETag"])[0] == 200, "a part of another version")
     status, _, data = site.ask("/api/v1/cameras/shed/snapshot.jpg")
     check(status == 200 and data[:2] == b"\xff\xd8", f"snapshot: {status}")
+    shown = listed(site, "shed")["snapshot"]
+    check(site.ask(shown["url"])[0] == 200 and abs(taken(shown) - time.time()) < 60, f"{shown}")
+    tag = site.ask("/api/v1/cameras")[1]["ETag"]
+    while listed(site, "shed")["snapshot"]["time"] == shown["time"] and time.monotonic() < end + 20:
+        time.sleep(0.1)
+    check(taken(listed(site, "shed")["snapshot"]) > taken(shown), "the newest picture stays the same")
+    check(site.ask("/api/v1/cameras", If_None_Match=tag)[0] == 304, "a new picture is news")
     camera.stop()
+
+
+def what_an_earlier_run_left():
+    site = SITE[0]
+    site.receiver.stop()
+    folder = os.path.join(site.data, "snapshots", "shed")
+    os.utime(os.path.join(folder, "latest.jpg"), (T0 + 7.25, T0 + 7.25))
+    site.start_receiver()
+    shown = listed(site, "shed")["snapshot"]
+    check(shown == {"time": at(7.25)[:-4] + "Z", "url": "/api/v1/cameras/shed/snapshot.jpg"}, f"{shown}")
 
 
 PAGE = """
@@ -322,8 +387,8 @@ if __name__ == "__main__":
     with Recorded() as only:
         SITE.append(only)
         try:
-            run_tests([pages_of_what_was_recorded, ranges_of_bytes, tokens_and_tickets, the_newest_picture,
-                       what_is_being_recorded, chromium_plays_and_seeks])
+            run_tests([pages_of_what_was_recorded, marks_that_were_made, ranges_of_bytes, tokens_and_tickets, the_list_of_cameras,
+                       the_newest_picture, what_is_being_recorded, chromium_plays_and_seeks, what_an_earlier_run_left])
         except SystemExit as left:
             code = left.code
     sys.exit(code)

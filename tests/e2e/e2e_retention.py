@@ -57,5 +57,45 @@ def test_the_forecast_is_of_what_may_go():
         check(abs(days() - 23) < 0.1, f"in {days()} days, locked")
 
 
+def test_what_was_recorded_before_is_in_order_without_recording():
+    with Site() as site:
+        sender = site.sender(site.add_camera("yard"), "--video", "test", "--audio", "none", "--size", "320x180", "--gop", "1s")
+        sender.wait_line("live yard")
+        end = time.monotonic() + 30
+        while not query(site, "select 1 from segments where open = 1 and bytes > 20000") and time.monotonic() < end:
+            time.sleep(0.05)
+        site.receiver.kill()
+        sender.stop()
+        (path,), = query(site, "select path from segments where open = 1")
+        path = os.path.join(site.data, "recordings", path)
+        os.truncate(path, os.path.getsize(path) - 100)
+        torn = os.path.getsize(path)
+        site.start_receiver("--no-record")
+        end = time.monotonic() + 30
+        while query(site, "select 1 from segments where open = 1") and time.monotonic() < end:
+            time.sleep(0.02)
+        check(query(site, "select open from segments") == [(0,)] and os.path.getsize(path) < torn, "not put in order")
+        check(query(site, "select count(*) from sessions where disconnected is null") == [(0,)], "the session goes on")
+        check(site.admin("check", "--deep") == ["1 files, 1 rows, 0 differences"], "check")
+        check(site.receiver.stop() == 0, "the receiver did not leave with 0")
+        base = os.path.join(site.data, "catalogue.db")
+        for end in ("-wal", "-shm"):
+            if os.path.exists(base + end):
+                os.remove(base + end)
+        with open(base, "w") as file:
+            file.write("no database, but long enough to be taken for one" * 100)
+        site.start_receiver("--no-record")  # live goes on
+        site.receiver.wait_line("what was recorded before is not looked after", tag="err")
+
+
+def test_nothing_is_made_without_recording():
+    with Site(receiver=False) as site:
+        site.start_receiver("--no-record")
+        check(site.receiver.stop() == 0, "the receiver did not leave with 0")
+        there = [name for name in ("catalogue.db", "recordings", "snapshots") if os.path.exists(os.path.join(site.data, name))]
+        check(not there, f"{there}")
+
+
 if __name__ == "__main__":
-    run_tests([test_what_a_kill_left_is_over, test_the_forecast_is_of_what_may_go])
+    run_tests([test_what_a_kill_left_is_over, test_the_forecast_is_of_what_may_go,
+               test_what_was_recorded_before_is_in_order_without_recording, test_nothing_is_made_without_recording])

@@ -75,6 +75,9 @@ static void open_link(struct link *link, struct end ends[2])
     }
 }
 
+extern const size_t sl_replay_cuts;
+const size_t sl_replay_cuts = 64; /* see replay_main.c */
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

@@ -194,6 +194,9 @@ static void check(const struct sl_session *session)
     }
 }
 
+extern const size_t sl_replay_cuts;
+const size_t sl_replay_cuts = 64; /* see replay_main.c */
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {

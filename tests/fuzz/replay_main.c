@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Replays a corpus through LLVMFuzzerTestOneInput without libFuzzer, then each file cut short at
- * every length and with every 7th byte damaged, so that CI does more than repeat itself.
+ * every length and with every 7th byte damaged, so that CI does more than repeat itself. A target
+ * whose inputs are scripts of many datagrams is played from the beginning for each: it may say how
+ * many cuts of a file suffice, as a script that ends sooner does little that the whole did not.
  */
 #include <dirent.h>
 #include <stdint.h>
@@ -11,6 +13,7 @@
 #include <sys/stat.h>
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+extern const size_t sl_replay_cuts __attribute__((weak));
 
 static void feed(const uint8_t *data, size_t len)
 {
@@ -34,7 +37,8 @@ static int replay(const char *path)
     fclose(file);
     feed(data, len);
     const size_t step = len > 2048 ? len / 1024 : 1;
-    for (size_t cut = 0; cut < len; cut += step)
+    const size_t enough = &sl_replay_cuts ? 1 + len / sl_replay_cuts : 1;
+    for (size_t cut = 0; cut<len; cut += enough> step ? enough : step)
         feed(data, cut);
     for (size_t i = 0; i < len; i += 7 * step) {
         const uint8_t kept = data[i];

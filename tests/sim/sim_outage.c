@@ -26,13 +26,10 @@
 #include "net/udp.h"
 #include "stun/stun.h"
 #include "tests/support/simnet.h"
+#include "tests/support/span.h"
 #include "whip/endpoint.h"
 
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__) || !defined(__OPTIMIZE__)
-#define OUTAGES 50
-#else
-#define OUTAGES 500
-#endif
+#define OUTAGES SIM_SPAN(500, 20)
 #define LEGS 3 /* the receiver's, the publisher's, the viewer's */
 #define PEERS 16
 #define SOCKETS 8
@@ -354,8 +351,10 @@ static void finish(struct sl_http_request *request)
                                         .body_len = strlen(request->answer),
                                         .location = request->location,
                                         .retry_after_s = request->status == 409 ? 1 : -1};
-    if (!request->error)
+    if (!request->error) {
         assert_int_equal(sl_addr_parse(&response.peer, "10.0.0.1:8443"), 0);
+        response.connect = request->world->rtt;
+    }
     request->call.done(request->call.ctx, &response);
 }
 
@@ -404,8 +403,8 @@ static void plan(struct world *world, struct sl_http_request *request)
         sim_at(world->sim, now, give_up, request);
     } else if (after(syn, world->rtt) > now + reach) {
         sim_at(world->sim, now + reach, give_up, request);
-    } else if (connected > now + SL_SEC) {
-        sim_at(world->sim, now + SL_SEC, give_up, request);
+    } else if (connected > now + 2 * reach) {
+        sim_at(world->sim, now + 2 * reach, give_up, request);
     } else {
         const sl_ns sent = flight(request, connected, rto);
         sim_at(world->sim, now + request->call.timeout, give_up, request);
@@ -813,13 +812,14 @@ static void check_what_follows(struct world *world)
     assert_int_equal(sessions, 2);
 }
 
-static struct outage draw(struct world *world)
+static struct outage draw(struct world *world, uint64_t seed)
 {
     struct sl_random *random = sim_random(world->sim);
     struct outage outage = {.from = sim_now(world->sim) +
                                     (sl_ns)(sl_random_unit(random) * (double)SL_SEC)};
-    /* 1 s to 10 min, each order of magnitude as often as another. */
-    const double seconds = pow(600, sl_random_unit(random));
+    /* 1 s to 10 min, each order of magnitude as often as another; both ends first. */
+    const double share = sl_random_unit(random);
+    const double seconds = pow(600, seed < 2 ? (double)seed : share);
     outage.until = outage.from + (sl_ns)(seconds * (double)SL_SEC);
     outage.legs[sl_random_range(random, 0, LEGS - 1)] = true;
     outage.udp_only = sim_chance(world->sim, 0.15);
@@ -866,7 +866,7 @@ static void the_picture_is_back_within_2_s(void **state)
         assert_true(
             sim_run_while_not(world.sim, both_live, &world, sim_now(world.sim) + 10 * SL_SEC));
         sim_run_for(world.sim, 2 * SL_SEC);
-        const struct outage outage = draw(&world);
+        const struct outage outage = draw(&world, seed);
         times[seed] = play(&world, &outage);
         const sl_ns limit = is_kept(&outage) ? SL_SEC : 2 * SL_SEC;
         if (times[seed] > limit)
@@ -880,6 +880,26 @@ static void the_picture_is_back_within_2_s(void **state)
     printf("%d outages: picture back after p50 %.0f, p95 %.0f, max %.0f ms\n", OUTAGES,
            (double)times[OUTAGES / 2] / 1e6, (double)times[OUTAGES * 95 / 100] / 1e6,
            (double)times[OUTAGES - 1] / 1e6);
+}
+
+/* A link by satellite takes longer for a handshake than a near one that is away is waited for. */
+static void a_satellite_is_waited_for(void **state)
+{
+    (void)state;
+    for (uint64_t seed = 0; seed < 10; seed++) {
+        struct world world;
+        open_world(&world, seed, 600 * SL_MS);
+        assert_true(
+            sim_run_while_not(world.sim, both_live, &world, sim_now(world.sim) + 20 * SL_SEC));
+        sim_run_for(world.sim, 2 * SL_SEC);
+        struct outage outage = {.from = sim_now(world.sim), .legs[0] = true};
+        outage.until = outage.from + 40 * SL_SEC; /* longer than a session is remembered */
+        const sl_ns took = play(&world, &outage);
+        if (took > 8 * SL_SEC)
+            describe(&outage, seed, world.rtt, took);
+        assert_true(took <= 8 * SL_SEC);
+        close_world(&world);
+    }
 }
 
 /* A program that had no processor for a while finds in its socket what came meanwhile: it has lost
@@ -907,6 +927,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_picture_is_back_within_2_s),
+        cmocka_unit_test(a_satellite_is_waited_for),
         cmocka_unit_test(sleep_is_not_silence),
     };
     if (sl_srtp_library_init() != 0)

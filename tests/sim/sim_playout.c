@@ -11,12 +11,9 @@
 #include <string.h>
 
 #include "tests/support/simstream.h"
+#include "tests/support/span.h"
 
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__) || !defined(__OPTIMIZE__)
-#define LONG (1800 * SL_SEC)
-#else
-#define LONG (24 * 3600 * SL_SEC)
-#endif
+#define LONG SIM_SPAN(24 * 3600 * SL_SEC, 1800 * SL_SEC)
 #define BINS 20000 /* of 0.1 ms */
 #define BIN (SL_MS / 10)
 

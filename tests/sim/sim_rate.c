@@ -23,6 +23,7 @@
 #include "rtp/ccfb.h"
 #include "rtp/rtcp.h"
 #include "tests/support/simnet.h"
+#include "tests/support/span.h"
 
 #define FRAME (SL_SEC / 30)
 #define FRAMES_MAX 30000
@@ -486,7 +487,7 @@ static void squeeze(uint64_t seed, uint64_t wide, sl_ns queue)
 static void follows_a_squeeze_and_comes_back(void **state)
 {
     (void)state;
-    for (uint64_t seed = 1; seed <= 4; seed++) {
+    for (uint64_t seed = 1; seed <= SIM_SPAN(4, 1); seed++) {
         squeeze(seed, 2000000, 500 * SL_MS);
         squeeze(seed, 2500000, 500 * SL_MS);
         squeeze(seed, 3000000, 250 * SL_MS);
@@ -530,7 +531,7 @@ static void hard_squeeze(uint64_t seed, const struct sim_link_config *wide, uint
 static void follows_a_squeeze_where_little_is_buffered_or_much_is_lost(void **state)
 {
     (void)state;
-    for (uint64_t seed = 51; seed <= 53; seed++) {
+    for (uint64_t seed = 51; seed <= SIM_SPAN(53, 51); seed++) {
         struct sim_link_config up = {
             .delay = 20 * SL_MS, .rate_bps = 4000000, .queue_bytes = 12000};
         hard_squeeze(seed, &up, 800000, 500 * SL_MS);
@@ -550,7 +551,7 @@ static void follows_a_squeeze_where_little_is_buffered_or_much_is_lost(void **st
 static void jitter_is_no_congestion(void **state)
 {
     (void)state;
-    for (uint64_t seed = 61; seed <= 63; seed++) {
+    for (uint64_t seed = 61; seed <= SIM_SPAN(63, 61); seed++) {
         const struct sim_link_config up = {
             .delay = 10 * SL_MS, .jitter = 30 * SL_MS, .rate_bps = 20000000, .queue_bytes = 200000};
         const struct sim_link_config down = {.delay = 10 * SL_MS, .jitter = 30 * SL_MS};
@@ -593,7 +594,7 @@ static void finds_no_congestion_on_a_clean_link(void **state)
     (void)state;
     const struct sim_link_config clean = {
         .delay = 5 * SL_MS, .jitter = 5 * SL_MS, .rate_bps = 100000000, .queue_bytes = 200000};
-    finds_no_congestion("clean 100 Mb/s, 10 min", &clean, 600 * SL_SEC, 2000000, 33 * SL_MS);
+    finds_no_congestion("clean 100 Mb/s", &clean, SIM_SPAN(600, 60) * SL_SEC, 2000000, 33 * SL_MS);
     const struct sim_link_config lan = {
         .delay = 200 * SL_US, .rate_bps = 1000000000, .queue_bytes = 200000};
     finds_no_congestion("LAN", &lan, 60 * SL_SEC, 2000000, 33 * SL_MS);
@@ -643,7 +644,7 @@ static void loss_alone_does_not_cut(uint64_t seed, double loss, double most_over
 static void random_loss_is_left_to_repair(void **state)
 {
     (void)state;
-    for (uint64_t seed = 11; seed <= 13; seed++) {
+    for (uint64_t seed = 11; seed <= SIM_SPAN(13, 11); seed++) {
         loss_alone_does_not_cut(seed, 0.05, 0.30);
         loss_alone_does_not_cut(seed, 0.09, 0.45);
         loss_alone_does_not_cut(seed, 0.20, 0.65);
@@ -691,7 +692,7 @@ static void black_out(uint64_t seed, sl_ns span)
 static void an_outage_is_no_congestion(void **state)
 {
     (void)state;
-    for (uint64_t seed = 21; seed <= 23; seed++) {
+    for (uint64_t seed = 21; seed <= SIM_SPAN(23, 21); seed++) {
         black_out(seed, 1 * SL_SEC);
         black_out(seed, 10 * SL_SEC);
     }
@@ -702,7 +703,7 @@ static void an_outage_is_no_congestion(void **state)
 static void lives_beside_a_competitor(void **state)
 {
     (void)state;
-    for (uint64_t seed = 31; seed <= 33; seed++) {
+    for (uint64_t seed = 31; seed <= SIM_SPAN(33, 31); seed++) {
         const struct sim_link_config up = {
             .delay = 20 * SL_MS, .rate_bps = 4000000, .queue_bytes = 4000000 / 8 / 20};
         const struct sim_link_config down = {.delay = 20 * SL_MS};

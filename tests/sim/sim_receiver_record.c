@@ -20,6 +20,7 @@
 #include "receiver/record_track.h"
 #include "tests/support/clip.h"
 #include "tests/support/simpath.h"
+#include "tests/support/span.h"
 
 #define FRAME (SL_SEC / 25)
 #define GOP 50
@@ -28,6 +29,8 @@
 #define EPOCH (1795185000 * SL_SEC) /* 2026-11-20 14:30:00 at monotonic 0 */
 #define FILES_MAX 64
 #define RIGHT_MS 100 /* promised */
+#define SEGMENT (900 * SL_SEC)
+#define HOURS SIM_SPAN(7200 * SL_SEC, 1800 * SL_SEC)
 
 /* ---- Files that only remember ---- */
 
@@ -356,19 +359,19 @@ static void segments_are_even(sl_ns length)
 
 /* ---- Tests ---- */
 
-static void two_hours_of(double ppm, bool tells_capture)
+static void hours_of(double ppm, bool tells_capture)
 {
-    begin(900 * SL_SEC);
+    begin(SEGMENT);
     world.ppm = ppm;
     world.tells_capture = tells_capture;
-    run(7200 * SL_SEC);
+    run(HOURS);
     end();
     printf("%+.0f ppm, %s: %d segments, off by %.1f ms, uneven by %.2f ms\n", ppm,
            tells_capture ? "capture times" : "none", world.file_count,
            (double)world.worst / (double)SL_MS, (double)world.worst_step / (double)SL_MS);
-    assert_int_equal(world.file_count, 8); /* it began a second behind a multiple */
-    assert_int_equal(world.written, 7200 * 25);
-    segments_are_even(900 * SL_SEC);
+    assert_int_equal(world.file_count, HOURS / SEGMENT); /* it began a second behind a multiple */
+    assert_int_equal(world.written, HOURS / FRAME);
+    segments_are_even(SEGMENT);
     assert_true(world.worst <= RIGHT_MS * SL_MS);
     assert_true(world.worst_step <= 10 * SL_MS);
 }
@@ -376,27 +379,28 @@ static void two_hours_of(double ppm, bool tells_capture)
 static void clocks_that_run_fast_or_slow(void **state)
 {
     (void)state;
-    two_hours_of(500, true);
-    two_hours_of(-500, true);
-    two_hours_of(500, false);
-    two_hours_of(-500, false);
+    hours_of(500, true);
+    hours_of(-500, true);
+    hours_of(500, false);
+    hours_of(-500, false);
 }
 
 static void timestamps_that_jump(void **state)
 {
     (void)state;
     static const int seconds[] = {10, -10, 3, -3, 1000};
+    const sl_ns part = SIM_SPAN(400, 100) * SL_SEC;
     for (int told = 0; told < 2; told++) {
         for (size_t i = 0; i < SL_COUNT(seconds); i++) {
-            begin(900 * SL_SEC);
+            begin(SEGMENT);
             world.tells_capture = told;
-            run(400 * SL_SEC);
+            run(part);
             world.timestamp_jump += (uint32_t)(seconds[i] * 90000);
-            run(400 * SL_SEC);
+            run(part);
             end();
             assert_int_equal(world.file_count, 1);
             assert_true(world.worst <= RIGHT_MS * SL_MS);
-            assert_int_equal(world.written, 800 * 25);
+            assert_int_equal(world.written, 2 * part / FRAME);
         }
     }
 }
@@ -404,7 +408,7 @@ static void timestamps_that_jump(void **state)
 static void a_step_of_the_wall_begins_a_segment(void **state)
 {
     (void)state;
-    begin(900 * SL_SEC);
+    begin(SEGMENT);
     run(100 * SL_SEC);
     step_wall(SL_SEC / 2); /* not enough */
     run(101 * SL_SEC);
@@ -427,7 +431,7 @@ static void a_step_of_the_wall_begins_a_segment(void **state)
     assert_true(world.worst <= RIGHT_MS * SL_MS); /* monotonic times are as ever */
 }
 
-/* An hour on each side of the next two changes of each zone. */
+/* What is on each side of the next two changes of each zone. */
 static void zones_do_not_matter(void **state)
 {
     (void)state;
@@ -445,12 +449,12 @@ static void zones_do_not_matter(void **state)
     for (size_t i = 0; i < SL_COUNT(days) * 2; i++) {
         setenv("TZ", days[i / 2].zone, 1);
         tzset();
-        begin(900 * SL_SEC);
-        step_wall((days[i / 2].at[i % 2] - 3600) * SL_SEC - SL_SEC - EPOCH);
-        run(7200 * SL_SEC);
+        begin(SEGMENT);
+        step_wall(days[i / 2].at[i % 2] * SL_SEC - HOURS / 2 - SL_SEC - EPOCH);
+        run(HOURS);
         end();
-        assert_int_equal(world.file_count, 8);
-        segments_are_even(900 * SL_SEC);
+        assert_int_equal(world.file_count, HOURS / SEGMENT);
+        segments_are_even(SEGMENT);
         for (int k = 0; k < world.file_count; k++) {
             const time_t start = (time_t)(world.files[k].meta.start_us / 1000000);
             struct tm utc;
@@ -467,7 +471,7 @@ static void zones_do_not_matter(void **state)
 static void what_is_repaired_late_is_recorded(void **state)
 {
     (void)state;
-    begin(900 * SL_SEC);
+    begin(SEGMENT);
     run(10 * SL_SEC);
     world.late_seq = world.seq + 5;
     world.late_by = 1900 * SL_MS;
@@ -481,7 +485,7 @@ static void what_is_repaired_late_is_recorded(void **state)
 static void what_is_lost_is_a_gap(void **state)
 {
     (void)state;
-    begin(900 * SL_SEC);
+    begin(SEGMENT);
     world.judge = false;
     run(10 * SL_SEC);
     world.late_seq = world.seq + 60; /* in the middle of a GOP: up to the next key frame */
@@ -499,7 +503,7 @@ static void what_is_lost_is_a_gap(void **state)
 static void a_disk_that_comes_back_is_used(void **state)
 {
     (void)state;
-    begin(900 * SL_SEC);
+    begin(SEGMENT);
     world.judge = false;
     run(10 * SL_SEC);
     world.failing_with = -ENOSPC;
@@ -531,7 +535,7 @@ static void motion_is_recorded_with_what_was_before_and_after(void **state)
     const struct sl_record_rule rule = {
         .mode = SL_RECORD_MOTION, .pre = 5 * SL_SEC, .post = 10 * SL_SEC};
     const sl_ns gop = GOP * FRAME + FRAME;
-    begin(900 * SL_SEC);
+    begin(SEGMENT);
     world.judge = false;
     sl_record_track_rule(world.track, &rule, 0);
     for (int i = 0; i < 3; i++) {
@@ -559,7 +563,7 @@ static void a_rule_is_changed_while_it_runs(void **state)
 {
     (void)state;
     struct sl_record_rule rule = sl_record_rule_default();
-    begin(900 * SL_SEC);
+    begin(SEGMENT);
     world.judge = false;
     run(10 * SL_SEC);
     rule.mode = SL_RECORD_OFF;
@@ -594,7 +598,7 @@ static void tap(void *ctx, enum sl_media_kind kind, const struct sl_rtp_packet *
 static void bad_uplink(const char *name, struct sim_link_config up)
 {
     static struct sim_path path;
-    const sl_ns span = 120 * SL_SEC;
+    const sl_ns span = SIM_SPAN(120, 30) * SL_SEC;
     up.delay = 20 * SL_MS;
     up.reorder = 1;
     up.reorder_by = 5 * SL_MS;
@@ -608,7 +612,7 @@ static void bad_uplink(const char *name, struct sim_link_config up)
                                            .latency = SL_JITTER_AUTO,
                                            .tap = tap,
                                            .tap_ctx = &world};
-    begin(900 * SL_SEC);
+    begin(SEGMENT);
     world.judge = false;
     world.numbered = true;
     sim_path_open(&path, &config);

@@ -17,8 +17,11 @@
 #include "base/bytes.h"
 #include "session/repairs.h"
 #include "tests/support/simcamera.h"
+#include "tests/support/span.h"
 
 #define FRAMES_MAX 20000
+#define FRAMES SIM_SPAN(9000, 1500) /* of a scene */
+#define FEW SIM_SPAN(1800, 600)
 #define BITRATE 2000000
 #define PICTURE 7900 /* with a key frame of 35 kB in 60: 2 Mb/s */
 #define KEY 35000
@@ -205,7 +208,7 @@ static struct scene scene_of(const char *name, double loss)
                           .fec = SL_SDP_FEC_RS,
                           .percent = SL_FEC_AUTO,
                           .link = {.delay = 20 * SL_MS, .jitter = 5 * SL_MS, .loss = loss},
-                          .frames = 9000};
+                          .frames = FRAMES};
 }
 
 static void clean(void **state)
@@ -286,7 +289,7 @@ static void key_frames_are_paced(void **state)
     scene.link = (struct sim_link_config){
         .delay = SL_MS / 2, .rate_bps = 100000000, .queue_bytes = 64 * 1024};
     scene.times = 4;
-    scene.frames = 1800;
+    scene.frames = FEW;
     const struct result result = play(&scene);
     printf("    key frames at most %.1f ms old, pacing %.1f ms\n", (double)result.key_age / 1e6,
            (double)result.from.rate.pacing_delay / 1e6);
@@ -298,12 +301,30 @@ static void key_frames_are_paced(void **state)
     assert_true(result.p50 <= 4 * SL_MS);      /* 32 kB: 2.7; not paced */
 }
 
+/* --fec PERCENT: so many rows for 100 packets, of large frames and small ones, lost or not. */
+static void a_fixed_share_is_sent(void **state)
+{
+    (void)state;
+    for (int leg = 0; leg < 2; leg++) {
+        struct scene scene = scene_of(leg ? "--fec 30, viewer's leg" : "--fec 30", 0);
+        scene.relayed = leg;
+        scene.percent = 30;
+        scene.times = 4; /* key frames of 130 packets */
+        scene.frames = FEW;
+        const struct result result = play(&scene);
+        const struct sl_session_media_stats *sent = &result.from.media[SL_VIDEO];
+        const double share = (double)sent->fec_rows / (double)sent->packets;
+        assert_true(share > 0.29 && share <= 0.30);
+        assert_true(result.overhead > 0.29 && result.overhead < 0.33); /* rows are longer */
+    }
+}
+
 /* FEC that was agreed costs a clean link nothing. */
 static void a_clean_link_is_as_young_as_without(void **state)
 {
     (void)state;
     struct scene with = scene_of("clean, FEC", 0), without = scene_of("clean, no FEC", 0);
-    with.frames = without.frames = 1800;
+    with.frames = without.frames = FEW;
     without.fec = SL_SDP_FEC_NONE;
     const sl_ns a = play(&with).p50, b = play(&without).p50;
     assert_true(a - b <= SL_MS / 2 && b - a <= SL_MS / 2);
@@ -347,6 +368,7 @@ int main(void)
         cmocka_unit_test(a_viewers_leg),
         cmocka_unit_test(a_viewer_by_flexfec),
         cmocka_unit_test(key_frames_are_paced),
+        cmocka_unit_test(a_fixed_share_is_sent),
         cmocka_unit_test(a_clean_link_is_as_young_as_without),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

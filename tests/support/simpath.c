@@ -314,6 +314,13 @@ static void look_at(struct calm *calm, struct sim_path_figures *f, sl_ns shown)
     calm->last = shown;
 }
 
+/* A camera whose frames are all sent shows nothing more: no figure of the path. */
+static void check_camera(const struct sim_camera *camera, sl_ns until)
+{
+    if (camera->count == camera->config.frames && camera->frames[camera->count - 1].sent < until)
+        die("judged for longer than the camera has frames");
+}
+
 struct sim_path_figures sim_path_judge(const struct sim_path *path, sl_ns from, sl_ns until)
 {
     struct sim_path_figures f = {0};
@@ -323,6 +330,7 @@ struct sim_path_figures sim_path_judge(const struct sim_path *path, sl_ns from, 
     size_t decoded = 0, shown = 0;
     if (!age)
         die("no memory");
+    check_camera(camera, until);
     for (size_t i = 0; i < camera->count; i++) {
         const sl_ns sent = camera->frames[i].sent;
         const struct sim_path_frame *frame = &path->frames[i];

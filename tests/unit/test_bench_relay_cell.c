@@ -14,7 +14,7 @@ static const struct sl_relay_cell fine = {
     .published = 100,
     .wanted = 300,
     .received = 300,
-    .p99 = 4 * SL_MS,
+    .delays.p99 = 4 * SL_MS,
     .receiver_cores = 0.5,
     .load_cores = 0.5,
 };
@@ -34,7 +34,7 @@ static void nothing_may_be_lost_on_any_way(void **state)
     cell.broken = 1;
     assert_false(sl_relay_cell_clean(&cell));
     cell = fine;
-    cell.p99 = SL_SEC; /* a queue that grows */
+    cell.delays.p99 = SL_SEC; /* a queue that grows */
     assert_false(sl_relay_cell_clean(&cell));
     assert_string_equal(sl_relay_cell_limit(&cell), "machine");
     cell = (struct sl_relay_cell){.cameras = 2, .viewers = 3};
@@ -62,7 +62,7 @@ static void says_who_was_at_its_end(void **state)
     cell = fine;
     cell.late_ticks = 1;
     assert_string_equal(sl_relay_cell_limit(&cell), ""); /* and nothing came of it */
-    cell.p99 = SL_SEC;
+    cell.delays.p99 = SL_SEC;
     cell.load_cores = 0.8;
     assert_string_equal(sl_relay_cell_limit(&cell), "load");
     cell = fine;

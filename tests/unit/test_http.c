@@ -116,6 +116,7 @@ static struct sl_http_call call_of(struct fixture *f, const char *method, const 
         .port = https_server_port(f->server),
         .path = path,
         .pin = sl_dtls_identity_pin(f->identity),
+        .reach = 4 * SL_SEC, /* the machine may be starved */
         .timeout = 10 * SL_SEC,
         .done = done,
         .ctx = result,
@@ -283,20 +284,30 @@ static void who_cannot_be_reached_is_given_up_early(void **state)
         close(fds[i]);
 }
 
-/* Who is reached has all the time, on a new connection and on one that was there. */
+/* Who is reached has all the time, on a new connection and on one that was there. A machine that is
+ * starved may need longer to reach it. */
 static void who_is_reached_may_think(void **state)
 {
     struct fixture *f = *state;
     for (int kept = 0; kept < 2; kept++) {
+        sl_ns reach = 150 * SL_MS / 2, took;
         struct sl_http_call call = call_of(f, "GET", "/", NULL);
-        assert_int_equal(run_one(f, &call).status, 201);
-        call.path = "/hang";
-        call.fresh = !kept;
-        call.reach = 150 * SL_MS;
-        call.timeout = 500 * SL_MS;
-        const sl_ns before = sl_time_now();
-        assert_int_equal(run_one(f, &call).error, -ETIMEDOUT);
-        assert_true(sl_time_now() - before >= call.timeout);
+        do {
+            reach *= 2;
+            assert_true(reach < 5 * SL_SEC);
+            call.path = "/";
+            call.fresh = false;
+            call.reach = 4 * SL_SEC;
+            call.timeout = 10 * SL_SEC;
+            assert_int_equal(run_one(f, &call).status, 201);
+            call.path = "/hang";
+            call.fresh = !kept;
+            call.reach = reach;
+            call.timeout = 3 * reach;
+            const sl_ns before = sl_time_now();
+            assert_int_equal(run_one(f, &call).error, -ETIMEDOUT);
+            took = sl_time_now() - before;
+        } while (took < call.timeout);
     }
 }
 

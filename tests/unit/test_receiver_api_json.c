@@ -68,11 +68,26 @@ static void test_events(void **state)
     cJSON_free(text);
 }
 
+static void test_marks(void **state)
+{
+    (void)state;
+    const struct sl_catalogue_mark rows[1] = {
+        {.id = 7, .camera = "yard", .at_us = 1500000, .text = "\"\xc3\xa4\" <fox>"}};
+    struct sl_api_query query;
+    sl_api_query_init(&query);
+    char *text = sl_api_marks_json(&query, rows, 1, &(struct sl_catalogue_cursor){.id = 1});
+    assert_string_equal(text, "{\"marks\":[{\"id\":7,\"camera\":\"yard\",\"at\":"
+                              "\"1970-01-01T00:00:01.500000Z\","
+                              "\"text\":\"\\\"\xc3\xa4\\\" <fox>\"}]}");
+    cJSON_free(text);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_segments),
         cmocka_unit_test(test_events),
+        cmocka_unit_test(test_marks),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -14,7 +14,11 @@
 #define NOON 1795194000123456
 
 static const struct sl_camera_entry two[] = {
-    {.name = "gate", .created_us = 1}, {.name = "yard", .location = "a \"b\"\\", .created_us = 2}};
+    {.name = "gate", .created_us = 1},
+    {.name = "yard",
+     .location = "a \"b\"\\",
+     .created_us = 2,
+     .record = {.mode = SL_RECORD_MOTION, .pre = 2500 * SL_MS, .post = 60 * SL_SEC}}};
 
 static struct sl_snapshot snapshot_of(const struct sl_camera_entry *cameras, int count)
 {
@@ -36,17 +40,18 @@ static void test_text_and_version(void **state)
     const struct sl_snapshot snapshot = snapshot_of(two, 2);
     assert_string_equal(sl_directory_json(directory), "{\"version\":1,\"cameras\":[]}");
     assert_true(sl_directory_apply(directory, &snapshot, NOON));
-    assert_string_equal(sl_directory_etag(directory), "\"tag-2\"");
+    assert_string_equal(sl_directory_etag(directory), "W/\"tag-2\"");
     assert_string_equal(
         sl_directory_json(directory),
         "{\"version\":2,\"cameras\":[{\"name\":\"gate\",\"location\":\"\",\"state\":\"offline\","
-        "\"since\":\"2026-11-20T17:00:00.123Z\",\"signal\":false,\"motion\":false},"
+        "\"since\":\"2026-11-20T17:00:00.123Z\",\"signal\":false,\"motion\":false,"
+        "\"record\":{\"mode\":\"always\",\"pre\":0,\"post\":0}},"
         "{\"name\":\"yard\",\"location\":\"a \\\"b\\\"\\\\\","
         "\"state\":\"offline\",\"since\":\"2026-11-20T17:00:00.123Z\",\"signal\":false,"
-        "\"motion\":false}]}");
+        "\"motion\":false,\"record\":{\"mode\":\"motion\",\"pre\":2.5,\"post\":60}}]}");
     /* The same again is no news. */
     assert_false(sl_directory_apply(directory, &snapshot, NOON + 5));
-    assert_string_equal(sl_directory_etag(directory), "\"tag-2\"");
+    assert_string_equal(sl_directory_etag(directory), "W/\"tag-2\"");
     sl_directory_destroy(directory);
 }
 
@@ -59,7 +64,7 @@ static void test_states_survive_other_cameras_coming_and_going(void **state)
     assert_true(sl_directory_state(directory, "yard", true, false, NOON + 1, "42e01f"));
     assert_false(sl_directory_state(directory, "yard", true, false, NOON + 1, "42e01f"));
     assert_false(sl_directory_state(directory, "nope", true, false, NOON + 1, "42e01f"));
-    assert_string_equal(sl_directory_etag(directory), "\"tag-3\"");
+    assert_string_equal(sl_directory_etag(directory), "W/\"tag-3\"");
     snapshot = snapshot_of(two, 2);
     assert_true(sl_directory_apply(directory, &snapshot, NOON + 9));
     const struct sl_directory_camera *yard = sl_directory_find(directory, "yard");
@@ -88,11 +93,49 @@ static void test_motion_is_news(void **state)
     assert_false(sl_directory_motion(directory, "nope", true, NOON));
     assert_true(sl_directory_motion(directory, "yard", true, NOON));
     assert_false(sl_directory_motion(directory, "yard", true, NOON));
-    assert_string_equal(sl_directory_etag(directory), "\"tag-3\"");
+    assert_string_equal(sl_directory_etag(directory), "W/\"tag-3\"");
     assert_non_null(strstr(sl_directory_json(directory),
                            "\"motion\":true,\"motion_since\":\"2026-11-20T17:00:00.123Z\""));
     assert_true(sl_directory_motion(directory, "yard", false, NOON + 1));
     assert_non_null(strstr(sl_directory_json(directory), "\"motion\":false,\"motion_since\""));
+    sl_directory_destroy(directory);
+}
+
+static void test_the_newest_picture_is_no_news(void **state)
+{
+    (void)state;
+    struct sl_directory *directory = make();
+    const struct sl_snapshot snapshot = snapshot_of(two, 2);
+    assert_true(sl_directory_apply(directory, &snapshot, NOON));
+    assert_null(strstr(sl_directory_json(directory), "snapshot"));
+    sl_directory_snapshot(directory, "gate", NOON);
+    sl_directory_snapshot(directory, "nope", NOON);
+    assert_non_null(strstr(sl_directory_json(directory),
+                           "\"snapshot\":{\"time\":\"2026-11-20T17:00:00.123Z\","
+                           "\"url\":\"/api/v1/cameras/gate/snapshot.jpg\"}},{"));
+    sl_directory_snapshot(directory, "gate", NOON + 1000000);
+    assert_non_null(strstr(sl_directory_json(directory), "2026-11-20T17:00:01.123Z"));
+    assert_string_equal(sl_directory_etag(directory), "W/\"tag-2\"");
+    assert_string_equal(sl_directory_at(directory, 1)->entry.name, "yard");
+    assert_null(sl_directory_at(directory, 2));
+    sl_directory_destroy(directory);
+}
+
+static void test_another_rule_is_news(void **state)
+{
+    (void)state;
+    struct sl_directory *directory = make();
+    struct sl_camera_entry camera = {.name = "yard", .record = sl_record_rule_default()};
+    const struct sl_snapshot snapshot = snapshot_of(&camera, 1);
+    assert_true(sl_directory_apply(directory, &snapshot, NOON));
+    camera.record.mode = SL_RECORD_OFF;
+    assert_true(sl_directory_apply(directory, &snapshot, NOON));
+    assert_non_null(strstr(sl_directory_json(directory), "\"record\":{\"mode\":\"off\""));
+    camera.record.pre += SL_SEC;
+    assert_true(sl_directory_apply(directory, &snapshot, NOON));
+    camera.record.post += SL_SEC;
+    assert_true(sl_directory_apply(directory, &snapshot, NOON));
+    assert_false(sl_directory_apply(directory, &snapshot, NOON));
     sl_directory_destroy(directory);
 }
 
@@ -135,6 +178,8 @@ int main(void)
         cmocka_unit_test(test_states_survive_other_cameras_coming_and_going),
         cmocka_unit_test(test_motion_is_news),
         cmocka_unit_test(test_a_device_that_is_away_is_news),
+        cmocka_unit_test(test_the_newest_picture_is_no_news),
+        cmocka_unit_test(test_another_rule_is_news),
         cmocka_unit_test(test_a_new_location_is_news),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

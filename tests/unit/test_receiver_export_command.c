@@ -52,6 +52,17 @@ static void record(struct sl_catalogue *catalogue, int store, int number, int64_
     assert_int_equal(sl_catalogue_put(catalogue, &row), 0);
 }
 
+/* One that nothing was recorded of. */
+static void enrol(const char *camera)
+{
+    char why[SL_STORE_WHY];
+    struct sl_store *accounts;
+    const uint8_t hash[SL_TOKEN_HASH_BYTES] = {1};
+    assert_int_equal(sl_store_open(&accounts, data, true, why), 0);
+    assert_int_equal(sl_store_camera_add(accounts, camera, "", hash, 1), 0);
+    sl_store_close(accounts);
+}
+
 static int set_up(void **state)
 {
     (void)state;
@@ -69,6 +80,7 @@ static int set_up(void **state)
     record(catalogue, store, 2, START_US + 10 * SECOND, 5);
     sl_catalogue_close(catalogue);
     close(store);
+    enrol("gate");
     return 0;
 }
 
@@ -166,6 +178,17 @@ static void says_what_is_nearest(void **state)
     }
 }
 
+static void wants_a_camera_that_there_is(void **state)
+{
+    (void)state;
+    char said[2][512];
+    struct sl_receiver_options options = options_of("2026-11-20T14:30:05Z", "2026-11-20T14:30:06Z");
+    options.camera = "yrad";
+    assert_int_equal(run(&options, said), 2);
+    assert_string_equal(said[1], "sightline-receiver: --camera: there is no camera 'yrad', wanted "
+                                 "gate or yard\n");
+}
+
 static void wants_a_range(void **state)
 {
     (void)state;
@@ -192,8 +215,11 @@ static void wants_a_store(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(tells_what_it_covers), cmocka_unit_test(tells_of_gaps_and_the_open_one),
-        cmocka_unit_test(says_what_is_nearest), cmocka_unit_test(wants_a_range),
+        cmocka_unit_test(tells_what_it_covers),
+        cmocka_unit_test(tells_of_gaps_and_the_open_one),
+        cmocka_unit_test(says_what_is_nearest),
+        cmocka_unit_test(wants_a_range),
+        cmocka_unit_test(wants_a_camera_that_there_is),
         cmocka_unit_test(wants_a_store),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);

@@ -156,8 +156,10 @@ static void test_recordings(void **state)
     assert_int_equal(parse("recordings list --data d --json").options.command,
                      SL_COMMAND_RECORDINGS_LIST);
     assert_int_equal(parse("recordings lock --camera a --from -2h --to now --data d").status, -1);
-    assert_refused("recordings --data d", "wanted list, usage, lock or unlock");
-    assert_refused("recordings burn --data d", "wanted list, usage, lock or unlock");
+    assert_refused("recordings --data d",
+                   "wanted list, usage, lock, unlock, mark, marks or unmark");
+    assert_refused("recordings burn --data d",
+                   "wanted list, usage, lock, unlock, mark, marks or unmark");
     assert_refused("recordings list a --data d", "unexpected argument 'a'");
     assert_refused("recordings list --camera ../x --data d", "got '../x'");
     assert_refused("recordings lock --camera a --from -2h --data d", "lock: no --to given");

@@ -240,7 +240,7 @@ static void files_are_finished_when_it_stops(void **state)
     assert_string_equal(seen.disconnected, "the receiver stops");
 }
 
-static void a_full_ring_leaves_packets_out_and_nothing_else(void **state)
+static void a_full_queue_leaves_packets_out_and_nothing_else(void **state)
 {
     (void)state;
     struct sl_record_stats stats;
@@ -250,7 +250,7 @@ static void a_full_ring_leaves_packets_out_and_nothing_else(void **state)
         play(50);
         sl_record_stats(t.record, &stats);
     } while (stats.refused == 0);
-    assert_int_equal(stats.taken, 16384 - 2048 - 1); /* less what was told of the camera */
+    assert_true(stats.taken > 288 * 50); /* of 64 KiB each, and packets of up to 1000 bytes */
     sl_record_tap_disconnect(&t.tap, "enough", t.at);
     end();
     assert_string_equal(seen.disconnected, "enough");
@@ -313,7 +313,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_is_told_is_recorded),
         cmocka_unit_test(files_are_finished_when_it_stops),
-        cmocka_unit_test(a_full_ring_leaves_packets_out_and_nothing_else),
+        cmocka_unit_test(a_full_queue_leaves_packets_out_and_nothing_else),
         cmocka_unit_test(a_store_that_is_gone_stops_it),
         cmocka_unit_test(slots_are_given_back),
     };

@@ -15,6 +15,7 @@
 
 #include "base/bytes.h"
 #include "base/log.h"
+#include "receiver/catalogue_db.h"
 #include "receiver/datadir.h"
 #include "receiver/rebuild.h"
 #include "receiver/recover.h"
@@ -92,7 +93,8 @@ static int tear_down(void **state)
 /* ---- Recordings ---- */
 
 /* The `i`th of a camera; the row as the recorder would put it. */
-static struct sl_segment_row record(struct place *place, const char *camera, int i, int frames)
+static struct sl_segment_row record_until(struct place *place, const char *camera, int i,
+                                          int frames, int64_t end_us)
 {
     struct sl_segment_row row = {0};
     struct sl_segment_writer *writer;
@@ -111,8 +113,13 @@ static struct sl_segment_row record(struct place *place, const char *camera, int
             sl_segment_write_video(writer, at, unit->data, unit->len, unit->key, at * SL_US), 0);
     }
     snprintf(row.path, sizeof(row.path), "%s", sl_segment_write_path(writer));
-    assert_int_equal(sl_segment_write_close(writer, frames * FRAME_US, &row.info), 0);
+    assert_int_equal(sl_segment_write_close(writer, end_us, &row.info), 0);
     return row;
+}
+
+static struct sl_segment_row record(struct place *place, const char *camera, int i, int frames)
+{
+    return record_until(place, camera, i, frames, frames * FRAME_US);
 }
 
 static void put(struct place *place, const struct sl_segment_row *row, bool open)
@@ -446,6 +453,143 @@ static void check_says_each_difference(void **state)
     assert_non_null(strstr(text, line));
 }
 
+static void overwrite(const struct place *place, const char *path, int64_t at, int byte, size_t len)
+{
+    uint8_t bytes[8192];
+    const int fd = openat(place->storage.dir, path, O_WRONLY);
+    memset(bytes, byte, sizeof(bytes));
+    assert_true(len <= sizeof(bytes) && pwrite(fd, bytes, len, at) == (ssize_t)len);
+    close(fd);
+}
+
+/* All of a small file. */
+static const uint8_t *bytes_of(const struct place *place, const struct sl_segment_row *row)
+{
+    static uint8_t bytes[1 << 20];
+    const int fd = openat(place->storage.dir, row->path, O_RDONLY);
+    assert_int_equal(read(fd, bytes, sizeof(bytes)), row->info.bytes);
+    close(fd);
+    return bytes;
+}
+
+static void put_back(const struct place *place, const struct sl_segment_row *row,
+                     const uint8_t *bytes)
+{
+    const int fd = openat(place->storage.dir, row->path, O_WRONLY);
+    assert_int_equal(pwrite(fd, bytes, (size_t)row->info.bytes, 0), row->info.bytes);
+    close(fd);
+}
+
+/* Where the first moof behind the middle begins. */
+static int64_t middle_of(const uint8_t *bytes, const struct sl_segment_row *row)
+{
+    const size_t half = (size_t)row->info.bytes / 2;
+    const uint8_t *moof = memmem(bytes + half, (size_t)row->info.bytes - half, "moof", 4);
+    assert_non_null(moof);
+    return moof - 4 - bytes;
+}
+
+/* What only reading all of it tells. */
+static void assert_deep(struct place *place, const char *path, const char *said)
+{
+    char text[4096], line[200];
+    assert_int_equal(run(place, sl_check_run, text), 0);
+    assert_int_equal(run(place, sl_check_deep_run, text), 1);
+    snprintf(line, sizeof(line), "%s: ", path);
+    const char *at = strstr(text, line);
+    assert_non_null(at);
+    if (!strstr(at, said))
+        print_message("%s", text);
+    assert_non_null(strstr(at, said));
+}
+
+static void a_deep_check_of_what_is_whole_says_nothing(void **state)
+{
+    struct place *place = *state;
+    char text[4096];
+    const struct sl_segment_row closed = record(place, "a", 1, 50),
+                                torn = record(place, "b", 1, 50),
+                                lasting = record_until(place, "c", 1, 50, 50 * FRAME_US + 700000);
+    put(place, &closed, false);
+    cut_to(place, torn.path, torn.info.bytes - 200);
+    put(place, &torn, true);
+    put(place, &lasting, false);
+    assert_int_equal(lasting.info.gaps, 1);
+    assert_int_equal(recover(place).cut, 1); /* one without a summary now */
+    assert_int_equal(run(place, sl_check_deep_run, text), 0);
+    assert_string_equal(text, "3 files, 3 rows, 0 differences\n");
+}
+
+static void a_deep_check_finds_what_was_overwritten(void **state)
+{
+    struct place *place = *state;
+    char said[100];
+    const struct sl_segment_row row = record(place, "a", 1, 50);
+    const int64_t moof = middle_of(bytes_of(place, &row), &row);
+    put(place, &row, false);
+    overwrite(place, row.path, moof + 4, 'X', 4); /* its type */
+    assert_deep(place, row.path, "its summary says 50 pictures, counting gives ");
+    snprintf(said, sizeof(said), "damaged at byte %d: %d bytes behind", (int)moof,
+             (int)(row.info.bytes - moof));
+    assert_deep(place, row.path, said);
+    overwrite(place, row.path, moof, 0, 8); /* a size that is none */
+    assert_deep(place, row.path, said);
+}
+
+/* Of the first picture of a fragment. */
+static void a_deep_check_finds_damaged_pictures(void **state)
+{
+    struct place *place = *state;
+    const struct sl_segment_row row = record(place, "a", 1, 50);
+    const uint8_t *bytes = bytes_of(place, &row);
+    const int64_t moof = middle_of(bytes, &row);
+    const uint8_t *mdat = memmem(bytes + moof, (size_t)(row.info.bytes - moof), "mdat", 4);
+    put(place, &row, false);
+    assert_non_null(mdat);
+    const int64_t picture = mdat + 4 - bytes;
+    overwrite(place, row.path, picture + 12, 0, 3); /* in a slice whose length stays */
+    assert_deep(place, row.path, "1 pictures damaged, the first at byte ");
+    assert_deep(place, row.path, "a slice of it is overwritten");
+    put_back(place, &row, bytes);
+    overwrite(place, row.path, picture + 4, 0x85, 1);
+    assert_deep(place, row.path, "a unit of it is none of H.264");
+    put_back(place, &row, bytes);
+    overwrite(place, row.path, picture + 2, 0, 1); /* the length of its unit */
+    overwrite(place, row.path, picture + 3, 6, 1);
+    assert_deep(place, row.path, "1 pictures damaged");
+}
+
+/* A length in a sample table, one less: what follows is read where it is not. */
+static void a_deep_check_finds_damaged_tables(void **state)
+{
+    struct place *place = *state;
+    const struct sl_segment_row row = record(place, "a", 1, 50);
+    const uint8_t *bytes = bytes_of(place, &row);
+    const int64_t moof = middle_of(bytes, &row);
+    const uint8_t *trun = memmem(bytes + moof, (size_t)(row.info.bytes - moof), "trun", 4);
+    put(place, &row, false);
+    assert_non_null(trun);
+    const uint32_t flags = sl_get32(trun + 4);
+    assert_true(flags & 0x200);
+    int64_t entry = 0; /* of a sample: duration, size, flags, composition, those that there are */
+    for (uint32_t flag = 0x100; flag <= 0x800; flag <<= 1)
+        entry += flags & flag ? 4 : 0;
+    const int64_t size = trun - bytes + 12 + (flags & 1 ? 4 : 0) + (flags & 4 ? 4 : 0) + entry +
+                         (flags & 0x100 ? 4 : 0); /* of the second one */
+    overwrite(place, row.path, size + 3, bytes[size + 3] - 1, 1);
+    assert_deep(place, row.path, "1 boxes damaged, the first at byte ");
+    assert_deep(place, row.path, "its samples are not all of it");
+}
+
+static void a_deep_check_counts_for_the_catalogue(void **state)
+{
+    struct place *place = *state;
+    struct sl_segment_row row = record(place, "a", 1, 50);
+    row.info.frames = 49;
+    put(place, &row, false);
+    assert_deep(place, row.path, "has 50 pictures and 0 packets of sound, the catalogue says 49");
+}
+
 static void rebuild_makes_the_catalogue_from_the_files(void **state)
 {
     struct place *place = *state;
@@ -495,6 +639,100 @@ static void a_catalogue_that_cannot_be_read_is_set_aside(void **state)
     assert_int_equal(system(path), 0);
 }
 
+/* ---- What only the old catalogue knows ---- */
+
+static int64_t number_of(struct place *place, const char *query)
+{
+    int64_t number = -1;
+    assert_int_equal(sl_db_run(place->catalogue, &number, query, NULL, 0), 0);
+    return number;
+}
+
+static void know_much(struct place *place, const struct sl_segment_row *row)
+{
+    struct sl_catalogue_event event = {.camera = "a", .type = "motion", .score = 0.5};
+    event.start_us = row->info.meta.start_us;
+    event.end_us = event.start_us + 1000;
+    put(place, row, false);
+    assert_int_equal(sl_catalogue_lock(place->catalogue, "a", event.start_us, event.end_us, true),
+                     1);
+    assert_int_equal(sl_catalogue_event_put(place->catalogue, &event), 0);
+    assert_int_equal(sl_catalogue_connected(place->catalogue, "a", "", "", 5), 0);
+    assert_int_equal(sl_catalogue_disconnected(place->catalogue, "a", "left", 9), 0);
+    assert_int_equal(sl_db_execute(place->catalogue,
+                                   "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n"
+                                   " WHERE i < 3000) INSERT INTO marks(camera, at, text)"
+                                   " SELECT 'b', i, 'mark ' || i || printf('%.*c', 80, 'x') FROM n;"
+                                   "PRAGMA wal_checkpoint(TRUNCATE);"),
+                     0);
+}
+
+static void assert_known(struct place *place, const struct sl_segment_row *row)
+{
+    struct sl_segment_row now;
+    assert_true(get(place, row, &now));
+    assert_true(now.locked);
+    assert_int_equal(number_of(place, "SELECT COUNT(*) FROM tags WHERE type = 'motion'"), 1);
+    assert_int_equal(number_of(place, "SELECT end - start FROM events"), 1000);
+    assert_int_equal(number_of(place, "SELECT disconnected FROM sessions WHERE why = 'left'"), 9);
+}
+
+static void rebuild_keeps_what_only_the_catalogue_knows(void **state)
+{
+    struct place *place = *state;
+    char text[4096];
+    const struct sl_segment_row row = record(place, "a", 1, 20);
+    know_much(place, &row);
+    assert_int_equal(run(place, sl_rebuild_run, text), 0);
+    assert_null(strstr(text, "aside"));
+    assert_known(place, &row);
+    assert_int_equal(number_of(place, "SELECT COUNT(*) FROM marks"), 3000);
+}
+
+static void rebuild_takes_it_over_from_a_newer_one(void **state)
+{
+    struct place *place = *state;
+    char text[4096];
+    const struct sl_segment_row row = record(place, "a", 1, 20);
+    know_much(place, &row);
+    assert_int_equal(sl_db_execute(place->catalogue, "PRAGMA user_version = 99"), 0);
+    assert_int_equal(run(place, sl_rebuild_run, text), 0);
+    assert_non_null(strstr(text, "1 locks, 3000 marks, 1 events, 1 sessions\n"));
+    assert_known(place, &row);
+    assert_int_equal(number_of(place, "SELECT COUNT(*) FROM marks"), 3000);
+    assert_int_equal(number_of(place, "SELECT at FROM marks WHERE id = 2000"), 2000);
+}
+
+static void rebuild_takes_it_over_from_both_sides_of_a_damage(void **state)
+{
+    struct place *place = *state;
+    char text[4096], path[128];
+    const struct sl_segment_row row = record(place, "a", 1, 20);
+    know_much(place, &row);
+    /* A page in the middle of the table. */
+    const int64_t page =
+        number_of(place, "SELECT pageno FROM dbstat WHERE name = 'marks'"
+                         " AND pagetype = 'leaf' ORDER BY pageno LIMIT 1 OFFSET 30");
+    const int64_t size = number_of(place, "PRAGMA page_size");
+    assert_true(page > 0 && size > 0);
+    close_place(place);
+    snprintf(path, sizeof(path), "%s/catalogue.db", place->data);
+    const int fd = open(path, O_WRONLY);
+    char junk[64];
+    memset(junk, 0xee, sizeof(junk));
+    assert_int_equal(pwrite(fd, junk, sizeof(junk), (page - 1) * size), sizeof(junk));
+    close(fd);
+    open_place(place); /* which does not notice */
+    assert_int_equal(run(place, sl_rebuild_run, text), 0);
+    assert_non_null(strstr(text, "1 locks, "));
+    assert_non_null(strstr(text, "the rest of it cannot be read\n"));
+    assert_known(place, &row);
+    const int64_t marks = number_of(place, "SELECT COUNT(*) FROM marks");
+    assert_in_range(marks, 2900, 2999);
+    assert_int_equal(number_of(place, "SELECT COUNT(*) FROM marks WHERE id IN (1, 3000)"), 2);
+    assert_int_equal(sl_catalogue_check(place->catalogue), 0);
+}
+
 static void rebuild_waits_for_no_receiver(void **state)
 {
     struct place *place = *state;
@@ -521,9 +759,20 @@ int main(void)
         cmocka_unit_test_setup_teardown(it_can_be_ended_at_any_time, set_up, tear_down),
         cmocka_unit_test_setup_teardown(the_newest_are_taken_in_first, set_up, tear_down),
         cmocka_unit_test_setup_teardown(check_says_each_difference, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_deep_check_of_what_is_whole_says_nothing, set_up,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(a_deep_check_finds_what_was_overwritten, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_deep_check_finds_damaged_pictures, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_deep_check_finds_damaged_tables, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_deep_check_counts_for_the_catalogue, set_up, tear_down),
         cmocka_unit_test_setup_teardown(rebuild_makes_the_catalogue_from_the_files, set_up,
                                         tear_down),
         cmocka_unit_test_setup_teardown(a_catalogue_that_cannot_be_read_is_set_aside, set_up,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(rebuild_keeps_what_only_the_catalogue_knows, set_up,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(rebuild_takes_it_over_from_a_newer_one, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(rebuild_takes_it_over_from_both_sides_of_a_damage, set_up,
                                         tear_down),
         cmocka_unit_test_setup_teardown(rebuild_waits_for_no_receiver, set_up, tear_down),
     };

@@ -17,6 +17,7 @@ static struct sl_session_stats stats_of(uint64_t expected, uint64_t fec, uint64_
                                                             .repaired_fec = fec,
                                                             .repaired_resend = resend,
                                                             .given_up = given_up,
+                                                            .bytes = 1000 * expected,
                                                             .sent_bytes = 1000 * expected,
                                                             .fec_bytes = 200 * expected};
     return stats;
@@ -31,8 +32,9 @@ static void test_a_line_only_when_something_was_lost(void **state)
     assert_false(sl_repair_log_look(&log, "yard", &stats, 110 * SL_SEC, &line));
     stats = stats_of(2000, 40, 10, 0);
     assert_true(sl_repair_log_look(&log, "yard", &stats, 120 * SL_SEC, &line));
-    assert_string_equal(line.text, "repairs yard lost=50 by_fec=40 by_resend=10 late=0 given_up=0 "
-                                   "rtt_ms=41.2 loss_pct=5.00 overhead_pct=20.0 over_s=10");
+    assert_string_equal(line.text,
+                        "repairs yard lost=50 by_fec=40 by_resend=10 late=0 given_up=0 "
+                        "rtt_ms=41.2 loss_pct=5.00 kbps=800 overhead_pct=20.0 over_s=10");
     assert_int_equal(line.level, SL_LOG_INFO);
     stats = stats_of(3000, 40, 10, 0); /* nothing since */
     assert_false(sl_repair_log_look(&log, "yard", &stats, 130 * SL_SEC, &line));
@@ -86,7 +88,8 @@ static void test_the_end_tells_all(void **state)
     stats = stats_of(4000, 30, 1, 0);
     sl_repair_log_end(&log, "yard", &stats, 47 * SL_SEC, &line);
     assert_string_equal(line.text, "repairs yard lost=31 by_fec=30 by_resend=1 late=0 given_up=0 "
-                                   "rtt_ms=41.2 loss_pct=0.78 overhead_pct=20.0 over_s=42 ended");
+                                   "rtt_ms=41.2 loss_pct=0.78 kbps=762 overhead_pct=20.0 over_s=42 "
+                                   "ended");
     assert_int_equal(line.level, SL_LOG_DEBUG);
     stats = stats_of(0, 0, 0, 0); /* nothing came at all */
     sl_repair_log_end(&log, "yard", &stats, 47 * SL_SEC, &line);

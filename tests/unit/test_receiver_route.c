@@ -47,6 +47,7 @@ static const struct {
     {"GET", "/api/v1/cameras", "", SL_ROUTE_CAMERAS, {[VIEWER] = true}},
     {"GET", "/api/v1/segments", "", SL_ROUTE_SEGMENTS, {[VIEWER] = true}},
     {"GET", "/api/v1/events", "", SL_ROUTE_EVENTS, {[VIEWER] = true}},
+    {"GET", "/api/v1/marks", "", SL_ROUTE_MARKS, {[VIEWER] = true}},
     {"POST", "/api/v1/media-links", "", SL_ROUTE_MEDIA_LINKS, {[VIEWER] = true}},
     {"GET", "/api/v1/cameras/yard/media", "yard", SL_ROUTE_CAMERA_MEDIA, {[VIEWER] = true}},
     {"HEAD", "/api/v1/cameras/yard/media", "yard", SL_ROUTE_CAMERA_MEDIA, {[VIEWER] = true}},
@@ -124,6 +125,10 @@ static void test_other_paths_and_methods(void **state)
     assert_string_equal(allow, "POST, OPTIONS");
     assert_null(sl_route_find("POST", "/s/x", argument, allow));
     assert_string_equal(allow, "DELETE, PATCH, PUT");
+    /* Viewers read what is in the catalogue, and change nothing there. */
+    assert_null(sl_route_find("POST", "/api/v1/marks", argument, allow));
+    assert_string_equal(allow, "GET");
+    assert_null(sl_route_find("DELETE", "/api/v1/marks/1", argument, allow));
     assert_null(sl_route_find("post", "/whip/yard", argument, allow));
 }
 

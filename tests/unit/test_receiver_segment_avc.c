@@ -74,14 +74,14 @@ static void samples_are_slices(void **state)
         struct sl_segment_params params;
         assert_int_equal(sl_segment_params_read(&params, clip.video[0].data, clip.video[0].len), 0);
         const uint8_t *at = unit->data;
-        const size_t len = sl_segment_avc_strip(out, &params, unit->data, unit->len);
+        const size_t len = sl_segment_avc_sample(out, &params, unit->data, unit->len);
         size_t read = 0;
         struct sl_nal nal;
         while (sl_nal_next(&at, unit->data + unit->len, &nal)) {
             const int type = nal.data[0] & 0x1f;
             if (type == SL_NAL_SPS || type == SL_NAL_PPS || type == SL_NAL_AUD)
                 continue;
-            assert_int_equal(sl_get32(out + read), 1);
+            assert_int_equal(sl_get32(out + read), nal.len);
             assert_memory_equal(out + read + 4, nal.data, nal.len);
             read += 4 + nal.len;
         }
@@ -97,7 +97,7 @@ static void new_parameter_sets_stay(void **state)
     struct sl_segment_params params;
     uint8_t out[64];
     assert_int_equal(sl_segment_params_read(&params, clip.video[0].data, clip.video[0].len), 0);
-    assert_int_equal(sl_segment_avc_strip(out, &params, unit, sizeof(unit)), sizeof(unit) + 2);
+    assert_int_equal(sl_segment_avc_sample(out, &params, unit, sizeof(unit)), sizeof(unit) + 2);
 }
 
 static void there_is_room_for_the_smallest_units(void **state)
@@ -107,7 +107,7 @@ static void there_is_room_for_the_smallest_units(void **state)
     uint8_t unit[400], out[600];
     for (size_t i = 0; i < sizeof(unit); i += 4)
         memcpy(unit + i, (const uint8_t[]){0, 0, 1, SL_NAL_SLICE}, 4);
-    const size_t len = sl_segment_avc_strip(out, &params, unit, sizeof(unit));
+    const size_t len = sl_segment_avc_sample(out, &params, unit, sizeof(unit));
     assert_int_equal(len, 500);
     assert_true(len <= sl_segment_avc_room(sizeof(unit)));
 }

@@ -49,6 +49,14 @@ static bool there(const char *path)
     return fstatat(dir, path, &status, AT_SYMLINK_NOFOLLOW) == 0;
 }
 
+/* On the disk. */
+static int64_t size_of(const char *path)
+{
+    struct stat status;
+    assert_int_equal(fstatat(dir, path, &status, AT_SYMLINK_NOFOLLOW), 0);
+    return (int64_t)status.st_blocks * 512;
+}
+
 static void check_latest(const char *camera, const char *text, int64_t at_us)
 {
     char read_text[32] = "";
@@ -78,6 +86,11 @@ static void the_newest_is_always_there(void **state)
     assert_int_equal(sl_snapshot_open(dir, "yard"), -ENOENT);
     put("yard", AT, true, "one");
     check_latest("yard", "one", AT);
+    int64_t at_us = 0;
+    assert_int_equal(sl_snapshot_taken(store, "yard", &at_us), 0);
+    assert_int_equal(at_us, AT);
+    assert_int_equal(sl_snapshot_taken(store, "gate", &at_us), -ENOENT);
+    assert_int_equal(sl_snapshot_taken(store, "../yard", &at_us), -EINVAL);
     put("yard", AT + 5000000, true, "two");
     check_latest("yard", "two", AT + 5000000);
     assert_true(there("yard/2026-11-20/14_30_05.jpg"));
@@ -93,6 +106,7 @@ static void the_newest_is_always_there(void **state)
 static void old_ones_go_and_others_stay(void **state)
 {
     (void)state;
+    int64_t bytes = 0, oldest_us = 0, wanted = 0;
     put("gate", AT - 48 * HOUR, true, "a");
     put("gate", AT - HOUR, true, "b");
     put("gate", AT, true, "c");
@@ -103,25 +117,30 @@ static void old_ones_go_and_others_stay(void **state)
     assert_int_equal(mkdirat(dir, "Holiday/2026-11-01", 0750), 0);
     assert_int_equal(
         close(openat(dir, "Holiday/2026-11-01/10_00_00.jpg", O_CREAT | O_WRONLY, 0640)), 0);
-    assert_int_equal(sl_snapshot_prune(dir, AT - HOUR + 1000000), 3);
+    wanted = size_of("gate/2026-11-18/14_30_05.jpg") + size_of("gate/2026-11-20/13_30_05.jpg");
+    assert_int_equal(sl_snapshot_oldest(dir, &oldest_us), 0);
+    assert_int_equal(oldest_us, (AT - 48 * HOUR) / 1000000 * 1000000);
+    assert_int_equal(sl_snapshot_prune(dir, AT - HOUR + 1000000, &bytes), 3);
+    assert_int_equal(bytes, wanted); /* the third is a latest.jpg too */
     assert_false(there("gate/2026-11-18"));
     assert_false(there("gate/2026-11-20/13_30_05.jpg"));
     assert_true(there("gate/2026-11-20/14_30_05.jpg"));
     assert_true(there("gate/2026-11-01/notes.txt"));
     assert_true(there("Holiday/2026-11-01/10_00_00.jpg"));
     check_latest("yard", "d", AT - 48 * HOUR);
-    assert_int_equal(sl_snapshot_prune(dir, AT - HOUR), 0);
-    assert_int_equal(sl_snapshot_prune(dir, -1), 0);
+    assert_int_equal(sl_snapshot_prune(dir, AT - HOUR, &bytes), 0);
+    assert_int_equal(sl_snapshot_prune(dir, -1, &bytes), 0);
 }
 
 static void follows_no_link(void **state)
 {
     (void)state;
+    int64_t bytes = 0;
     put("gate", AT, true, "c");
     assert_int_equal(symlinkat("gate", dir, "shed"), 0);
     assert_true(sl_snapshot_open(dir, "shed") < 0);
     assert_true(sl_snapshot_put(dir, "shed", AT, true, (const uint8_t *)"x", 1) < 0);
-    assert_true(sl_snapshot_prune(dir, AT + HOUR) >= 1); /* once, by its own name */
+    assert_true(sl_snapshot_prune(dir, AT + HOUR, &bytes) >= 1); /* once, by its own name */
     check_latest("gate", "c", AT);
 }
 

@@ -253,6 +253,33 @@ static void a_fixed_share_is_kept_and_off_is_off(void **state)
         assert_int_equal(sl_redundancy_rows(&play.redundancy, 8, 8), 0);
 }
 
+/* A key frame takes its share as any other, however large, and leaves the others theirs. */
+static void large_frames_get_their_share(void **state)
+{
+    (void)state;
+    static struct play play;
+    const int percents[] = {10, 25, 50, 100};
+    for (size_t i = 0; i < SL_COUNT(percents); i++) {
+        start(&play, 1, percents[i], 44 * SL_MS, 0, 1);
+        size_t packets = 0, rows = 0;
+        for (int n = 0; n < 600; n++) {
+            const size_t size = n % 60 == 0 ? 120 : 8;
+            const unsigned got = sl_redundancy_rows(&play.redundancy, size, size);
+            if (size == 120)
+                assert_in_range(got, 120 * percents[i] / 100, 120 * percents[i] / 100 + 1);
+            packets += size;
+            rows += got;
+        }
+        const double share = 100. * (double)rows / (double)packets;
+        assert_true(share > percents[i] - 0.1 && share <= percents[i]);
+    }
+    /* More than what may be saved up. */
+    start(&play, 2, SL_FEC_AUTO, 44 * SL_MS, 0.10, 1);
+    for (int i = 0; i < 300; i++)
+        frame(&play, 8);
+    assert_true(sl_redundancy_rows(&play.redundancy, 120, 120) >= 18);
+}
+
 /* With a round trip beyond the deadline nothing but parity helps. */
 static void a_long_way_gets_more(void **state)
 {
@@ -311,6 +338,7 @@ int main(void)
         cmocka_unit_test(resends_that_miss_their_time_bring_parity),
         cmocka_unit_test(goes_up_in_half_a_second_and_down_in_two),
         cmocka_unit_test(a_fixed_share_is_kept_and_off_is_off),
+        cmocka_unit_test(large_frames_get_their_share),
         cmocka_unit_test(a_long_way_gets_more),
         cmocka_unit_test(resends_do_not_take_what_rows_need),
         cmocka_unit_test(any_run_is_answered_without_memory),

@@ -78,20 +78,28 @@ static void soon_after_it_was_live(void **state)
     }
 }
 
-static void a_name_gets_a_long_try_at_times(void **state)
+static int slow_tries(struct sl_retry *retry)
+{
+    int slow = 0;
+    for (int i = 0; i < 32; i++) {
+        slow += !sl_retry_is_quick(retry);
+        assert_false(sl_retry_failed(retry));
+    }
+    return slow;
+}
+
+static void quick_where_the_last_connection_was(void **state)
 {
     (void)state;
     struct sl_retry retry = {.limit = -1};
-    assert_false(sl_retry_is_quick(&retry, "192.0.2.1"));
+    assert_false(sl_retry_is_quick(&retry));
     sl_retry_lived(&retry);
-    int slow = 0;
-    for (int i = 0; i < 32; i++) {
-        slow += !sl_retry_is_quick(&retry, "host.example");
-        assert_true(sl_retry_is_quick(&retry, "192.0.2.1"));
-        assert_true(sl_retry_is_quick(&retry, "2001:db8::1"));
-        assert_false(sl_retry_failed(&retry));
-    }
-    assert_int_equal(slow, 2);
+    assert_int_equal(slow_tries(&retry), 2);
+    sl_retry_connected(&retry, 600 * SL_MS);
+    sl_retry_connected(&retry, 0); /* a connection that was kept */
+    assert_int_equal(slow_tries(&retry), 32);
+    sl_retry_connected(&retry, 20 * SL_MS);
+    assert_int_equal(slow_tries(&retry), 2);
 }
 
 int main(void)
@@ -102,7 +110,7 @@ int main(void)
         cmocka_unit_test(gives_up_at_the_limit),
         cmocka_unit_test(not_live_is_no_failure),
         cmocka_unit_test(soon_after_it_was_live),
-        cmocka_unit_test(a_name_gets_a_long_try_at_times),
+        cmocka_unit_test(quick_where_the_last_connection_was),
     };
     sl_random_init_seed(&rng, 1);
     return cmocka_run_group_tests(tests, NULL, NULL);

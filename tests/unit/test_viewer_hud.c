@@ -46,9 +46,16 @@ static void test_networks(void **state)
     } expected[] = {
         {{.kbps = 2000, .rtt = 20 * SL_MS}, "", ""},
         {{.kbps = 2000, .rtt = 99 * SL_MS}, "", ""},
-        {{.kbps = 640, .rtt = 204 * SL_MS}, "640 kb/s \u00b7 rtt 204 ms", "rtt 204 ms"},
-        {{.loss_percent = 4.84, .by_fec = 47, .by_resend = 3, .kbps = 2040, .rtt = 41 * SL_MS},
-         "loss 4.8 % \u00b7 fec 47 \u00b7 resent 3 \u00b7 2.0 Mb/s \u00b7 rtt 41 ms",
+        {{.kbps = 640, .overhead_percent = .4, .rtt = 204 * SL_MS},
+         "640 kb/s \u00b7 rtt 204 ms",
+         "rtt 204 ms"},
+        {{.loss_percent = 4.84,
+          .by_fec = 47,
+          .by_resend = 3,
+          .kbps = 2040,
+          .overhead_percent = 26.4,
+          .rtt = 41 * SL_MS},
+         "loss 4.8 % \u00b7 fec 47 \u00b7 resent 3 \u00b7 2.0 Mb/s +26 % \u00b7 rtt 41 ms",
          "loss 4.8 %"},
         {{.loss_percent = 12, .by_resend = 9, .late = 2, .given_up = 1, .kbps = 999},
          "loss 12.0 % \u00b7 resent 9 \u00b7 late 2 \u00b7 given up 1 \u00b7 999 kb/s",
@@ -62,8 +69,8 @@ static void test_networks(void **state)
         assert_string_equal(sl_hud_net_text(&expected[i].net, false, out), expected[i].whole);
         assert_string_equal(sl_hud_net_text(&expected[i].net, true, out), expected[i].brief);
     }
-    const struct sl_hud_net all = {100,        UINT64_MAX, UINT64_MAX,   UINT64_MAX,
-                                   UINT64_MAX, 1e12,       3600 * SL_SEC};
+    const struct sl_hud_net all = {100,        UINT64_MAX, UINT64_MAX, UINT64_MAX,
+                                   UINT64_MAX, 1e12,       1e12,       3600 * SL_SEC};
     assert_true(strlen(sl_hud_net_text(&all, false, out)) < SL_HUD_TEXT);
 }
 
@@ -168,7 +175,7 @@ static void test_the_network_is_told_where_there_is_room(void **state)
         .view = {.state = SL_TILE_LIVE, .has_picture = true, .age = 12 * SL_MS},
     };
     struct sl_hud_content told = content;
-    told.net = "loss 4.8 % \u00b7 fec 47 \u00b7 resent 3 \u00b7 2.0 Mb/s \u00b7 rtt 41 ms";
+    told.net = "loss 4.8 % \u00b7 fec 47 \u00b7 resent 3 \u00b7 2.0 Mb/s +26 % \u00b7 rtt 41 ms";
     told.net_brief = "loss 4.8 %";
     struct sl_hud_content brief = told, empty = told;
     brief.net = told.net_brief;
