@@ -83,8 +83,10 @@ static int add_row(struct sl_api_call *call, int store, const struct sl_segment_
 
 static int add_rows(struct sl_api_call *call, struct sl_api_desk *desk, int store, bool *open)
 {
-    const struct sl_segment_filter filter = {
-        .camera = call->target.name, .from_us = call->target.from_us, .to_us = call->target.to_us};
+    const struct sl_segment_filter filter = {.camera = call->target.name,
+                                             .from_us =
+                                                 sl_catalogue_footage_from(call->target.from_us),
+                                             .to_us = call->target.to_us};
     struct sl_catalogue_cursor cursor = {.id = 0};
     struct sl_segment_row *rows = calloc(BATCH, sizeof(*rows));
     int err = rows ? 0 : -ENOMEM;
@@ -93,6 +95,8 @@ static int add_rows(struct sl_api_call *call, struct sl_api_desk *desk, int stor
         count = sl_catalogue_page(desk->catalogue, &filter, &cursor, rows, BATCH);
         err = count < 0 ? count : 0;
         for (int i = 0; i < count && err == 0; i++) {
+            if (sl_segment_row_ended(&rows[i], call->target.from_us))
+                continue;
             *open |= rows[i].open;
             err = is_cancelled(call) ? -ECANCELED : add_row(call, store, &rows[i]);
         }
