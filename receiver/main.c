@@ -129,19 +129,6 @@ static int end_past(struct receiver *r)
                : fail(sl_catalogue_why(r->catalogue));
 }
 
-/* The store of an earlier run that did record, while live goes on; what it lacks is said. */
-static void recover_store(struct receiver *r)
-{
-    char why[SL_STORE_WHY];
-    int err = sl_recover_create(&r->recover, r->datadir.path, why);
-    if (err == 0 && r->storage.dir >= 0) {
-        err = sl_recover_begin(r->recover, r->storage.dir);
-        snprintf(why, sizeof(why), "%s", strerror(-err));
-    }
-    if (err != 0)
-        sl_warn("what was recorded before is not looked after: %s", why);
-}
-
 /* Nothing is made where nothing was recorded, and no trouble with it (it may be why nothing is to
  * be recorded) keeps live from going on. */
 static void recover_past(struct receiver *r)
@@ -156,9 +143,7 @@ static void recover_past(struct receiver *r)
     } else if (sl_catalogue_meta_get(r->catalogue, "store", store, sizeof(store)) == 0 &&
                open_storage(r, r->recordings) == 0) {
         (void)end_past(r);
-        recover_store(r);
     }
-    sl_storage_close(&r->storage);
     sl_catalogue_close(r->catalogue);
     r->catalogue = NULL;
 }
@@ -197,6 +182,21 @@ static int start_retention(struct receiver *r)
     return sl_retention_start(&r->retention, &config, why) == 0 ? 0 : fail(why);
 }
 
+/* The store of an earlier run that did record, while live goes on; what it lacks is said. */
+static void recover_store(struct receiver *r)
+{
+    char why[SL_STORE_WHY];
+    if (r->storage.dir < 0)
+        return;
+    int err = sl_recover_create(&r->recover, r->datadir.path, why);
+    if (err == 0) {
+        err = sl_recover_begin(r->recover, r->storage.dir);
+        snprintf(why, sizeof(why), "%s", strerror(-err));
+    }
+    if (err != 0)
+        sl_warn("what was recorded before is not looked after: %s", why);
+}
+
 static int start_recording(struct receiver *r)
 {
     char why[SL_STORE_WHY];
@@ -205,8 +205,10 @@ static int start_recording(struct receiver *r)
                                       .snapshots = r->snapshots,
                                       .segment = r->options.segment,
                                       .epoch = r->epoch};
-    if (r->options.no_record)
+    if (r->options.no_record) {
+        recover_store(r);
         return 0;
+    }
     if (sl_recover_create(&r->recover, r->datadir.path, why) != 0)
         return fail(why);
     int err = sl_catalogue_writer_create(&r->catalogue_writer, &writer);
