@@ -20,7 +20,8 @@
 
 #define SETTLE SL_SEC             /* the first pictures of all are a burst of their own */
 #define REPAIR (300 * SL_MS)      /* what is missing at the end is sent again meanwhile */
-#define LEAVE_WITHIN (5 * SL_SEC) /* files closed, descriptors given back */
+#define LEAVE_WITHIN (20 * SL_SEC) /* files closed, descriptors and memory given back */
+#define STEADY (2 * SL_SEC)        /* as long as memory takes to be the same */
 #define LOOK (50 * SL_MS)
 #define LOG_MAX (4 << 20)
 
@@ -142,12 +143,17 @@ static int await_leaving(struct sl_record_cell *cell, const struct sl_site *site
                          const atomic_bool *stop)
 {
     const sl_ns until = sl_time_now() + LEAVE_WITHIN;
+    struct sl_process *after = &cell->after, last;
+    sl_ns changed = sl_time_now();
     int error;
     do {
+        last = *after;
         error = sl_bench_nap(LOOK, stop);
         if (!error)
-            error = sl_process_look(site->receiver.pid, &cell->after);
-    } while (!error && cell->after.descriptors > cell->before.descriptors && sl_time_now() < until);
+            error = sl_process_look(site->receiver.pid, after);
+        if (after->descriptors > cell->before.descriptors || after->rss != last.rss)
+            changed = sl_time_now();
+    } while (!error && sl_time_now() < changed + STEADY && sl_time_now() < until);
     return error;
 }
 

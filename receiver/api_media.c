@@ -16,8 +16,9 @@
 #include "whip/link.h"
 
 #define BATCH 64
-#define LATE_US (10 * INT64_C(1000000)) /* what is older will not come any more */
-#define AGED (1 * SL_SEC)               /* of media that still grows, asked for anew */
+#define STRETCH_US (3600 * INT64_C(1000000)) /* of which the index is in memory */
+#define LATE_US (10 * INT64_C(1000000))      /* what is older will not come any more */
+#define AGED (1 * SL_SEC)                    /* of media that still grows, asked for anew */
 #define PICTURE_MAX (8 << 20)
 #define PICTURE_PATIENCE (1 * SL_SEC)
 #define LINK_DEFAULT_S 900
@@ -30,36 +31,62 @@ static bool path_is_inside(const char *path)
            !strstr(path, "/../");
 }
 
+static bool is_cancelled(struct sl_api_call *call)
+{
+    return atomic_load(&call->cancelled);
+}
+
+/* The part of the file that [from, to) takes, a stretch at a time. */
+static int add_file(struct sl_api_call *call, const char *path, int fd, int64_t from_us,
+                    int64_t to_us, char *why)
+{
+    struct sl_segment_index index;
+    int64_t end_us;
+    do {
+        const int64_t until_us = to_us - from_us > STRETCH_US ? from_us + STRETCH_US : to_us;
+        int err = sl_segment_index_stretch(fd, from_us, until_us, &index, why);
+        if (err != 0)
+            return err;
+        end_us = index.info.meta.start_us + index.info.duration_us;
+        err = sl_media_range_add(call->range, path, fd, &index);
+        sl_segment_index_free(&index);
+        if (err != 0)
+            return err;
+        from_us = until_us;
+    } while (from_us < to_us && from_us < end_us && !is_cancelled(call));
+    return is_cancelled(call) ? -ECANCELED : 0;
+}
+
 /* A file that is gone (retention) or damaged is a gap. */
 static int add_row(struct sl_api_call *call, int store, const struct sl_segment_row *row)
 {
-    struct sl_segment_index index;
     char why[SL_STORE_WHY] = "";
+    int64_t from_us = call->target.from_us, to_us = call->target.to_us;
     if (!path_is_inside(row->path))
         return 0;
     const int fd = openat(store, row->path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
     if (fd < 0)
         return errno == ENOENT || errno == ELOOP ? 0 : -errno;
-    int err = sl_segment_index(fd, &index, why);
-    if (err == 0) {
-        if (call->target.kind == SL_MEDIA_OF_SEGMENT && !call->range) {
-            const int64_t start_us = index.info.meta.start_us;
-            err = sl_media_range_begin(&call->range, start_us, start_us + SL_MEDIA_RANGE_MAX_US);
-        }
-        if (err == 0)
-            err = sl_media_range_add(call->range, row->path, fd, &index);
-        sl_segment_index_free(&index);
-    } else if (err == -EBADMSG) {
-        sl_warn("%s: left out of what was asked for: %s", row->path, why);
+    int err = 0;
+    if (call->target.kind == SL_MEDIA_OF_SEGMENT) {
+        from_us = row->info.meta.start_us;
+        to_us = from_us + SL_MEDIA_RANGE_MAX_US;
+        err = sl_media_range_begin(&call->range, from_us, to_us);
     }
+    if (err == 0)
+        err = add_file(call, row->path, fd, from_us, to_us, why);
+    if (err == -EBADMSG)
+        sl_warn("%s: left out of what was asked for: %s", row->path, why);
     close(fd);
     return err == -ENODATA || err == -EBADMSG ? 0 : err;
 }
 
 static int add_rows(struct sl_api_call *call, struct sl_api_desk *desk, int store, bool *open)
 {
-    const struct sl_segment_filter filter = {
-        .camera = call->target.name, .from_us = call->target.from_us, .to_us = call->target.to_us};
+    const struct sl_segment_filter filter = {.camera = call->target.name,
+                                             .from_us =
+                                                 sl_catalogue_footage_from(call->target.from_us),
+                                             .to_us = call->target.to_us};
     struct sl_catalogue_cursor cursor = {.id = 0};
     struct sl_segment_row *rows = calloc(BATCH, sizeof(*rows));
     int err = rows ? 0 : -ENOMEM;
@@ -68,8 +95,10 @@ static int add_rows(struct sl_api_call *call, struct sl_api_desk *desk, int stor
         count = sl_catalogue_page(desk->catalogue, &filter, &cursor, rows, BATCH);
         err = count < 0 ? count : 0;
         for (int i = 0; i < count && err == 0; i++) {
+            if (sl_segment_row_ended(&rows[i], call->target.from_us))
+                continue;
             *open |= rows[i].open;
-            err = atomic_load(&call->cancelled) ? -ECANCELED : add_row(call, store, &rows[i]);
+            err = is_cancelled(call) ? -ECANCELED : add_row(call, store, &rows[i]);
         }
     }
     free(rows);

@@ -212,6 +212,12 @@ void sl_camera_destroy(struct sl_camera *camera)
     free(camera);
 }
 
+void sl_camera_rest(struct sl_camera *camera)
+{
+    if (sl_camera_is_empty(camera))
+        sl_relay_forget(camera->forward.relay);
+}
+
 void sl_camera_update(struct sl_camera *camera, const struct sl_camera_entry *entry)
 {
     memcpy(camera->location, entry->location, sizeof(camera->location));

@@ -40,6 +40,8 @@ SL_MUST_CHECK int sl_camera_create(struct sl_camera **ret, const struct sl_camer
                                    const char *name);
 /* Its sessions have left. */
 void sl_camera_destroy(struct sl_camera *camera);
+/* If nobody is there any more, its packets' memory goes back. */
+void sl_camera_rest(struct sl_camera *camera);
 
 /* Where it is and when it is recorded. */
 void sl_camera_update(struct sl_camera *camera, const struct sl_camera_entry *entry);

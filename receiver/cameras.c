@@ -39,6 +39,8 @@ void sl_cameras_fini(struct sl_cameras *cameras)
 void sl_cameras_sweep(struct sl_cameras *cameras)
 {
     free_cameras(cameras, false);
+    for (struct sl_cameras_item *item = cameras->first; item; item = item->next)
+        sl_camera_rest(item->camera);
 }
 
 static struct sl_camera *add(struct sl_cameras *cameras, const char *name)

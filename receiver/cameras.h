@@ -23,7 +23,7 @@ void sl_cameras_fini(struct sl_cameras *cameras);
 /* Adds, updates and removes; the sessions of what it removes are the caller's to close. What is
  * beyond the limit is left out and logged. */
 void sl_cameras_apply(struct sl_cameras *cameras, const struct sl_snapshot *snapshot);
-/* Frees the removed that no session points to any more. */
+/* Frees the removed that no session points to any more, and what others held that nobody uses. */
 void sl_cameras_sweep(struct sl_cameras *cameras);
 
 /* NULL: there is none, or it was removed. */

@@ -78,6 +78,13 @@ SL_MUST_CHECK int sl_catalogue_page(struct sl_catalogue *catalogue,
                                     struct sl_catalogue_cursor *cursor, struct sl_segment_row *rows,
                                     int max);
 
+/*
+ * An open row says how long it was some seconds ago. Who wants all footage of a range asks for rows
+ * from here on, and leaves out those that sl_segment_row_ended() by `from_us`.
+ */
+int64_t sl_catalogue_footage_from(int64_t from_us);
+bool sl_segment_row_ended(const struct sl_segment_row *row, int64_t from_us);
+
 /* Locks or unlocks what overlaps [from, to). How many changed, or -errno. */
 SL_MUST_CHECK int sl_catalogue_lock(struct sl_catalogue *catalogue, const char *camera,
                                     int64_t from_us, int64_t to_us, bool locked);

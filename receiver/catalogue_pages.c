@@ -379,3 +379,15 @@ int sl_catalogue_marks(struct sl_catalogue *catalogue, const struct sl_segment_f
                                                .id = rows[count - 1].id};
     return err != 0 ? err : count;
 }
+
+#define TOLD_LATE_US (600 * INT64_C(1000000)) /* each 4 s, unless a disk stalls */
+
+int64_t sl_catalogue_footage_from(int64_t from_us)
+{
+    return from_us > TOLD_LATE_US ? from_us - TOLD_LATE_US : from_us;
+}
+
+bool sl_segment_row_ended(const struct sl_segment_row *row, int64_t from_us)
+{
+    return !row->open && row->info.meta.start_us + row->info.duration_us <= from_us;
+}

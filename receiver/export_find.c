@@ -9,7 +9,8 @@
 int sl_export_find(struct sl_catalogue *catalogue, const char *camera, int64_t from_us,
                    int64_t to_us, struct sl_segment_row **rows, int *count)
 {
-    const struct sl_segment_filter filter = {.camera = camera, .from_us = from_us, .to_us = to_us};
+    const struct sl_segment_filter filter = {
+        .camera = camera, .from_us = sl_catalogue_footage_from(from_us), .to_us = to_us};
     struct sl_catalogue_cursor cursor = {0};
     struct sl_segment_row *all = NULL;
     int have = 0, n = PAGE, err = 0;
@@ -21,9 +22,11 @@ int sl_export_find(struct sl_catalogue *catalogue, const char *camera, int64_t f
         }
         all = more;
         n = sl_catalogue_page(catalogue, &filter, &cursor, all + have, PAGE);
-        if (n < 0)
-            err = n;
-        else if ((have += n) > SL_EXPORT_ROWS_MAX)
+        err = n < 0 ? n : 0;
+        for (int i = have, end = have + n; i < end; i++)
+            if (!sl_segment_row_ended(&all[i], from_us))
+                all[have++] = all[i];
+        if (have > SL_EXPORT_ROWS_MAX)
             err = -E2BIG;
     }
     if (err != 0) {

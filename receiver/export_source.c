@@ -15,6 +15,7 @@
 #define ORDINARY_US 33333 /* of a segment that has a single picture */
 #define UNIT_BYTES_MAX (64 << 20)
 #define NOT_YET INT64_MIN
+#define STRETCH_US (3600 * INT64_C(1000000)) /* of which the index is in memory */
 
 /* Of the segment being read: samples up to `end` are wanted, `next` is the next one. */
 struct lane {
@@ -27,7 +28,8 @@ struct sl_export_source {
     int row; /* the next one */
     int fd;  /* of the segment being read; -1: none */
     int segment;
-    struct sl_segment_index index;
+    struct sl_segment_index index; /* of a stretch of it */
+    int64_t until_us; /* UTC: where the next one begins; the range's end: there is none */
     struct lane lanes[SL_SEGMENT_TRACKS];
     size_t first; /* picture shown of this segment */
     int64_t ordinary_us;
@@ -93,15 +95,24 @@ static size_t key_before(const struct sl_segment_samples *samples, size_t i)
     return i;
 }
 
+/* Up to where samples of the stretch are wanted. */
+static void choose_ends(struct sl_export_source *source)
+{
+    struct lane *video = &source->lanes[SL_SEGMENT_VIDEO];
+    struct lane *sound = &source->lanes[SL_SEGMENT_AUDIO];
+    video->samples = &source->index.tracks[SL_SEGMENT_VIDEO];
+    sound->samples = &source->index.tracks[SL_SEGMENT_AUDIO];
+    video->end = find_sample(source, video, source->until_us);
+    sound->end = sound->samples->present ? find_sample(source, sound, source->until_us) : 0;
+}
+
 /* Which samples are wanted. False: none. */
 static bool choose_samples(struct sl_export_source *source)
 {
     struct lane *video = &source->lanes[SL_SEGMENT_VIDEO];
     struct lane *sound = &source->lanes[SL_SEGMENT_AUDIO];
     const struct sl_export_source_config *config = &source->config;
-    video->samples = &source->index.tracks[SL_SEGMENT_VIDEO];
-    sound->samples = &source->index.tracks[SL_SEGMENT_AUDIO];
-    video->end = find_sample(source, video, config->to_us);
+    choose_ends(source);
     size_t first = find_sample(source, video, config->from_us);
     /* The picture under way at `from`: its key frame is where a fast one begins. */
     if (config->fast && source->end_us == NOT_YET && first > 0 &&
@@ -111,11 +122,9 @@ static bool choose_samples(struct sl_export_source *source)
         return false;
     video->next = key_before(video->samples, first);
     source->first = config->fast ? video->next : first;
-    sound->next = sound->end = 0;
-    if (sound->samples->present) {
+    sound->next = 0;
+    if (sound->samples->present)
         sound->next = find_sample(source, sound, at_us(source, video, source->first));
-        sound->end = find_sample(source, sound, config->to_us);
-    }
     return true;
 }
 
@@ -158,9 +167,70 @@ static void place(struct sl_export_source *source)
         source->shift_us = source->out_end_us - first_us;
 }
 
+/* The stretch of the segment that begins at `from_us`. */
+static int read_stretch(struct sl_export_source *source, int64_t from_us, char *why)
+{
+    const int64_t to_us = source->config.to_us;
+    source->until_us = to_us - from_us > STRETCH_US ? from_us + STRETCH_US : to_us;
+    return sl_segment_index_stretch(source->fd, from_us, source->until_us, &source->index, why);
+}
+
+/* Whether there is a stretch of the segment behind the one at hand. */
+static bool has_more(const struct sl_export_source *source)
+{
+    const struct sl_segment_info *info = &source->index.info;
+    return source->until_us < source->config.to_us &&
+           info->meta.start_us + info->duration_us > source->until_us;
+}
+
+/* The first stretch with pictures that are wanted. 1, 0: none, -errno. */
+static int read_first(struct sl_export_source *source, int64_t from_us, char *why)
+{
+    int err = read_stretch(source, from_us, why);
+    while (err == 0 && !choose_samples(source)) {
+        if (!has_more(source))
+            return 0;
+        sl_segment_index_free(&source->index);
+        err = read_stretch(source, source->until_us, why);
+    }
+    return err != 0 ? err : 1;
+}
+
+/* Goes on in the segment. 1, 0: it has no more, or it cannot be read; -ENOMEM. */
+static int load_on(struct sl_export_source *source)
+{
+    char why[SL_STORE_WHY] = "";
+    const int64_t from_us = source->until_us;
+    if (source->fd < 0 || !has_more(source))
+        return 0;
+    sl_segment_index_free(&source->index);
+    const int err = read_stretch(source, from_us, why);
+    if (err != 0) {
+        memset(&source->index, 0, sizeof(source->index));
+        if (err != -ENOMEM)
+            skip(source, source->config.rows[source->row - 1].path, *why ? why : strerror(-err));
+        return err == -ENOMEM ? err : 0;
+    }
+    choose_ends(source);
+    source->first = 0;
+    for (int i = 0; i < SL_SEGMENT_TRACKS; i++)
+        source->lanes[i].next = find_sample(source, &source->lanes[i], from_us);
+    return 1;
+}
+
+/* Where a segment's stretch begins: one that starts later, at its first picture. */
+static int64_t begin_us(const struct sl_export_source *source, const struct sl_segment_row *row)
+{
+    const int64_t start_us = row->info.meta.start_us;
+    return start_us > source->config.from_us ? start_us : source->config.from_us;
+}
+
 /* The next segment with pictures of the range. 1, 0: no more, -errno. */
 static int load(struct sl_export_source *source)
 {
+    const int more = load_on(source);
+    if (more != 0)
+        return more;
     unload(source);
     while (source->row < source->config.count) {
         const char *path = source->config.rows[source->row++].path;
@@ -170,16 +240,17 @@ static int load(struct sl_export_source *source)
             skip(source, path, strerror(errno));
             continue;
         }
-        const int err = sl_segment_index(source->fd, &source->index, why);
-        if (err == -ENOMEM)
-            return err;
-        if (err != 0)
-            skip(source, path, *why ? why : strerror(-err));
-        else if (choose_samples(source)) {
+        const int got =
+            read_first(source, begin_us(source, &source->config.rows[source->row - 1]), why);
+        if (got == 1) {
             source->segment++;
             place(source);
             return 1;
         }
+        if (got == -ENOMEM)
+            return got;
+        if (got != 0)
+            skip(source, path, *why ? why : strerror(-got));
         unload(source);
     }
     return 0;

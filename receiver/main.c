@@ -54,7 +54,7 @@ struct receiver {
     struct sl_random hub_random, http_random;
     struct sl_catalogue *catalogue; /* the one that writes */
     struct sl_storage storage;
-    struct sl_recover_thread *recover; /* NULL: there was little to do */
+    struct sl_recover_thread *recover;
     struct sl_catalogue_writer *catalogue_writer;
     struct sl_retention_thread *retention;
     struct sl_record *record; /* NULL: nothing is recorded */
@@ -121,23 +121,7 @@ static int open_storage(struct receiver *r, const char *path)
     return 0;
 }
 
-/* What a crash left behind. */
-static int recover(struct receiver *r)
-{
-    struct sl_recover recover = {.catalogue = r->catalogue, .dir = r->storage.dir};
-    struct sl_recover_names rest = {0};
-    if (r->storage.dir < 0)
-        return 0;
-    int err = sl_recover_now(&recover, &rest);
-    if (err != 0 && err != -ENOMEM)
-        return fail(sl_catalogue_why(r->catalogue));
-    if (err == 0 && rest.count > 0)
-        err = sl_recover_start(&r->recover, r->datadir.path, r->storage.dir, &rest);
-    sl_recover_names_free(&rest);
-    return err == 0 ? 0 : fail(strerror(-err));
-}
-
-/* And what was going on then. */
+/* What was going on when a run ended without a word. */
 static int end_past(struct receiver *r)
 {
     return sl_catalogue_end_past(r->catalogue, sl_wall_clock_us()) >= 0
@@ -145,8 +129,8 @@ static int end_past(struct receiver *r)
                : fail(sl_catalogue_why(r->catalogue));
 }
 
-/* Of an earlier run that did record. Nothing is made where nothing was recorded, and no trouble
- * with it (it may be why nothing is to be recorded) keeps live from going on. */
+/* Nothing is made where nothing was recorded, and no trouble with it (it may be why nothing is to
+ * be recorded) keeps live from going on. */
 static void recover_past(struct receiver *r)
 {
     char why[SL_STORE_WHY], store[SL_SEGMENT_UUID_BYTES];
@@ -154,11 +138,12 @@ static void recover_past(struct receiver *r)
         return;
     sl_catalogue_close(r->catalogue);
     r->catalogue = NULL;
-    if (sl_catalogue_open(&r->catalogue, r->datadir.path, true, why) != 0)
+    if (sl_catalogue_open(&r->catalogue, r->datadir.path, true, why) != 0) {
         sl_warn("what was recorded before is not looked after: %s", why);
-    else if (sl_catalogue_meta_get(r->catalogue, "store", store, sizeof(store)) == 0)
-        (void)(open_storage(r, r->recordings) || recover(r) || end_past(r));
-    sl_storage_close(&r->storage);
+    } else if (sl_catalogue_meta_get(r->catalogue, "store", store, sizeof(store)) == 0 &&
+               open_storage(r, r->recordings) == 0) {
+        (void)end_past(r);
+    }
     sl_catalogue_close(r->catalogue);
     r->catalogue = NULL;
 }
@@ -172,7 +157,7 @@ static int open_recordings(struct receiver *r)
     }
     if (sl_catalogue_open(&r->catalogue, r->datadir.path, true, why) != 0)
         return fail(why);
-    return open_storage(r, r->recordings) || recover(r) || end_past(r);
+    return open_storage(r, r->recordings) || end_past(r);
 }
 
 static int open_snapshots(struct receiver *r)
@@ -197,16 +182,37 @@ static int start_retention(struct receiver *r)
     return sl_retention_start(&r->retention, &config, why) == 0 ? 0 : fail(why);
 }
 
+/* The store of an earlier run that did record, while live goes on; what it lacks is said. */
+static void recover_store(struct receiver *r)
+{
+    char why[SL_STORE_WHY];
+    if (r->storage.dir < 0)
+        return;
+    int err = sl_recover_create(&r->recover, r->datadir.path, why);
+    if (err == 0) {
+        err = sl_recover_begin(r->recover, r->storage.dir);
+        snprintf(why, sizeof(why), "%s", strerror(-err));
+    }
+    if (err != 0)
+        sl_warn("what was recorded before is not looked after: %s", why);
+}
+
 static int start_recording(struct receiver *r)
 {
+    char why[SL_STORE_WHY];
     const struct sl_catalogue_writer_config writer = {.catalogue = r->catalogue};
     struct sl_record_config record = {.storage = &r->storage,
                                       .snapshots = r->snapshots,
                                       .segment = r->options.segment,
                                       .epoch = r->epoch};
-    if (r->options.no_record)
+    if (r->options.no_record) {
+        recover_store(r);
         return 0;
+    }
+    if (sl_recover_create(&r->recover, r->datadir.path, why) != 0)
+        return fail(why);
     int err = sl_catalogue_writer_create(&r->catalogue_writer, &writer);
+    record.recover = r->recover;
     record.writer = r->catalogue_writer;
     if (err == 0)
         err = sl_record_create(&r->record, &record);
@@ -376,9 +382,9 @@ static void destroy(struct receiver *r)
 {
     sl_server_destroy(r->server);
     sl_hub_destroy(r->hub);
-    sl_recover_stop(r->recover);
     sl_retention_stop(r->retention);
     sl_record_destroy(r->record);
+    sl_recover_destroy(r->recover);
     sl_snapshots_destroy(r->snapshots);
     sl_catalogue_writer_destroy(r->catalogue_writer);
     sl_storage_close(&r->storage);

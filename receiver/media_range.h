@@ -8,9 +8,10 @@
  *
  * It begins with the key frame at or before `from`, sound 80 ms before it; an edit list has players
  * start at `from`. Position in the movie == time since `from`: over a gap the last picture stays,
- * and sound is filled with packets of silence (players count packets rather than believe
- * timestamps). Other parameter sets get a sample description of their own, and all key
- * frames bring theirs with them as well (Chromium looks at the first description alone).
+ * and sound is filled with packets of silence; where a sender's clock ran fast, one is left out now
+ * and then (players count packets rather than believe timestamps: so they are within one). Other
+ * parameter sets get a sample description of their own, and all key frames bring theirs with them
+ * as well (Chromium looks at the first description alone).
  *
  * Built from whole fragments as they are then, and never changed after: length and bytes stay, and
  * the ETag is of all that they come from, so equal tags are equal bytes. Building is one thread's,
@@ -32,7 +33,8 @@ struct sl_media_range;
 /* [from, to), UTC in microseconds. 0, -ERANGE (empty, or longer than 25 h) or -ENOMEM. */
 SL_MUST_CHECK int sl_media_range_begin(struct sl_media_range **ret, int64_t from_us, int64_t to_us);
 /* The next segment by its start, its file `path` relative to the store and open as `fd`, which is
- * only looked at. What overlaps what came before is left out. 0; -E2BIG: more samples, segments or
+ * only looked at; or the next stretch of the same one, so that the index of a day need not be in
+ * memory at once. What overlaps what came before is left out. 0; -E2BIG: more samples, segments or
  * parameter sets than a range may have; -EBADMSG: the index contradicts itself; -ENOMEM. */
 SL_MUST_CHECK int sl_media_range_add(struct sl_media_range *range, const char *path, int fd,
                                      const struct sl_segment_index *index);

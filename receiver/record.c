@@ -99,6 +99,7 @@ struct sl_record {
     sl_ns wall_offset, looked;
     enum sl_clock_state clock;
     enum sl_storage_state storage;
+    bool recovering; /* was begun for the store that is there */
 };
 
 /* ---- What tracks say ---- */
@@ -116,7 +117,15 @@ static int open_file(void *ctx, struct sl_segment_writer **ret,
     here.dir = lane->record->config.storage->dir;
     here.wrote = wrote;
     here.ctx = lane->record->sync;
-    return here.dir < 0 ? -ENOENT : sl_segment_write_open(ret, &here);
+    if (here.dir < 0)
+        return -ENOENT;
+    struct sl_recover_thread *recover = lane->record->config.recover;
+    if (!recover)
+        return sl_segment_write_open(ret, &here);
+    sl_recover_hold(recover);
+    const int err = sl_segment_write_open(ret, &here);
+    sl_recover_release(recover, err == 0 ? sl_segment_write_path(*ret) : NULL);
+    return err;
 }
 
 static const struct sl_record_files files = {
@@ -319,6 +328,17 @@ static void look_at_sync(struct sl_record *record)
     record->sync_error = stats.error;
 }
 
+/* A store that is there (again) may have what a crash left, and no file of it is open yet. */
+static void recover_storage(struct sl_record *record, bool there)
+{
+    if (there && !record->recovering && record->config.recover) {
+        const int err = sl_recover_begin(record->config.recover, record->config.storage->dir);
+        if (err != 0)
+            sl_error("recordings: what a crash left waits for the next start: %s", strerror(-err));
+    }
+    record->recovering = there;
+}
+
 static void look_around(struct sl_record *record, sl_ns now)
 {
     char why[SL_STORE_WHY] = "";
@@ -328,6 +348,7 @@ static void look_around(struct sl_record *record, sl_ns now)
     if (storage == SL_STORAGE_FINE && record->storage != SL_STORAGE_FINE)
         sl_info("recording goes on: the store is back");
     record->storage = storage;
+    recover_storage(record, storage != SL_STORAGE_GONE);
     look_at_sync(record);
     record->clock = sl_wall_clock_state();
     record->wall_offset = sl_time_epoch();
@@ -408,6 +429,7 @@ int sl_record_create(struct sl_record **ret, const struct sl_record_config *conf
 
 int sl_record_start(struct sl_record *record)
 {
+    recover_storage(record, record->config.storage->dir >= 0);
     int err = sl_record_sync_start(record->sync);
     if (err != 0)
         return err;

@@ -18,6 +18,7 @@
 #include "base/types.h"
 #include "receiver/catalogue_writer.h"
 #include "receiver/record_rule.h"
+#include "receiver/recover.h"
 #include "receiver/snapshot.h"
 #include "receiver/storage.h"
 #include "rtp/packet.h"
@@ -29,7 +30,8 @@ struct sl_record;
 struct sl_record_config {
     struct sl_storage *storage; /* of the thread alone, from start to stop */
     struct sl_catalogue_writer *writer;
-    struct sl_snapshots *snapshots; /* is offered all key frames; or NULL */
+    struct sl_snapshots *snapshots;    /* is offered all key frames; or NULL */
+    struct sl_recover_thread *recover; /* looks at a store each time that it is there; or NULL */
     sl_ns segment;
     sl_ns epoch; /* of the packets' NTP times */
 };

@@ -15,6 +15,7 @@
 #include "receiver/storage_walk.h"
 
 #define PAGE_ROWS 256
+#define SAID_FROM 200 /* files: fewer are through before anybody has read it */
 
 /* ---- One file ---- */
 
@@ -133,7 +134,9 @@ static int leave_out(struct sl_recover *recover, const char *path, int fd, int e
     return err == -ENODATA ? forget(recover, info->meta.uuid) : 0;
 }
 
-int sl_recover_file(struct sl_recover *recover, const char *path)
+/* `known`: what its row tells of it; NULL: it has none. */
+static int look_into(struct sl_recover *recover, const char *path,
+                     const struct sl_segment_info *known)
 {
     struct sl_segment_info info;
     char why[SL_STORE_WHY];
@@ -145,11 +148,16 @@ int sl_recover_file(struct sl_recover *recover, const char *path)
         sl_warn("recordings: %s: not listed: %s", path, strerror(errno));
         return 0;
     }
-    int err = sl_segment_scan(fd, &info, why);
+    int err = known ? sl_segment_scan_on(fd, known, &info, why) : sl_segment_scan(fd, &info, why);
     err = err == 0 ? list_file(recover, path, fd, &info)
                    : leave_out(recover, path, fd, err, &info, why);
     close(fd);
     return err;
+}
+
+int sl_recover_file(struct sl_recover *recover, const char *path)
+{
+    return look_into(recover, path, NULL);
 }
 
 /* ---- What a crash left ---- */
@@ -177,6 +185,7 @@ int sl_recover_names_add(struct sl_recover_names *names, const char *name)
 }
 
 struct search {
+    const struct sl_recover *recover;
     struct sl_path_set known;           /* what a row names */
     struct sl_recover_names open_paths; /* of rows that were left open */
     struct sl_recover_names open_uuids; /* in the same order */
@@ -216,9 +225,16 @@ static int read_rows(struct sl_recover *recover, struct search *search)
     return err;
 }
 
+static bool is_stopped(const struct sl_recover *recover)
+{
+    return recover->stop && atomic_load(recover->stop);
+}
+
 static int note_file(void *ctx, const char *path)
 {
     struct search *search = ctx;
+    if (is_stopped(search->recover))
+        return -ECANCELED;
     if (sl_path_set_has(&search->known, path))
         return 0;
     return search->unknown.count < SL_RECOVER_FILES_MAX
@@ -243,45 +259,106 @@ static int drop_row(struct sl_recover *recover, const char *uuid)
     return sl_catalogue_remove(recover->catalogue, uuid);
 }
 
-static int recover_files(struct sl_recover *recover, const struct sl_recover_names *paths)
+/* Whether it is being recorded, or was begun since the work began. */
+static bool is_ours(const struct sl_recover *recover, const char *path)
 {
-    int err = 0;
-    for (size_t i = 0; i < paths->count && err == 0; i++)
-        err = sl_recover_file(recover, paths->items[i]);
-    return err;
+    struct sl_recover_gate *gate = recover->gate;
+    if (!gate)
+        return false;
+    pthread_mutex_lock(&gate->mutex);
+    const bool ours = gate->all || sl_path_set_has(&gate->ours, path);
+    pthread_mutex_unlock(&gate->mutex);
+    return ours;
 }
 
-/* The open rows that no file closed are dropped at last: theirs may be among the unknown. */
-static int recover_found(struct sl_recover *recover, struct search *search,
-                         struct sl_recover_names *rest)
+static int recover_open(struct sl_recover *recover, const struct search *search)
 {
-    int err = recover_files(recover, &search->open_paths);
-    if (err == 0 && search->unknown.count <= SL_RECOVER_NOW_MAX)
-        err = recover_files(recover, &search->unknown);
-    for (size_t i = 0; i < search->open_uuids.count && err == 0; i++)
-        err = drop_row(recover, search->open_uuids.items[i]);
-    if (err == 0 && search->unknown.count > SL_RECOVER_NOW_MAX) {
-        *rest = search->unknown;
-        search->unknown = (struct sl_recover_names){0};
+    struct sl_segment_row row;
+    int err = 0;
+    for (size_t i = 0; i < search->open_paths.count && err == 0; i++) {
+        const char *path = search->open_paths.items[i];
+        if (is_stopped(recover))
+            return -ECANCELED;
+        if (is_ours(recover, path))
+            continue;
+        err = sl_catalogue_get(recover->catalogue, search->open_uuids.items[i], &row);
+        if (err == 0)
+            err = look_into(recover, path, &row.info);
+        err = err == -ENOENT ? 0 : err;
     }
     return err;
 }
 
-int sl_recover_now(struct sl_recover *recover, struct sl_recover_names *rest)
+static int recover_unknown(struct sl_recover *recover, const struct search *search)
 {
-    struct search search = {0};
-    *rest = (struct sl_recover_names){0};
-    int err = read_rows(recover, &search);
-    if (err == 0)
-        err = sl_storage_walk(recover->dir, note_file, note_trouble, &search);
-    if (err == -E2BIG) {
+    int err = 0;
+    for (size_t i = 0; i < search->unknown.count && err == 0; i++) {
+        const char *path = search->unknown.items[i];
+        if (is_stopped(recover))
+            return -ECANCELED;
+        if (!is_ours(recover, path))
+            err = sl_recover_file(recover, path);
+    }
+    return err;
+}
+
+/* The rows of what is being recorded are open as well. */
+static int drop_rows(struct sl_recover *recover, const struct search *search)
+{
+    int err = 0;
+    for (size_t i = 0; i < search->open_uuids.count && err == 0; i++)
+        if (!is_ours(recover, search->open_paths.items[i]))
+            err = drop_row(recover, search->open_uuids.items[i]);
+    return err;
+}
+
+/* 2026-11-20/14-30-00Z.mp4, wherever that is. */
+static const char *name_of(const char *path)
+{
+    const char *at = path + strlen(path);
+    for (int slashes = 0; at > path; at--)
+        if (at[-1] == '/' && ++slashes == 2)
+            break;
+    return at;
+}
+
+static int compare_newest_first(const void *a, const void *b)
+{
+    return strcmp(name_of(*(char *const *)b), name_of(*(char *const *)a));
+}
+
+static int find_unknown(const struct sl_recover *recover, struct search *search)
+{
+    const int err = sl_storage_walk(recover->dir, note_file, note_trouble, search);
+    if (err == -E2BIG)
         sl_warn("recordings: more than %d files are in no catalogue, the rest waits for the next "
                 "start",
                 SL_RECOVER_FILES_MAX);
-        err = 0;
-    }
+    if (search->unknown.count > 0)
+        qsort(search->unknown.items, search->unknown.count, sizeof(*search->unknown.items),
+              compare_newest_first);
+    if (search->unknown.count >= SAID_FROM)
+        sl_info("recordings: %zu files are in no catalogue, and are taken in now",
+                search->unknown.count);
+    return err == -E2BIG ? 0 : err;
+}
+
+/* The open rows that no file closed are dropped at last: theirs may be among the unknown. */
+int sl_recover_all(struct sl_recover *recover)
+{
+    struct search search = {.recover = recover};
+    int err = read_rows(recover, &search);
     if (err == 0)
-        err = recover_found(recover, &search, rest);
+        err = recover_open(recover, &search);
+    if (err == 0)
+        err = find_unknown(recover, &search);
+    if (err == 0)
+        err = recover_unknown(recover, &search);
+    if (err == 0)
+        err = drop_rows(recover, &search);
+    if (err == 0 && search.unknown.count >= SAID_FROM)
+        sl_info("recordings: %" PRId64 " of %zu files taken into the catalogue",
+                recover->counts.listed, search.unknown.count);
     search_free(&search);
     return err;
 }

@@ -38,6 +38,7 @@ struct key {
 struct track {
     uint32_t clock_hz;
     struct sl_history *history;
+    bool remembers; /* it holds packets */
     size_t slots;
 
     bool begun;    /* anything at all so far */
@@ -256,6 +257,19 @@ void sl_relay_publish(struct sl_relay *relay, void *session, sl_ns now)
         return;
     relay->stats.publishers++;
     follow_choices(relay, now); /* whether it has a small picture is seen when that comes */
+}
+
+void sl_relay_forget(struct sl_relay *relay)
+{
+    for (int kind = 0; kind < SL_MEDIA_KINDS; kind++) {
+        struct track *track = &relay->tracks[kind];
+        struct sl_history *fresh; /* memory that is not touched is none */
+        if (!track->remembers || sl_history_create(&fresh, track->slots) != 0)
+            continue;
+        sl_history_destroy(track->history);
+        track->history = fresh;
+        track->remembers = false;
+    }
 }
 
 /* The old pictures are no reference for the new ones. */
@@ -559,6 +573,7 @@ void sl_relay_packet(struct sl_relay *relay, enum sl_media_kind kind,
         track->last_capture = capture_of(&own);
     }
     sl_history_put(track->history, &own, now);
+    track->remembers = true;
     relay->stats.kept++;
     relay->stats.repaired += repaired;
     if (kind != SL_AUDIO)

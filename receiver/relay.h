@@ -81,6 +81,8 @@ void sl_relay_destroy(struct sl_relay *relay);
 
 /* A publisher takes the place of the one there is; NULL: none. Feeds stay. */
 void sl_relay_publish(struct sl_relay *relay, void *session, sl_ns now);
+/* Gives back the memory of the packets it remembers; only without publisher and feeds. */
+void sl_relay_forget(struct sl_relay *relay);
 
 /* From the publisher's session. Waits for sl_relay_forward(), but not for more than 128 packets. */
 void sl_relay_packet(struct sl_relay *relay, enum sl_media_kind kind,

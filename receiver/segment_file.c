@@ -16,6 +16,11 @@
 #define OTHER_BOXES_MAX 64
 #define GAP_ORDINARY 3
 #define TORN_MAX (16 << 20) /* bytes; twice what the largest fragment has */
+#define PROBE_BYTES (64 << 10)
+#define PROBE_HITS_MAX 64      /* what looks like a fragment at a first glance */
+#define SEEK_BYTES (512 << 10) /* so near, reading on is cheaper than looking closer */
+#define KNOWN_BYTES (1 << 20)
+#define LEAD_US (4 * INT64_C(1000000)) /* how far apart sound and pictures may lie in a file */
 
 /* What was counted up to a fragment's end. */
 struct tally {
@@ -26,6 +31,11 @@ struct tally {
     int64_t ordinary;                 /* how long the picture before the last one did last */
     int64_t duration_us;
     size_t count[SL_SEGMENT_TRACKS];
+};
+
+/* UTC; in the file it is since its start. */
+struct stretch {
+    int64_t from_us, to_us;
 };
 
 struct scan {
@@ -40,6 +50,11 @@ struct scan {
     size_t room[SL_SEGMENT_TRACKS];
     int64_t moof;                           /* where it is */
     struct sl_segment_sample first_picture; /* of the fragment; size 0: none yet */
+    const struct stretch *stretch;          /* NULL: all is read */
+    bool inside;                            /* begun in the middle: up to a key frame left out */
+    bool known;                             /* what is before was looked at once */
+    int64_t begun_us;                       /* the first picture kept */
+    int64_t until;                          /* bytes; 0: all there are */
 };
 
 /* ---- Reading ---- */
@@ -138,12 +153,14 @@ static int take(void *ctx, enum sl_segment_track track, const struct sl_segment_
     if (!first && sample->at < tally->at[track])
         return -EBADMSG;
     if (track == SL_SEGMENT_VIDEO) {
-        if (first && !sample->key)
-            return -ENODATA;
-        if (!first)
-            count_gap(tally, sample->at - tally->at[track], hz);
         if (scan->first_picture.size == 0)
             scan->first_picture = *sample;
+        if (first && !sample->key && !scan->known)
+            return scan->inside ? 0 : -ENODATA;
+        if (first)
+            scan->begun_us = sample->at * 1000000 / hz;
+        else
+            count_gap(tally, sample->at - tally->at[track], hz);
         tally->frames++;
     } else {
         tally->sounds++;
@@ -173,8 +190,12 @@ static int first_picture_sane(struct scan *scan)
     return unit > 0 && sample->size > 4 && unit <= sample->size - 4 ? 0 : -EBADMSG;
 }
 
-/* A moof and its mdat. 0 and where the mdat ends; -EBADMSG: not whole; another -errno. */
-static int read_fragment(struct scan *scan, int64_t at, uint64_t moof_bytes, int64_t *end)
+/* A moof and its mdat, sample by sample. 0 and where the mdat ends; -EBADMSG: not whole; another
+ * -errno. */
+static int parse_fragment(struct scan *scan, int64_t at, uint64_t moof_bytes, int64_t *end,
+                          int (*each)(void *ctx, enum sl_segment_track track,
+                                      const struct sl_segment_sample *sample),
+                          void *ctx)
 {
     struct sl_segment_box mdat;
     size_t len;
@@ -193,10 +214,15 @@ static int read_fragment(struct scan *scan, int64_t at, uint64_t moof_bytes, int
     if (len < moof_bytes)
         return -EBADMSG;
     *end = at + (int64_t)(moof_bytes + mdat.bytes);
+    return sl_segment_moof_parse(&scan->head, data, moof_bytes, *end - at, each, ctx);
+}
+
+static int read_fragment(struct scan *scan, int64_t at, uint64_t moof_bytes, int64_t *end)
+{
     scan->moof = at;
     scan->next = scan->whole;
     scan->first_picture.size = 0;
-    err = sl_segment_moof_parse(&scan->head, data, moof_bytes, *end - at, take, scan);
+    const int err = parse_fragment(scan, at, moof_bytes, end, take, scan);
     return err != 0 ? err : first_picture_sane(scan);
 }
 
@@ -207,12 +233,39 @@ static bool is_other(uint32_t type)
            type == SL_BOX('s', 'i', 'd', 'x') || type == SL_BOX('m', 'f', 'r', 'a');
 }
 
+static int64_t since_start(const struct scan *scan, int64_t us)
+{
+    return us - scan->head.meta.start_us;
+}
+
+/* The picture that is shown when the stretch begins is not there. */
+static bool is_late(const struct scan *scan)
+{
+    return scan->inside && scan->begun_us >= since_start(scan, scan->stretch->from_us);
+}
+
+/* Whether what is wanted was read; a stretch also if it was begun too late. */
+static bool is_through(const struct scan *scan)
+{
+    const struct tally *tally = &scan->whole;
+    const uint32_t hz = scan->head.tracks[SL_SEGMENT_VIDEO].hz;
+    if (scan->until)
+        return tally->bytes >= scan->until;
+    if (!scan->stretch)
+        return false;
+    if (tally->frames == 0)
+        return scan->inside &&
+               tally->duration_us > since_start(scan, scan->stretch->from_us) + LEAD_US;
+    return is_late(scan) || tally->at[SL_SEGMENT_VIDEO] * 1000000 / hz >
+                                since_start(scan, scan->stretch->to_us) + LEAD_US;
+}
+
 /* All whole fragments. 0, or -errno that is no matter of the file's state. */
 static int read_fragments(struct scan *scan)
 {
     struct sl_segment_box box;
-    int others = 0, err;
-    while ((err = box_at(scan, scan->whole.bytes, &box)) == 1) {
+    int others = 0, err = 0;
+    while (!is_through(scan) && (err = box_at(scan, scan->whole.bytes, &box)) == 1) {
         const int64_t at = scan->whole.bytes;
         int64_t end = at + (int64_t)box.bytes;
         if (box.type == SL_BOX('m', 'o', 'o', 'f')) {
@@ -225,7 +278,7 @@ static int read_fragments(struct scan *scan)
         }
         scan->whole.bytes = end;
     }
-    return err;
+    return err < 0 ? err : 0;
 }
 
 /* ---- The head ---- */
@@ -267,6 +320,148 @@ static int read_head(struct scan *scan, char *why)
     return bad(why, "an MP4 file without a head that is ours");
 }
 
+/* ---- A stretch ---- */
+
+struct first {
+    int64_t us; /* of the first picture, or sound where there is none; -1: nothing */
+    bool picture;
+    const struct sl_segment_head *head;
+};
+
+static int take_first(void *ctx, enum sl_segment_track track,
+                      const struct sl_segment_sample *sample)
+{
+    struct first *first = ctx;
+    const bool picture = track == SL_SEGMENT_VIDEO;
+    if (first->us >= 0 && (first->picture || !picture))
+        return 0;
+    first->us = sample->at * 1000000 / first->head->tracks[track].hz;
+    first->picture = picture;
+    return 0;
+}
+
+/* 1: a whole fragment is at `at`, and when it begins; 0: none; -errno. */
+static int fragment_at(struct scan *scan, int64_t at, int64_t *us)
+{
+    struct first first = {.us = -1, .head = &scan->head};
+    struct sl_segment_box moof, mfhd;
+    int64_t end;
+    int err = box_at(scan, at, &moof);
+    if (err != 1 || moof.type != SL_BOX('m', 'o', 'o', 'f') || moof.bytes > SL_SEGMENT_MOOF_MAX)
+        return err < 0 ? err : 0;
+    err = box_at(scan, at + moof.head_bytes, &mfhd); /* its first box: most chance hits end here */
+    if (err != 1 || mfhd.type != SL_BOX('m', 'f', 'h', 'd'))
+        return err < 0 ? err : 0;
+    err = parse_fragment(scan, at, moof.bytes, &end, take_first, &first);
+    if (err != 0)
+        return err == -EBADMSG ? 0 : err;
+    *us = first.us;
+    return first.us >= 0;
+}
+
+/* The first fragment that begins in [from, until), and when. 1, 0: none near; -errno. */
+static int find_fragment(struct scan *scan, int64_t from, int64_t until, int64_t *place,
+                         int64_t *us)
+{
+    int hits = 0;
+    if (until - from > TORN_MAX)
+        until = from + TORN_MAX;
+    while (from < until) {
+        size_t len;
+        int err = look(scan, from, PROBE_BYTES);
+        if (err != 0)
+            return err;
+        const uint8_t *data = seen(scan, from, &len);
+        const uint8_t *hit = len > 4 ? memmem(data + 4, len - 4, "moof", 4) : NULL;
+        if (!hit) {
+            if (len < PROBE_BYTES)
+                return 0;
+            from += (int64_t)len - 7;
+            continue;
+        }
+        *place = from + (hit - data) - 4;
+        err = *place < until ? fragment_at(scan, *place, us) : 0;
+        if (err != 0 || *place >= until || ++hits == PROBE_HITS_MAX)
+            return err;
+        from = *place + 1;
+    }
+    return 0;
+}
+
+/* Bisects for a fragment that begins at or before `us`, and not far before it. */
+static int seek(struct scan *scan, int64_t us, int64_t *ret)
+{
+    int64_t low = *ret, high = scan->size;
+    while (high - low > SEEK_BYTES) {
+        const int64_t middle = low + (high - low) / 2;
+        int64_t place = high, begins_us = us;
+        const int err = find_fragment(scan, middle, high, &place, &begins_us);
+        if (err < 0)
+            return err;
+        if (err == 1 && begins_us <= us)
+            low = place;
+        else
+            high = middle;
+    }
+    *ret = low;
+    return 0;
+}
+
+/* From a key frame before the stretch on: as far before it as need be. */
+static int read_stretch(struct scan *scan)
+{
+    const struct tally head = scan->whole;
+    const int64_t from_us = since_start(scan, scan->stretch->from_us);
+    int err;
+    for (int64_t lead = LEAD_US;; lead *= 4) {
+        int64_t at = head.bytes;
+        err = lead < from_us ? seek(scan, from_us - lead, &at) : 0;
+        scan->inside = at > head.bytes;
+        scan->whole = head;
+        scan->whole.bytes = at;
+        scan->begun_us = INT64_MAX;
+        if (err == 0)
+            err = read_fragments(scan);
+        if (err != 0 || !is_late(scan))
+            return err;
+    }
+}
+
+/* ---- What was counted before ---- */
+
+/*
+ * Goes on where `known` ended, if a fragment ends there: the last ones before it are read once
+ * more, for the times that go on, and for what did not reach the disk.
+ */
+static int go_on(struct scan *scan, const struct sl_segment_info *known)
+{
+    const struct tally head = scan->whole;
+    int64_t at = known->bytes - KNOWN_BYTES, us;
+    if (strcmp(known->meta.uuid, scan->head.meta.uuid) != 0 || known->bytes > scan->size ||
+        known->frames == 0 || at <= head.bytes)
+        return 0;
+    int err = find_fragment(scan, at, known->bytes, &at, &us);
+    if (err != 1)
+        return err;
+    scan->known = true;
+    scan->whole.bytes = at;
+    scan->until = known->bytes;
+    err = read_fragments(scan);
+    scan->until = 0;
+    scan->known = err == 0 && scan->whole.bytes == known->bytes && scan->whole.frames > 0;
+    if (!scan->known) {
+        scan->whole = head;
+        return err;
+    }
+    scan->whole.frames = known->frames;
+    scan->whole.sounds = known->sounds;
+    scan->whole.gaps = known->gaps;
+    scan->whole.gaps_us = known->gaps_us;
+    if (scan->whole.duration_us < known->duration_us)
+        scan->whole.duration_us = known->duration_us;
+    return 0;
+}
+
 /* ---- Results ---- */
 
 static void fill_info(const struct scan *scan, struct sl_segment_info *info)
@@ -304,7 +499,8 @@ static int read_summary(struct scan *scan, struct sl_segment_info *info)
     return len >= SL_SEGMENT_SUMMARY_BYTES && sl_segment_summary_read(info, scan->size, data);
 }
 
-static int scan_file(struct scan *scan, struct sl_segment_info *info, char *why)
+static int scan_file(struct scan *scan, const struct sl_segment_info *known,
+                     struct sl_segment_info *info, char *why)
 {
     struct stat stat;
     why[0] = '\0';
@@ -316,8 +512,10 @@ static int scan_file(struct scan *scan, struct sl_segment_info *info, char *why)
     int err = read_head(scan, why);
     if (err == 0 && (err = read_summary(scan, info)) == 1)
         return 0;
+    if (err == 0 && known)
+        err = go_on(scan, known);
     if (err == 0)
-        err = read_fragments(scan);
+        err = scan->stretch ? read_stretch(scan) : read_fragments(scan);
     if (err == 0) {
         fill_info(scan, info);
         if (scan->whole.frames == 0) {
@@ -333,7 +531,16 @@ static int scan_file(struct scan *scan, struct sl_segment_info *info, char *why)
 int sl_segment_scan(int fd, struct sl_segment_info *ret, char why[SL_STORE_WHY])
 {
     struct scan scan = {.fd = fd};
-    const int err = scan_file(&scan, ret, why);
+    const int err = scan_file(&scan, NULL, ret, why);
+    free(scan.window);
+    return err;
+}
+
+int sl_segment_scan_on(int fd, const struct sl_segment_info *known, struct sl_segment_info *ret,
+                       char why[SL_STORE_WHY])
+{
+    struct scan scan = {.fd = fd};
+    const int err = scan_file(&scan, known, ret, why);
     free(scan.window);
     return err;
 }
@@ -351,20 +558,34 @@ static void fill_track(struct sl_segment_samples *samples, const struct sl_segme
     samples->channels = from->channels;
 }
 
-int sl_segment_index(int fd, struct sl_segment_index *ret, char why[SL_STORE_WHY])
+static int make_index(struct scan *scan, struct sl_segment_index *ret, char *why)
 {
     struct sl_segment_index index = {0};
-    struct scan scan = {.fd = fd, .index = &index};
-    const int err = scan_file(&scan, &index.info, why);
-    free(scan.window);
+    scan->index = &index;
+    const int err = scan_file(scan, NULL, &index.info, why);
+    free(scan->window);
     if (err != 0) {
         sl_segment_index_free(&index);
         return err;
     }
     for (int i = 0; i < SL_SEGMENT_TRACKS; i++)
-        fill_track(&index.tracks[i], &scan.head.tracks[i], scan.whole.count[i]);
+        fill_track(&index.tracks[i], &scan->head.tracks[i], scan->whole.count[i]);
     *ret = index;
     return 0;
+}
+
+int sl_segment_index(int fd, struct sl_segment_index *ret, char why[SL_STORE_WHY])
+{
+    struct scan scan = {.fd = fd};
+    return make_index(&scan, ret, why);
+}
+
+int sl_segment_index_stretch(int fd, int64_t from_us, int64_t to_us, struct sl_segment_index *ret,
+                             char why[SL_STORE_WHY])
+{
+    const struct stretch stretch = {.from_us = from_us, .to_us = to_us};
+    struct scan scan = {.fd = fd, .stretch = &stretch};
+    return make_index(&scan, ret, why);
 }
 
 void sl_segment_index_free(struct sl_segment_index *index)

@@ -5,6 +5,7 @@
  *
  *     sl_segment_scan       what it says of itself, and how far it is whole
  *     sl_segment_index      every sample: where it lies, when it is, whether it can be begun with
+ *     sl_segment_index_stretch  those of a stretch, without reading all before it
  *     sl_segment_tail_torn  whether what lies behind that is a write cut short, not footage
  *
  * Every length in a file is taken for a lie until it is proved; memory is bounded by the limits
@@ -24,6 +25,11 @@
  * KiB a fragment, mostly.
  */
 SL_MUST_CHECK int sl_segment_scan(int fd, struct sl_segment_info *ret, char why[SL_STORE_WHY]);
+
+/* The same, where `known` was true of the file before it grew: what it tells is not counted anew,
+ * so that a file of a day takes as few reads as a short one. If the file contradicts it, all is. */
+SL_MUST_CHECK int sl_segment_scan_on(int fd, const struct sl_segment_info *known,
+                                     struct sl_segment_info *ret, char why[SL_STORE_WHY]);
 
 /*
  * Of a file that is whole up to `from`: 1 if the rest is one fragment that was not written to its
@@ -59,4 +65,13 @@ struct sl_segment_index {
 
 /* As sl_segment_scan, and all samples of the whole fragments. Also -ENOMEM, -E2BIG. */
 SL_MUST_CHECK int sl_segment_index(int fd, struct sl_segment_index *ret, char why[SL_STORE_WHY]);
+/*
+ * The samples that [from, to) of UTC takes, and some around it: pictures from a key frame before
+ * `from` (or the file's first) on; both tracks up to the first samples behind `to`, if they were
+ * written within 4 s of one another. Its place in the file is bisected for, since fragments tell
+ * their times: a file of a day costs a few MB of reads, whatever its length. A damage before it
+ * is passed over; counts in ret->info are of what was read. As above; -ENODATA: no picture.
+ */
+SL_MUST_CHECK int sl_segment_index_stretch(int fd, int64_t from_us, int64_t to_us,
+                                           struct sl_segment_index *ret, char why[SL_STORE_WHY]);
 void sl_segment_index_free(struct sl_segment_index *index);

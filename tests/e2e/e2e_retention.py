@@ -71,6 +71,9 @@ def test_what_was_recorded_before_is_in_order_without_recording():
         os.truncate(path, os.path.getsize(path) - 100)
         torn = os.path.getsize(path)
         site.start_receiver("--no-record")
+        end = time.monotonic() + 30
+        while query(site, "select 1 from segments where open = 1") and time.monotonic() < end:
+            time.sleep(0.02)
         check(query(site, "select open from segments") == [(0,)] and os.path.getsize(path) < torn, "not put in order")
         check(query(site, "select count(*) from sessions where disconnected is null") == [(0,)], "the session goes on")
         check(site.admin("check", "--deep") == ["1 files, 1 rows, 0 differences"], "check")

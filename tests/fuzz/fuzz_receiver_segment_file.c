@@ -42,7 +42,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         must(index.tracks[SL_SEGMENT_VIDEO].items[0].key);
         for (int i = 0; i < SL_SEGMENT_TRACKS; i++)
             check_samples(&index.tracks[i], index.info.bytes);
+        const int64_t middle_us = index.info.meta.start_us + index.info.duration_us / 2;
         sl_segment_index_free(&index);
+        if (sl_segment_index_stretch(fd, middle_us, middle_us + 1, &index, why) == 0) {
+            must(index.tracks[SL_SEGMENT_VIDEO].items[0].key);
+            for (int i = 0; i < SL_SEGMENT_TRACKS; i++)
+                check_samples(&index.tracks[i], (int64_t)size);
+            sl_segment_index_free(&index);
+        }
     }
     close(fd);
     return 0;

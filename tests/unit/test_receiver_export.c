@@ -372,6 +372,74 @@ static void sound_of_a_closed_gap_goes(void **state)
     }
 }
 
+/* 2 h 40 min in one file, a picture and a sound each 10 s, but none for 80 min of them. */
+#define SPARSE_US (10 * SECOND)
+#define SPARSE 960
+static bool is_hole(int i)
+{
+    return i >= 300 && i < 780;
+}
+
+static void record_sparse(void)
+{
+    struct sl_segment_write_config config = {
+        .dir = store_dir,
+        .meta = {.uuid = "6f2c0f2e-8a5b-4c9e-9d49-0b6f1e3a7c56",
+                 .boot_id = "0b6f1e3a-8a5b-4c9e-9d49-6f2c0f2e7c55",
+                 .camera = "yard",
+                 .start_us = START_US},
+        .sound = true,
+        .channels = 2};
+    struct sl_segment_writer *writer;
+    struct sl_segment_row *row = &rows[row_count++];
+    const struct sl_test_unit *unit = &clip.video[0], *sound = &clip.sound[0];
+    assert_int_equal(sl_segment_params_read(&config.params, unit->data, unit->len), 0);
+    assert_int_equal(sl_segment_write_open(&writer, &config), 0);
+    snprintf(row->path, sizeof(row->path), "%s", sl_segment_write_path(writer));
+    for (int i = 0; i < SPARSE; i++) {
+        if (is_hole(i))
+            continue;
+        const int64_t at = i * SPARSE_US;
+        assert_int_equal(
+            sl_segment_write_video(writer, at, unit->data, unit->len, true, at * SL_US), 0);
+        assert_int_equal(
+            sl_segment_write_sound(writer, at + 1000, sound->data, sound->len, at * SL_US), 0);
+    }
+    assert_int_equal(sl_segment_write_close(writer, SPARSE * SPARSE_US, &row->info), 0);
+}
+
+/* A long file is read a stretch at a time: nothing comes twice, and nothing is passed over. */
+static void a_long_file_comes_whole(void **state)
+{
+    (void)state;
+    record_sparse();
+    for (int first = 0; first < SPARSE; first += 310) {
+        const struct sl_export_source_config config = {.store = store_dir,
+                                                       .rows = rows,
+                                                       .count = 1,
+                                                       .from_us = START_US + first * SPARSE_US,
+                                                       .to_us = START_US + SPARSE * SPARSE_US};
+        struct sl_export_source *source;
+        struct sl_export_unit unit;
+        int next[SL_SEGMENT_TRACKS] = {first, first}, got;
+        assert_int_equal(sl_export_source_open(&source, &config), 0);
+        while ((got = sl_export_source_next(source, &unit)) == 1) {
+            const int64_t at_us = unit.at_us - START_US - (unit.track == SL_SEGMENT_AUDIO) * 1000;
+            if (unit.lead)
+                continue;
+            while (is_hole(next[unit.track]))
+                next[unit.track]++;
+            assert_true(llabs(at_us - next[unit.track]++ * SPARSE_US) <= 20);
+            assert_int_equal(unit.segment, 1);
+        }
+        assert_int_equal(got, 0);
+        assert_int_equal(next[SL_SEGMENT_VIDEO], SPARSE);
+        assert_int_equal(next[SL_SEGMENT_AUDIO], SPARSE);
+        assert_int_equal(sl_export_source_stats(source)->gaps, first < 300);
+        sl_export_source_close(source);
+    }
+}
+
 /* The wall clock was set back a second: what came later is later in the file as well. */
 static void time_never_goes_back(void **state)
 {
@@ -504,6 +572,7 @@ int main(void)
         cmocka_unit_test_setup(transcodes, empty),
         cmocka_unit_test_setup(gaps_stay_or_close, empty),
         cmocka_unit_test_setup(sound_of_a_closed_gap_goes, empty),
+        cmocka_unit_test_setup(a_long_file_comes_whole, empty),
         cmocka_unit_test_setup(time_never_goes_back, empty),
         cmocka_unit_test_setup(other_parameters_are_another_file, empty),
         cmocka_unit_test_setup(sound_may_come_late_or_never, empty),

@@ -149,6 +149,29 @@ static void tells_of_gaps_and_the_open_one(void **state)
     assert_non_null(strstr(said[0], "duration_s=5.200 gaps=2 gaps_s=6.800 frames=130"));
 }
 
+/* What an open row says is some seconds old: the file has more. */
+static void finds_what_was_recorded_just_now(void **state)
+{
+    (void)state;
+    char said[2][512], why[SL_STORE_WHY];
+    struct sl_catalogue *catalogue;
+    struct sl_catalogue_cursor cursor = {0};
+    const struct sl_segment_filter all = {.camera = "yard", .newest_first = true};
+    struct sl_segment_row newest, told;
+    const struct sl_receiver_options options =
+        options_of("2026-11-20T14:30:11.500Z", "2026-11-20T14:30:12Z");
+    assert_int_equal(sl_catalogue_open(&catalogue, data, true, why), 0);
+    assert_int_equal(sl_catalogue_page(catalogue, &all, &cursor, &newest, 1), 1);
+    told = newest;
+    told.open = true;
+    told.info.duration_us = 0;
+    assert_int_equal(sl_catalogue_put(catalogue, &told), 0);
+    assert_int_equal(run(&options, said), 0);
+    assert_non_null(strstr(said[0], "from=2026-11-20T14:30:11.520Z"));
+    assert_int_equal(sl_catalogue_put(catalogue, &newest), 0);
+    sl_catalogue_close(catalogue);
+}
+
 static void says_what_is_nearest(void **state)
 {
     (void)state;
@@ -217,6 +240,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(tells_what_it_covers),
         cmocka_unit_test(tells_of_gaps_and_the_open_one),
+        cmocka_unit_test(finds_what_was_recorded_just_now),
         cmocka_unit_test(says_what_is_nearest),
         cmocka_unit_test(wants_a_range),
         cmocka_unit_test(wants_a_camera_that_there_is),

@@ -420,6 +420,97 @@ static void test_equal_tags_are_equal_bytes(void **state)
     sl_media_range_destroy(again);
 }
 
+/* The index of whole fragments: [from, to) in tenths of a second. */
+static void add_stretch(struct world *world, struct sl_media_range *range, size_t from, size_t to)
+{
+    const struct segment *segment = &world->segments[world->count - 1];
+    struct sl_segment_index part = segment->index;
+    for (int k = 0; k < SL_SEGMENT_TRACKS; k++) {
+        const size_t scale = k == SL_SEGMENT_VIDEO ? 3 : 5; /* 30 pictures, 50 sounds a second */
+        part.tracks[k].items += from * scale;
+        part.tracks[k].count = (to - from) * scale;
+    }
+    const int fd = openat(world->store, segment->path, O_RDONLY);
+    assert_int_equal(sl_media_range_add(range, segment->path, fd, &part), 0);
+    close(fd);
+}
+
+static void test_stretches_make_what_the_whole_makes(void **state)
+{
+    struct world *world = *state;
+    struct sl_media_range *range;
+    make_segment(world, T0, 60, true, 1);
+    make_segment(world, T0 + 2 * SECOND, 300, true, 2);
+    for (int64_t from_us = T0 + SECOND / 2; from_us < T0 + 4 * SECOND; from_us += SECOND) {
+        struct sl_media_range *whole = make_range(world, from_us, T0 + 11 * SECOND);
+        assert_int_equal(sl_media_range_begin(&range, from_us, T0 + 11 * SECOND), 0);
+        assert_int_equal(add(world, range, 0), 0);
+        add_stretch(world, range, 0, 40);
+        add_stretch(world, range, 30, 75);
+        add_stretch(world, range, 30, 75); /* nothing new in it */
+        add_stretch(world, range, 70, 100);
+        assert_int_equal(sl_media_range_end(range), 0);
+        assert_string_equal(sl_media_range_etag(range), sl_media_range_etag(whole));
+        assert_int_equal(sl_media_range_known_us(range), sl_media_range_known_us(whole));
+        sl_media_range_destroy(range);
+        sl_media_range_destroy(whole);
+    }
+}
+
+/* 15 minutes of one picture a second and of sound by a clock that is off. */
+static void make_drifting(struct world *world, int64_t start_us, int ppm)
+{
+    struct segment *segment = make_segment(world, start_us, 30, true, 1);
+    struct sl_segment_samples *video = &segment->index.tracks[SL_SEGMENT_VIDEO];
+    struct sl_segment_samples *sound = &segment->index.tracks[SL_SEGMENT_AUDIO];
+    const int64_t end = INT64_C(900) * 48000;
+    video->items = realloc(video->items, 900 * sizeof(*video->items));
+    sound->items = realloc(sound->items, 50000 * sizeof(*sound->items));
+    for (size_t i = 0; i < 900; i++)
+        video->items[i] = (struct sl_segment_sample){
+            .offset = 100, .at = (int64_t)i * 90000, .size = 10, .ticks = 90000, .key = true};
+    video->count = 900;
+    sound->count = 0;
+    for (int64_t at, i = 0; (at = i * 960 * (1000000 - ppm) / 1000000) < end; i++) {
+        const int64_t next = (i + 1) * 960 * (1000000 - ppm) / 1000000;
+        sound->items[sound->count++] = (struct sl_segment_sample){
+            .offset = 110, .at = at, .size = 5, .ticks = (uint32_t)(next - at), .key = true};
+    }
+}
+
+/* For 2 h, who counts packets of sound is never further off than one and a half. */
+static void test_counted_sound_stays_with_the_pictures(void **state)
+{
+    struct world *world = *state;
+    for (int ppm = -500; ppm <= 500; ppm += 1000) {
+        AVPacket *packet = av_packet_alloc();
+        struct sl_media_range *range;
+        struct file file;
+        const int first = world->count;
+        for (int i = 0; i < 8; i++)
+            make_drifting(world, T0 + i * 900 * SECOND, ppm);
+        assert_int_equal(sl_media_range_begin(&range, T0, T0 + 7200 * SECOND), 0);
+        for (int i = 0; i < 8; i++)
+            assert_int_equal(add(world, range, first + i), 0);
+        assert_int_equal(sl_media_range_end(range), 0);
+        file_open(world, &file, range);
+        int64_t counted = 0, last = 0;
+        while (av_read_frame(file.format, packet) == 0) {
+            if (file.format->streams[packet->stream_index]->codecpar->codec_id ==
+                AV_CODEC_ID_OPUS) {
+                assert_in_range(packet->pts - counted + 1440, 0, 2 * 1440);
+                counted += 960;
+                last = packet->pts;
+            }
+            av_packet_unref(packet);
+        }
+        assert_true(last > INT64_C(7199) * 48000);
+        file_close(&file);
+        sl_media_range_destroy(range);
+        av_packet_free(&packet);
+    }
+}
+
 static void test_another_file_of_that_name_is_noticed(void **state)
 {
     struct world *world = *state;
@@ -480,6 +571,8 @@ int main(void)
         TEST(test_a_gap_of_many_hours_shows_the_last_key_frame),
         TEST(test_what_overlaps_is_left_out_up_to_a_key_frame),
         TEST(test_equal_tags_are_equal_bytes),
+        TEST(test_stretches_make_what_the_whole_makes),
+        TEST(test_counted_sound_stays_with_the_pictures),
         TEST(test_another_file_of_that_name_is_noticed),
         TEST(test_limits),
     };

@@ -42,7 +42,25 @@ static struct {
     int64_t seq;
 } t;
 
-/* ---- In place of the catalogue and the storage ---- */
+/* ---- In place of the catalogue and the storage, and of recovery, which is not configured ---- */
+
+int sl_recover_begin(struct sl_recover_thread *thread, int dir)
+{
+    (void)thread;
+    (void)dir;
+    return 0;
+}
+
+void sl_recover_hold(struct sl_recover_thread *thread)
+{
+    (void)thread;
+}
+
+void sl_recover_release(struct sl_recover_thread *thread, const char *path)
+{
+    (void)thread;
+    (void)path;
+}
 
 int sl_catalogue_begin(struct sl_catalogue *catalogue)
 {

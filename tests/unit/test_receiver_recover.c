@@ -20,6 +20,7 @@
 #include "receiver/rebuild.h"
 #include "receiver/recover.h"
 #include "receiver/segment_file.h"
+#include "receiver/segment_summary.h"
 #include "receiver/segment_write.h"
 #include "receiver/storage.h"
 #include "tests/support/clip.h"
@@ -172,9 +173,7 @@ static bool get(const struct place *place, const struct sl_segment_row *like,
 static struct sl_recover_counts recover(struct place *place)
 {
     struct sl_recover recover = {.catalogue = place->catalogue, .dir = place->storage.dir};
-    struct sl_recover_names rest;
-    assert_int_equal(sl_recover_now(&recover, &rest), 0);
-    assert_int_equal(rest.count, 0);
+    assert_int_equal(sl_recover_all(&recover), 0);
     const struct sl_recover_counts *n = &recover.counts;
     assert_int_equal(n->files, n->listed + n->copies + n->removed + n->unplayable);
     return recover.counts;
@@ -302,28 +301,102 @@ static void a_moved_file_is_the_same_recording(void **state)
     assert_true(now.locked);
 }
 
+/* ---- Beside recording ---- */
+
+static void wait_for(struct sl_recover_thread *thread)
+{
+    while (sl_recover_busy(thread))
+        usleep(1000);
+}
+
 /* Promise 12: an empty catalogue over a full store. */
-static void many_files_are_taken_in_beside_recording(void **state)
+static void files_are_taken_in_beside_recording(void **state)
+{
+    struct place *place = *state;
+    struct sl_recover_thread *thread;
+    struct sl_segment_row rows[300], now;
+    for (int i = 0; i < (int)SL_COUNT(rows); i++)
+        rows[i] = record(place, "yard", i, 3);
+    assert_int_equal(sl_recover_create(&thread, place->data, why), 0);
+    assert_false(sl_recover_busy(thread));
+    assert_int_equal(sl_recover_begin(thread, place->storage.dir), 0);
+    sl_recover_hold(thread); /* what is begun now is not its business */
+    const struct sl_segment_row later = record(place, "attic", 0, 3);
+    sl_recover_release(thread, later.path);
+    wait_for(thread);
+    for (int i = 0; i < (int)SL_COUNT(rows); i++)
+        assert_true(get(place, &rows[i], &now));
+    assert_false(get(place, &later, &now));
+
+    /* The store comes back: what was begun before that is closed, and nobody named it. */
+    assert_int_equal(sl_recover_begin(thread, place->storage.dir), 0);
+    wait_for(thread);
+    assert_true(get(place, &later, &now));
+    sl_recover_destroy(thread);
+}
+
+/* A file that is being recorded is neither cut nor closed, and its row stays. */
+static void what_is_being_recorded_is_left_alone(void **state)
+{
+    struct place *place = *state;
+    struct sl_recover_gate gate = {.mutex = PTHREAD_MUTEX_INITIALIZER};
+    struct sl_recover recover = {
+        .catalogue = place->catalogue, .dir = place->storage.dir, .gate = &gate};
+    struct sl_segment_row now;
+    const struct sl_segment_row listed = record(place, "attic", 0, 50);
+    const struct sl_segment_row unlisted = record(place, "attic", 1, 50);
+    const struct sl_segment_row absent = record(place, "attic", 2, 50);
+    const struct sl_segment_row left = record(place, "yard", 0, 50);
+    put(place, &listed, true);
+    put(place, &absent, true);
+    assert_int_equal(unlinkat(place->storage.dir, absent.path, 0), 0);
+    const int64_t torn = size_of(place, listed.path) - SL_SEGMENT_SUMMARY_BYTES - 10;
+    cut_to(place, listed.path, torn);
+    assert_int_equal(sl_path_set_add(&gate.ours, listed.path), 1);
+    assert_int_equal(sl_path_set_add(&gate.ours, unlisted.path), 1);
+    assert_int_equal(sl_path_set_add(&gate.ours, absent.path), 1);
+    assert_int_equal(sl_recover_all(&recover), 0);
+    assert_int_equal(recover.counts.files, 1);
+    assert_true(get(place, &left, &now));
+    assert_int_equal(size_of(place, listed.path), torn);
+    assert_true(get(place, &listed, &now) && now.open);
+    assert_true(get(place, &absent, &now) && now.open);
+    assert_false(get(place, &unlisted, &now));
+
+    gate.all = true; /* there was no memory to note one */
+    const struct sl_segment_row more = record(place, "yard", 1, 3);
+    assert_int_equal(sl_recover_all(&recover), 0);
+    assert_false(get(place, &more, &now));
+    sl_path_set_fini(&gate.ours);
+}
+
+static void it_can_be_ended_at_any_time(void **state)
+{
+    struct place *place = *state;
+    struct sl_recover_thread *thread;
+    for (int i = 0; i < 20; i++)
+        (void)record(place, "yard", i, 3);
+    for (int i = 0; i < 20; i++) {
+        assert_int_equal(sl_recover_create(&thread, place->data, why), 0);
+        for (int k = 0; k < i % 4; k++)
+            assert_int_equal(sl_recover_begin(thread, place->storage.dir), 0);
+        sl_recover_destroy(thread);
+    }
+}
+
+/* Those that a crash tore are the newest, and are not to wait for the rest. */
+static void the_newest_are_taken_in_first(void **state)
 {
     struct place *place = *state;
     struct sl_recover recover = {.catalogue = place->catalogue, .dir = place->storage.dir};
-    struct sl_recover_names rest;
-    struct sl_recover_thread *thread;
-    struct sl_segment_row rows[SL_RECOVER_NOW_MAX + 2], now;
-    for (int i = 0; i <= SL_RECOVER_NOW_MAX; i++)
-        rows[i] = record(place, "yard", i, 3);
-    assert_int_equal(sl_recover_now(&recover, &rest), 0);
-    assert_int_equal(recover.counts.files, 0);
-    assert_int_equal(rest.count, SL_RECOVER_NOW_MAX + 1);
-    /* What is begun from here on is not its business. */
-    const struct sl_segment_row later = record(place, "attic", 0, 3);
-    assert_int_equal(sl_recover_start(&thread, place->data, place->storage.dir, &rest), 0);
-    while (!sl_recover_done(thread))
-        usleep(1000);
-    sl_recover_stop(thread);
-    for (int i = 0; i <= SL_RECOVER_NOW_MAX; i++)
-        assert_true(get(place, &rows[i], &now));
-    assert_false(get(place, &later, &now));
+    struct sl_segment_row rows[6], now[2];
+    for (int i = 0; i < 6; i++)
+        rows[i] = record(place, i % 2 ? "attic" : "yard", i * 7, 3);
+    assert_int_equal(sl_recover_all(&recover), 0);
+    for (int i = 1; i < 6; i++) {
+        assert_true(get(place, &rows[i - 1], &now[0]) && get(place, &rows[i], &now[1]));
+        assert_true(now[0].id > now[1].id);
+    }
 }
 
 /* ---- Rebuild and check ---- */
@@ -681,8 +754,10 @@ int main(void)
         cmocka_unit_test_setup_teardown(nothing_that_cannot_be_played_is_listed, set_up, tear_down),
         cmocka_unit_test_setup_teardown(footage_behind_a_damage_stays, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_moved_file_is_the_same_recording, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(many_files_are_taken_in_beside_recording, set_up,
-                                        tear_down),
+        cmocka_unit_test_setup_teardown(files_are_taken_in_beside_recording, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(what_is_being_recorded_is_left_alone, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(it_can_be_ended_at_any_time, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(the_newest_are_taken_in_first, set_up, tear_down),
         cmocka_unit_test_setup_teardown(check_says_each_difference, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_deep_check_of_what_is_whole_says_nothing, set_up,
                                         tear_down),

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /* The relay of one camera between sessions that only write down what they were given. */
+#include <malloc.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -213,6 +215,39 @@ static void test_the_packet_path_does_not_allocate(void **state)
 }
 
 /* ---- what was read together leaves together ---- */
+
+static long resident_pages(void)
+{
+    long size, resident;
+    FILE *file = fopen("/proc/self/statm", "r");
+    assert_non_null(file);
+    assert_int_equal(fscanf(file, "%ld %ld", &size, &resident), 2);
+    fclose(file);
+    return resident;
+}
+
+static void test_memory_goes_back_when_nobody_is_there(void **state)
+{
+    struct bench *bench = *state;
+    const int64_t packets = 2000; /* each has a page of its own, nearly */
+    const long before = resident_pages();
+    for (int64_t i = 0; i < packets; i++)
+        offer(bench, i, 3000, DELTA);
+    const long full = resident_pages();
+    sl_relay_publish(bench->relay, NULL, bench->now);
+    sl_relay_forget(bench->relay);
+    assert_true(full - before > packets / 4);
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__) /* they keep what was freed */
+    assert_true(resident_pages() - before < packets / 8);
+#endif
+    sl_relay_publish(bench->relay, &bench->second_publisher, bench->now);
+    join(bench, &bench->a);
+    offer(bench, 10, 3000, SPS);
+    offer(bench, 11, 3000, IDR);
+    assert_int_equal(bench->a.fake.sent, 2);
+    assert_non_null(
+        sl_relay_resend(bench->relay, &bench->a.feed, SL_VIDEO, bench->a.fake.seqs[1]));
+}
 
 static void test_what_waits_goes_to_each_feed_in_order(void **state)
 {
@@ -821,10 +856,12 @@ static void test_a_key_frame_is_wanted_of_the_layer_shown(void **state)
 
 int main(void)
 {
+    (void)mallopt(M_MMAP_THRESHOLD, 256 << 10); /* as sightline-receiver has it */
     const struct CMUnitTest tests[] = {
         CASE(test_forwards_at_once_and_keeps_holes),
         CASE(test_one_refusing_subscriber_does_not_hurt_the_other),
         CASE(test_resends_what_it_has_and_only_what_the_feed_was_sent),
+        CASE(test_memory_goes_back_when_nobody_is_there),
         CASE(test_packets_older_than_the_history_are_dropped),
         CASE(test_the_packet_path_does_not_allocate),
         CASE(test_what_waits_goes_to_each_feed_in_order),

@@ -223,6 +223,157 @@ static void a_damage_in_the_middle_is_no_torn_tail(void **state)
     close(fd);
 }
 
+/* ---- Stretches ---- */
+
+#define LONG_FRAMES 12000 /* 8 min, 3 MB; a key frame each second, but for a minute without */
+
+static int long_file(void)
+{
+    struct sl_segment_writer *writer;
+    struct sl_segment_write_config config = {
+        .dir = store_dir, .meta = meta, .sound = true, .channels = 2};
+    assert_int_equal(sl_segment_params_read(&config.params, clip.video[0].data, clip.video[0].len),
+                     0);
+    assert_int_equal(sl_segment_write_open(&writer, &config), 0);
+    for (int i = 0; i < LONG_FRAMES; i++) {
+        int pick = i % clip.frames;
+        if (i > LONG_FRAMES / 2 && i < LONG_FRAMES / 2 + 1500 && clip.video[pick].key)
+            pick++;
+        const struct sl_test_unit *unit = &clip.video[pick], *sound = &clip.sound[i % clip.sounds];
+        const int64_t at = (int64_t)i * FRAME_US;
+        assert_int_equal(
+            sl_segment_write_video(writer, at, unit->data, unit->len, unit->key, at * SL_US), 0);
+        assert_int_equal(
+            sl_segment_write_sound(writer, at + 5000, sound->data, sound->len, at * SL_US), 0);
+    }
+    const int fd = openat(store_dir, sl_segment_write_path(writer), O_RDWR);
+    assert_true(fd >= 0);
+    assert_int_equal(sl_segment_write_close(writer, (int64_t)LONG_FRAMES * FRAME_US, NULL), 0);
+    return fd;
+}
+
+/* Where the stretch's samples are in the whole: they follow one another there. */
+static size_t place_in(const struct sl_segment_samples *whole,
+                       const struct sl_segment_samples *part)
+{
+    size_t at = 0;
+    while (at < whole->count && whole->items[at].offset != part->items[0].offset)
+        at++;
+    assert_true(at + part->count <= whole->count);
+    for (size_t i = 0; i < part->count; i++) {
+        const struct sl_segment_sample *a = &whole->items[at + i], *b = &part->items[i];
+        assert_true(a->offset == b->offset && a->at == b->at && a->size == b->size &&
+                    a->ticks == b->ticks && a->key == b->key);
+    }
+    return at;
+}
+
+static void expect_stretch(int fd, const struct sl_segment_index *whole, int64_t from_us,
+                           int64_t to_us)
+{
+    struct sl_segment_index part;
+    assert_int_equal(sl_segment_index_stretch(fd, START_US + from_us, START_US + to_us, &part, why),
+                     0);
+    assert_string_equal(part.info.meta.uuid, meta.uuid);
+    for (int i = 0; i < SL_SEGMENT_TRACKS; i++) {
+        const struct sl_segment_samples *all = &whole->tracks[i], *some = &part.tracks[i];
+        const size_t at = place_in(all, some), end = at + some->count;
+        const int64_t from = from_us * all->hz / 1000000, to = to_us * all->hz / 1000000;
+        assert_true(at == 0 || some->items[0].at < from);
+        assert_true(end == all->count || all->items[end - 1].at > to);
+        if (i == SL_SEGMENT_VIDEO)
+            assert_true(some->items[0].key);
+        assert_int_equal(some->config_len, all->config_len);
+    }
+    if (to_us - from_us < 20 * 1000000 && from_us < LONG_FRAMES / 2 * FRAME_US)
+        assert_true(part.tracks[SL_SEGMENT_VIDEO].count < LONG_FRAMES / 4);
+    sl_segment_index_free(&part);
+}
+
+static void a_stretch_is_found_without_reading_all(void **state)
+{
+    (void)state;
+    struct sl_segment_index whole;
+    const int64_t end_us = (int64_t)LONG_FRAMES * FRAME_US;
+    const int fd = long_file();
+    assert_int_equal(sl_segment_index(fd, &whole, why), 0);
+    assert_int_equal(whole.info.frames, LONG_FRAMES);
+    assert_true(whole.info.bytes > 2 << 20);
+    for (int64_t from_us = -10 * 1000000; from_us < end_us + 10 * 1000000; from_us += 1234567) {
+        expect_stretch(fd, &whole, from_us, from_us + 1);
+        expect_stretch(fd, &whole, from_us, from_us + 10 * 1000000);
+    }
+    expect_stretch(fd, &whole, 0, end_us);
+    expect_stretch(fd, &whole, -end_us, 2 * end_us);
+
+    /* Neither what only looks like a fragment nor a damage before it keeps one from it. */
+    const struct sl_segment_samples *video = &whole.tracks[SL_SEGMENT_VIDEO];
+    for (size_t i = 100; i < 8000; i += 3) {
+        static const uint8_t like[] = {0, 0, 0, 99, 'm', 'o', 'o', 'f',
+                                       0, 0, 0, 16, 'm', 'f', 'h', 'd'};
+        if (video->items[i].size > 8 + sizeof(like))
+            assert_int_equal(pwrite(fd, like, sizeof(like), video->items[i].offset + 8),
+                             sizeof(like));
+    }
+    assert_int_equal(pwrite(fd, bytes, 100000, video->items[2000].offset - 50), 100000);
+    expect_stretch(fd, &whole, 300 * 1000000, 310 * 1000000);
+    expect_stretch(fd, &whole, 450 * 1000000, 460 * 1000000);
+    sl_segment_index_free(&whole);
+    close(fd);
+}
+
+static void expect_same(const struct sl_segment_info *a, const struct sl_segment_info *b)
+{
+    assert_string_equal(a->meta.uuid, b->meta.uuid);
+    assert_int_equal(a->duration_us, b->duration_us);
+    assert_int_equal(a->bytes, b->bytes);
+    assert_int_equal(a->frames, b->frames);
+    assert_int_equal(a->sounds, b->sounds);
+    assert_int_equal(a->gaps, b->gaps);
+    assert_int_equal(a->gaps_us, b->gaps_us);
+}
+
+/* Of a file of a day, not a day is counted once more. */
+static void what_was_known_is_not_counted_again(void **state)
+{
+    (void)state;
+    struct sl_segment_index index;
+    struct sl_segment_info known, all, on;
+    const int fd = long_file();
+    assert_int_equal(sl_segment_index(fd, &index, why), 0);
+    const struct sl_segment_samples *video = &index.tracks[SL_SEGMENT_VIDEO];
+    const int64_t torn = video->items[LONG_FRAMES - 20].offset;
+    assert_int_equal(ftruncate(fd, video->items[LONG_FRAMES - 1000].offset), 0);
+    assert_int_equal(sl_segment_scan(fd, &known, why), 0);
+    close(fd);
+
+    const int whole = long_file();
+    assert_int_equal(ftruncate(whole, torn), 0);
+    assert_int_equal(sl_segment_scan(whole, &all, why), 0);
+    assert_int_equal(sl_segment_scan_on(whole, &known, &on, why), 0);
+    expect_same(&on, &all);
+    known.frames++; /* it is believed, not counted */
+    assert_int_equal(sl_segment_scan_on(whole, &known, &on, why), 0);
+    assert_int_equal(on.frames, all.frames + 1);
+
+    known.bytes++; /* no fragment ends there: another state than this file's */
+    assert_int_equal(sl_segment_scan_on(whole, &known, &on, why), 0);
+    expect_same(&on, &all);
+    known.bytes--;
+    known.meta.uuid[0] = 'a';
+    assert_int_equal(sl_segment_scan_on(whole, &known, &on, why), 0);
+    assert_int_equal(on.frames, all.frames);
+    known.meta.uuid[0] = '6';
+    assert_int_equal(pwrite(whole, bytes, 5000, known.bytes - 6000), 5000); /* was never written */
+    assert_int_equal(sl_segment_scan_on(whole, &known, &on, why), 0);
+    assert_true(on.bytes < known.bytes && on.bytes > known.bytes - 100000);
+    assert_int_equal(ftruncate(whole, known.bytes - 10), 0);
+    assert_int_equal(sl_segment_scan_on(whole, &known, &on, why), 0);
+    assert_true(on.bytes < known.bytes);
+    close(whole);
+    sl_segment_index_free(&index);
+}
+
 /* A loss of power can leave a length of zeros. */
 static void zeros_are_no_fragment(void **state)
 {
@@ -379,6 +530,8 @@ int main(void)
         cmocka_unit_test(every_sample_is_where_the_index_says),
         cmocka_unit_test(a_torn_file_is_whole_up_to_its_last_whole_fragment),
         cmocka_unit_test(a_damage_in_the_middle_is_no_torn_tail),
+        cmocka_unit_test(a_stretch_is_found_without_reading_all),
+        cmocka_unit_test(what_was_known_is_not_counted_again),
         cmocka_unit_test(zeros_are_no_fragment),
         cmocka_unit_test(a_file_begins_with_a_key_frame),
         cmocka_unit_test(gaps_are_counted_between_fragments_too),
