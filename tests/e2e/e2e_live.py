@@ -6,7 +6,7 @@ import re
 import time
 
 from png import Picture
-from sightline import SOURCE, Site, check, run_tests
+from sightline import SOURCE, Site, check, run_tests, until
 
 SHOWN = r"^stats {} live shown (?!0\.0)([0-9.]+)/s"
 
@@ -79,13 +79,17 @@ def test_all_frames_arrive():
         sender = site.sender(site.add_camera("yard"), "--video", "test", "--audio", "none", "--size", "640x360",
                              "--stats", "1s")
         sender.wait_line("live yard")
-        viewer = site.viewer("--size", "640x360", "--hud", "off", "--stats", "1s", "--exit-after", "8s")
-        check(viewer.wait(20) == 0, "the viewer did not leave with 0")
-        rates = [float(m[1]) for line in viewer.out() if (m := re.match(r"^stats yard live shown .* decoded ([0-9.]+)/s", line))]
-        check(len(rates) >= 5, f"too few lines of figures: {viewer.out()}")
-        steady = rates[1:]
-        check(sum(steady) / len(steady) >= 29, f"decoded per second: {steady}")
+        viewer = site.viewer("--size", "640x360", "--hud", "off", "--stats", "1s")
+
+        def rates():
+            return [float(m[1]) for line in viewer.out()
+                    if (m := re.match(r"^stats yard live shown .* decoded ([0-9.]+)/s", line))][1:]
+
+        # 5 s in a row; a busy machine may not even send 30 a second for a while.
+        until("29 of 30 frames a second decoded", lambda: len(rates()) >= 5 and sum(rates()[-5:]) / 5 >= 29, timeout=60)
+        print(f"        decoded per second: {rates()}")
         check(" lost 0 repaired 0 " in viewer.out()[-1], viewer.out()[-1])
+        check(viewer.stop() == 0, "the viewer did not leave with 0")
 
 
-run_tests([], beside=[test_all_frames_arrive, test_cameras_come_and_go, test_dead_camera_goes_stale, test_four_cameras], at_once=2)
+run_tests([test_all_frames_arrive], beside=[test_cameras_come_and_go, test_dead_camera_goes_stale, test_four_cameras])

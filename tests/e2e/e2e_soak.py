@@ -46,18 +46,17 @@ def test_soak():
         guest, wall = site.add_camera("guest"), site.add_viewer("visitor")
         for number in range(2):
             programs[f"wall{number}"] = site.viewer("--size", "640x480", "--stats", "1s")
-        warm = time.monotonic() + WARM_UP
         for number in range(2):
             programs[f"wall{number}"].wait_line(r"^stats cam3 live shown [1-9]", timeout=30)
         churn(site, guest, wall)
-        time.sleep(max(4, warm - time.monotonic()))  # what lingers on purpose (a closed session's last words) is over by then
+        time.sleep(WARM_UP)
         before = look(programs)
         end = time.monotonic() + SECONDS
         rounds = 0
         while time.monotonic() < end:
             churn(site, guest, wall)
             rounds += 1
-        time.sleep(4)
+        time.sleep(4)  # what lingers on purpose (a closed session's last words) is over by then
         after = look(programs)
         for name in programs:
             print(f"        {name:9} KiB {before[name][0]} -> {after[name][0]}, threads {before[name][1]} -> "

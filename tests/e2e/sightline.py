@@ -164,10 +164,15 @@ class Site:
 
     def __exit__(self, kind, value, trace):
         problems = []
-        for item in reversed(self.programs):
-            if item.process.poll() is None:
+        turn = {"receiver": 1, "impair": 1, "Xvfb": 2}  # senders and viewers, which need them, go first
+        for now in range(3):
+            running = [item for item in self.programs if item.process.poll() is None and turn.get(item.name, 0) == now]
+            for item in running:  # all are told, then waited for
+                item.stopped_by_us = True
+                item.process.send_signal(signal.SIGTERM)
+            for item in running:
                 try:
-                    status = item.stop()
+                    status = item.wait()
                     if status != 0 and item.name != "Xvfb":
                         problems.append(f"{item.name} exited with {status} on SIGTERM")
                 except AssertionError as error:
