@@ -3,7 +3,7 @@
 """kill -9 of a receiver that records four cameras, again and again: what is listed afterwards plays to its end and lasts as
 long as it says, at most a second is missing before each kill, and no file is left that is not listed.
 
-SL_E2E_REPEAT=200 for the full run; 14 kills otherwise. SL_E2E_SEED chooses other moments."""
+SL_E2E_REPEAT=200 for the full run; 20 kills otherwise. SL_E2E_SEED chooses other moments."""
 import os
 import random
 import re
@@ -16,7 +16,7 @@ from concurrent.futures import ThreadPoolExecutor
 from sightline import Site, check, run_tests
 
 CAMERAS = ["north", "east", "south", "west"]
-REPEAT = int(os.environ.get("SL_E2E_REPEAT", "14"))
+REPEAT = int(os.environ.get("SL_E2E_REPEAT", "20"))
 SEED = int(os.environ.get("SL_E2E_SEED", str(random.randrange(1 << 30))))
 MISSING = 1.0      # s before a kill, at the median: a machine that is busy with something else keeps the programs waiting
 MISSING_MAX = 3.0
