@@ -328,8 +328,8 @@ def camera_list_waits_for_news():
             check(status == 200 and said["version"] > version, body)
             camera = said["cameras"][0]
             check(re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", camera.pop("since")), body)
-            check(camera == {"name": "yard", "location": 'Back "yard"', "state": "offline", "signal": False, "motion": False},
-                  body)
+            check(camera == {"name": "yard", "location": 'Back "yard"', "state": "offline", "signal": False, "motion": False,
+                             "record": {"mode": "always", "pre": 5, "post": 10}}, body)
 
         soon(3, in_vain)
         problem(client.ask("GET", "/api/v1/cameras?wait=long"), 400)
