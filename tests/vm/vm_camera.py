@@ -23,7 +23,7 @@ BARS = [(191, 191, 191), (191, 191, 0), (0, 191, 191), (0, 191, 0), (191, 0, 191
 RED = [(255, 0, 0)] * 8     # test_pattern 7
 TONE = 1000                 # Hz
 machine = None              # of the scene that is played
-UNPLUGGED = int(os.environ.get("SL_VM_UNPLUGGED", "10"))  # times
+UNPLUGGED = int(os.environ.get("SL_VM_UNPLUGGED", "20"))  # times
 
 
 @contextlib.contextmanager
