@@ -104,7 +104,7 @@ def check_left(site, left, torn, killed):
 def test_what_is_listed_after_a_kill_plays_and_is_nearly_all():
     print(f"seed {SEED}, {REPEAT} kills")
     moments = random.Random(SEED)
-    missing, torn, cut, slowest = [], [], 0, 0.0
+    missing, torn, receivers, slowest = [], [], [], 0.0
     with Site() as site, ThreadPoolExecutor(1) as player:  # which plays what was left while the next is recorded
         playing = []
         for name in CAMERAS:
@@ -122,19 +122,21 @@ def test_what_is_listed_after_a_kill_plays_and_is_nearly_all():
             site.start_receiver()
             wait_listed(site, left - known)
             slowest = max(slowest, time.monotonic() - begun)
-            cut += sum("bytes of a fragment cut" in line for line in site.receiver.err())
+            receivers.append(site.receiver)
             missed, durations = check_left(site, left - known, torn[-1], killed)
             missing.append(missed)
             playing.append(player.submit(check_play, site, durations))
             known |= left
         check(statistics.median(missing) <= MISSING and max(missing) <= MISSING_MAX,
               f"missing before the kills: {[round(each, 2) for each in missing]} s")
-        check(cut == sum(path is not None for path in torn), f"{cut} tails were cut, wanted {torn}")
         check(slowest <= 5.0, f"listed {slowest:.1f} s after the start")
         for each in playing:
             each.result()
         for line in site.admin("check", "--deep"):
             print(line)
+        check(site.receiver.stop() == 0, "the receiver did not leave with 0")
+    cut = sum("bytes of a fragment cut" in line for receiver in receivers for line in receiver.err())
+    check(cut == sum(path is not None for path in torn), f"{cut} tails were cut, wanted {torn}")
     print(f"missing: {statistics.median(missing):.3f} s at the median, {max(missing):.3f} s at most; listed {slowest:.2f} s after the start at the latest, {cut} tails cut")
 
 
