@@ -35,6 +35,7 @@ struct sl_api_call {
 
     /* What a job brings. */
     int err;
+    bool empty; /* there is no catalogue yet */
     char why[SL_STORE_WHY];
     char *json;
     struct sl_media_range *range;

@@ -8,11 +8,11 @@
 #include "receiver/api_json.h"
 
 /* Without a catalogue nothing was recorded yet: an empty page. */
-static int open_catalogue(struct sl_api_call *call, struct sl_api_desk *desk, bool *empty)
+static int open_catalogue(struct sl_api_call *call, struct sl_api_desk *desk)
 {
     const int err = sl_api_desk_catalogue(desk, call->why);
-    *empty = err == -ENOENT;
-    return *empty ? 0 : err;
+    call->empty = err == -ENOENT;
+    return call->empty ? 0 : err;
 }
 
 static int say_why(struct sl_api_call *call, struct sl_api_desk *desk, int err)
@@ -22,12 +22,30 @@ static int say_why(struct sl_api_call *call, struct sl_api_desk *desk, int err)
 }
 
 /* Of a camera that there is not, nothing would say the same as of one that recorded nothing. */
-static int check_camera(struct sl_api_call *call, struct sl_api_desk *desk, bool empty)
+static int check_camera(struct sl_api_call *call, struct sl_api_desk *desk)
 {
     if (!call->query.camera[0] || call->enrolled)
         return 0;
-    const int err = empty ? -ENOENT : sl_catalogue_has_camera(desk->catalogue, call->query.camera);
+    const int err =
+        call->empty ? -ENOENT : sl_catalogue_has_camera(desk->catalogue, call->query.camera);
     return err == 0 || err == -ENOENT ? err : say_why(call, desk, err);
+}
+
+/* Whether there is anything to be read. */
+static bool begin_page(struct sl_api_call *call, struct sl_api_desk *desk, const void *rows)
+{
+    call->err = rows ? open_catalogue(call, desk) : -ENOMEM;
+    return call->err == 0 && !call->empty;
+}
+
+/* Whether the page, of `count` rows, is to be told; `count` may be an error. */
+static bool end_page(struct sl_api_call *call, struct sl_api_desk *desk, int count)
+{
+    if (count < 0)
+        call->err = say_why(call, desk, count);
+    if (call->err == 0 && count == 0)
+        call->err = check_camera(call, desk);
+    return call->err == 0;
 }
 
 static void work_segments(struct sl_api_job *job, struct sl_api_desk *desk)
@@ -35,17 +53,11 @@ static void work_segments(struct sl_api_job *job, struct sl_api_desk *desk)
     struct sl_api_call *call = job->owner;
     const struct sl_segment_filter filter = sl_api_query_filter(&call->query);
     struct sl_segment_row *rows = calloc((size_t)call->query.limit, sizeof(*rows));
-    bool empty = false;
     int count = 0;
-    call->err = rows ? open_catalogue(call, desk, &empty) : -ENOMEM;
-    if (call->err == 0 && !empty)
+    if (begin_page(call, desk, rows))
         count = sl_catalogue_page(desk->catalogue, &filter, &call->query.cursor, rows,
                                   call->query.limit);
-    if (count < 0)
-        call->err = say_why(call, desk, count);
-    if (call->err == 0 && count == 0)
-        call->err = check_camera(call, desk, empty);
-    if (call->err == 0)
+    if (end_page(call, desk, count))
         call->json = sl_api_segments_json(&call->query, rows, count, &call->query.cursor);
     free(rows);
 }
@@ -55,17 +67,11 @@ static void work_events(struct sl_api_job *job, struct sl_api_desk *desk)
     struct sl_api_call *call = job->owner;
     const struct sl_segment_filter filter = sl_api_query_filter(&call->query);
     struct sl_catalogue_event *rows = calloc((size_t)call->query.limit, sizeof(*rows));
-    bool empty = false;
     int count = 0;
-    call->err = rows ? open_catalogue(call, desk, &empty) : -ENOMEM;
-    if (call->err == 0 && !empty)
+    if (begin_page(call, desk, rows))
         count = sl_catalogue_events(desk->catalogue, &filter, &call->query.cursor, rows,
                                     call->query.limit);
-    if (count < 0)
-        call->err = say_why(call, desk, count);
-    if (call->err == 0 && count == 0)
-        call->err = check_camera(call, desk, empty);
-    if (call->err == 0)
+    if (end_page(call, desk, count))
         call->json = sl_api_events_json(&call->query, rows, count, &call->query.cursor);
     free(rows);
 }
@@ -75,17 +81,11 @@ static void work_marks(struct sl_api_job *job, struct sl_api_desk *desk)
     struct sl_api_call *call = job->owner;
     const struct sl_segment_filter filter = sl_api_query_filter(&call->query);
     struct sl_catalogue_mark *rows = calloc((size_t)call->query.limit, sizeof(*rows));
-    bool empty = false;
     int count = 0;
-    call->err = rows ? open_catalogue(call, desk, &empty) : -ENOMEM;
-    if (call->err == 0 && !empty)
+    if (begin_page(call, desk, rows))
         count = sl_catalogue_marks(desk->catalogue, &filter, &call->query.cursor, rows,
                                    call->query.limit);
-    if (count < 0)
-        call->err = say_why(call, desk, count);
-    if (call->err == 0 && count == 0)
-        call->err = check_camera(call, desk, empty);
-    if (call->err == 0)
+    if (end_page(call, desk, count))
         call->json = sl_api_marks_json(&call->query, rows, count, &call->query.cursor);
     free(rows);
 }

@@ -243,23 +243,30 @@ static int tags_query(struct sl_catalogue *catalogue, struct query *query,
     return err;
 }
 
+/* After the last step, which gave `code`: so many rows, or -errno. */
+static int end_rows(struct sl_catalogue *catalogue, sqlite3_stmt *statement, int code, int count)
+{
+    if (code != SQLITE_ROW && code != SQLITE_DONE)
+        count = sl_db_failed(catalogue, code);
+    sqlite3_finalize(statement);
+    return count;
+}
+
 static int read_segments(struct sl_catalogue *catalogue, const struct query *query,
                          struct sl_catalogue_cursor *cursor, struct sl_segment_row *rows, int max)
 {
     sqlite3_stmt *statement;
-    int err = prepare(catalogue, query, &statement);
+    const int err = prepare(catalogue, query, &statement);
     if (err != 0)
         return err;
     int count = 0, code = SQLITE_DONE;
     while (count < max && (code = sqlite3_step(statement)) == SQLITE_ROW)
         sl_catalogue_read_segment(&rows[count++], statement);
-    if (code != SQLITE_ROW && code != SQLITE_DONE)
-        err = sl_db_failed(catalogue, code);
-    sqlite3_finalize(statement);
-    if (err == 0 && count > 0)
+    count = end_rows(catalogue, statement, code, count);
+    if (count > 0)
         *cursor = (struct sl_catalogue_cursor){.start_us = rows[count - 1].info.meta.start_us,
                                                .id = rows[count - 1].id};
-    return err != 0 ? err : count;
+    return count;
 }
 
 int sl_catalogue_page(struct sl_catalogue *catalogue, const struct sl_segment_filter *filter,
@@ -343,13 +350,11 @@ int sl_catalogue_events(struct sl_catalogue *catalogue, const struct sl_segment_
     int count = 0, code = SQLITE_DONE;
     while (count < max && (code = sqlite3_step(statement)) == SQLITE_ROW)
         sl_catalogue_read_event(&rows[count++], statement);
-    if (code != SQLITE_ROW && code != SQLITE_DONE)
-        err = sl_db_failed(catalogue, code);
-    sqlite3_finalize(statement);
-    if (err == 0 && count > 0)
+    count = end_rows(catalogue, statement, code, count);
+    if (count > 0)
         *cursor = (struct sl_catalogue_cursor){.start_us = rows[count - 1].start_us,
                                                .id = rows[count - 1].id};
-    return err != 0 ? err : count;
+    return count;
 }
 
 /* ---- Marks ---- */
@@ -365,19 +370,17 @@ int sl_catalogue_marks(struct sl_catalogue *catalogue, const struct sl_segment_f
         add_text(&query, " AND s.camera = ?", filter->camera);
     add_walk(&query, &walk, filter, cursor);
     add_order(&query, &walk, filter->newest_first, max);
-    int err = prepare(catalogue, &query, &statement);
+    const int err = prepare(catalogue, &query, &statement);
     if (err != 0)
         return err;
     int count = 0, code = SQLITE_DONE;
     while (count < max && (code = sqlite3_step(statement)) == SQLITE_ROW)
         sl_catalogue_read_mark(&rows[count++], statement);
-    if (code != SQLITE_ROW && code != SQLITE_DONE)
-        err = sl_db_failed(catalogue, code);
-    sqlite3_finalize(statement);
-    if (err == 0 && count > 0)
+    count = end_rows(catalogue, statement, code, count);
+    if (count > 0)
         *cursor = (struct sl_catalogue_cursor){.start_us = rows[count - 1].at_us,
                                                .id = rows[count - 1].id};
-    return err != 0 ? err : count;
+    return count;
 }
 
 #define TOLD_LATE_US (600 * INT64_C(1000000)) /* each 4 s, unless a disk stalls */

@@ -16,6 +16,16 @@ int sl_recordings_fail(const struct sl_recordings *recordings, const char *what)
     return 1;
 }
 
+int sl_recordings_end(const struct sl_recordings *recordings, void *rows, int failed, int count)
+{
+    free(rows);
+    if (!rows)
+        return sl_recordings_fail(recordings, "out of memory");
+    if (failed)
+        return sl_recordings_fail(recordings, "stdout cannot be written");
+    return count < 0 ? sl_recordings_fail(recordings, sl_catalogue_why(recordings->catalogue)) : 0;
+}
+
 static bool writes(enum sl_command command)
 {
     return command == SL_COMMAND_RECORDINGS_LOCK || command == SL_COMMAND_RECORDINGS_UNLOCK ||

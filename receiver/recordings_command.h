@@ -31,6 +31,9 @@ struct sl_recordings {
 };
 
 int sl_recordings_fail(const struct sl_recordings *recordings, const char *what);
+/* After a list: frees `rows` (NULL: no memory). `failed`: stdout was not written; `count`: of the
+ * last page, or the catalogue's error. The exit status, what went wrong being said. */
+int sl_recordings_end(const struct sl_recordings *recordings, void *rows, int failed, int count);
 int sl_recordings_list(const struct sl_recordings *recordings);
 int sl_recordings_usage(const struct sl_recordings *recordings);
 int sl_recordings_mark(const struct sl_recordings *recordings);

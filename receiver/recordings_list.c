@@ -72,12 +72,7 @@ int sl_recordings_list(const struct sl_recordings *recordings)
             failed = recordings->options->json ? print_row_json(recordings->out, &rows[i])
                                                : print_row(recordings->out, &rows[i]);
     }
-    free(rows);
-    if (!rows)
-        return sl_recordings_fail(recordings, "out of memory");
-    if (failed)
-        return sl_recordings_fail(recordings, "stdout cannot be written");
-    return count < 0 ? sl_recordings_fail(recordings, sl_catalogue_why(recordings->catalogue)) : 0;
+    return sl_recordings_end(recordings, rows, failed, count);
 }
 
 /* ---- retention --dry-run ---- */

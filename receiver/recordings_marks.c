@@ -53,12 +53,7 @@ int sl_recordings_marks(const struct sl_recordings *recordings)
         for (int i = 0; i < count && !failed; i++)
             failed = print(recordings, &rows[i]);
     }
-    free(rows);
-    if (!rows)
-        return sl_recordings_fail(recordings, "out of memory");
-    if (failed)
-        return sl_recordings_fail(recordings, "stdout cannot be written");
-    return count < 0 ? sl_recordings_fail(recordings, sl_catalogue_why(recordings->catalogue)) : 0;
+    return sl_recordings_end(recordings, rows, failed, count);
 }
 
 int sl_recordings_mark(const struct sl_recordings *recordings)
