@@ -93,6 +93,14 @@ static bool is_held(const struct sl_fec_encoder *encoder, int64_t seq)
     return sl_fec_symbols_get(encoder->symbols, seq) != NULL;
 }
 
+size_t sl_fec_encoder_held(const struct sl_fec_encoder *encoder, int64_t from, int64_t to)
+{
+    size_t count = 0;
+    for (int64_t seq = from; seq < to; seq++)
+        count += is_held(encoder, seq);
+    return count;
+}
+
 static bool contains(const struct sl_fec_run *run, int64_t seq)
 {
     return seq >= run->base && seq < run->base + (int64_t)run->count;

@@ -57,6 +57,9 @@ enum sl_fec_put {
 enum sl_fec_put sl_fec_encoder_put(struct sl_fec_encoder *encoder, int64_t seq,
                                    const uint8_t *packet, size_t len);
 
+/* Packets held of [from, to). */
+size_t sl_fec_encoder_held(const struct sl_fec_encoder *encoder, int64_t from, int64_t to);
+
 /* [base, base + count) */
 struct sl_fec_run {
     int64_t base;

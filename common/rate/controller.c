@@ -237,6 +237,7 @@ void sl_rate_sent(struct sl_rate *rate, enum sl_pacer_kind kind, uint32_t ssrc, 
     case SL_PACER_MEDIA:
         rate->stats.media_bytes += bytes;
         break;
+    case SL_PACER_EARLY:
     case SL_PACER_PARITY:
         rate->stats.parity_bytes += bytes;
         rate->resend_bytes -= (double)bytes;

@@ -79,6 +79,7 @@ static uint64_t pace_of(const struct sl_pacer *pacer, enum sl_pacer_kind kind)
         return normal(pacer);
     case SL_PACER_MEDIA:
         return pacer->pace_bps;
+    case SL_PACER_EARLY:
     case SL_PACER_PARITY:
         break;
     }
@@ -87,7 +88,7 @@ static uint64_t pace_of(const struct sl_pacer *pacer, enum sl_pacer_kind kind)
 
 bool sl_pacer_push(struct sl_pacer *pacer, enum sl_pacer_kind kind, uint32_t token, size_t bytes)
 {
-    const bool urgent = kind == SL_PACER_AUDIO || kind == SL_PACER_RESEND;
+    const bool urgent = kind < SL_PACER_MEDIA;
     struct sl_pacer_queue *queue = urgent ? &pacer->urgent : &pacer->plain;
     if (count(queue) == SL_PACER_TOKENS) {
         pacer->stats.refused++;

@@ -2,8 +2,8 @@
 /*
  * Pacer: when each packet may leave. The packets stay with the caller; it holds their tokens.
  *
- *     push ──▶ [ audio, resends ] ──┐
- *     push ──▶ [ media, parity ] ───┴─▶ pop, in turns, no sooner than due()
+ *     push ──▶ [ audio, resends, early parity ] ──┐
+ *     push ──▶ [ media, parity ] ─────────────────┴─▶ pop, in turns, no sooner than due()
  *
  * On a wide link (it takes four times the bitrate) a P frame leaves at once, as one batch; key
  * frames and repair are spread at max(2.5 x bitrate, frame / 8 ms). On a narrow or unknown one all
@@ -23,7 +23,13 @@
 
 #define SL_PACER_TOKENS 1024 /* in each of the two queues; a power of two */
 
-enum sl_pacer_kind { SL_PACER_AUDIO, SL_PACER_RESEND, SL_PACER_MEDIA, SL_PACER_PARITY };
+enum sl_pacer_kind {
+    SL_PACER_AUDIO,
+    SL_PACER_RESEND,
+    SL_PACER_EARLY, /* parity of the part of a frame that left, before the rest has */
+    SL_PACER_MEDIA,
+    SL_PACER_PARITY,
+};
 
 struct sl_pacer_token {
     enum sl_pacer_kind kind;

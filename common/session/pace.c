@@ -37,13 +37,21 @@ static enum sl_pacer_kind kind_of(const struct sl_job *job)
 {
     if (job->what == SL_JOB_PACKET)
         return SL_PACER_MEDIA;
-    return job->what == SL_JOB_ROW && !job->asked ? SL_PACER_PARITY : SL_PACER_RESEND;
+    if (job->what == SL_JOB_COPY || job->asked)
+        return SL_PACER_RESEND;
+    return job->early ? SL_PACER_EARLY : SL_PACER_PARITY;
+}
+
+/* Which of the two queues. */
+static int queue_of(enum sl_pacer_kind kind)
+{
+    return kind < SL_PACER_MEDIA;
 }
 
 bool sl_pace_push(struct sl_pace *pace, const struct sl_job *job, size_t bytes)
 {
     const enum sl_pacer_kind kind = kind_of(job);
-    const int queue = kind == SL_PACER_RESEND;
+    const int queue = queue_of(kind);
     const uint32_t slot = pace->pushed[queue] % SL_PACER_TOKENS;
     if (!sl_pacer_push(sl_rate_pacer(pace->rate), kind, slot, bytes))
         return false;
@@ -93,7 +101,7 @@ bool sl_pace_pop(struct sl_pace *pace, sl_ns now, struct sl_job *ret)
     struct sl_pacer_token token;
     if (!sl_pacer_pop(sl_rate_pacer(pace->rate), now, &token))
         return false;
-    *ret = pace->jobs[token.kind == SL_PACER_RESEND][token.token];
+    *ret = pace->jobs[queue_of(token.kind)][token.token];
     const sl_ns waited = now - ret->at;
     pace->paced += waited > 0;
     if (waited > pace->delay[0])

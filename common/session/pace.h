@@ -27,6 +27,7 @@ struct sl_job {
     int64_t seq;  /* of the caller's space; ROW: the run's base, of the wire's */
     size_t count; /* ROW: of the run */
     bool asked;   /* ROW: in answer to a NACK */
+    bool early;   /* ROW: more of its frame is to come */
     int64_t frame;
     sl_ns at; /* when it was handed in */
 };

@@ -12,13 +12,14 @@
 #define HOLE_WAIT (5 * SL_MS)
 #define HEADER_MAX 64          /* with mid */
 #define FEED_FOR (10 * SL_SEC) /* after a loss */
+#define LAZY_PACKETS 256       /* remembered: sent at once, so a run and a half will do */
 
 _Static_assert(HEADER_MAX + SL_FEC_REPAIR_MAX + 64 < SL_PARITY_DATAGRAM, "room to seal");
 
 static int make_encoder(struct sl_parity *parity)
 {
     const struct sl_fec_encoder_config config = {
-        .scheme = parity->scheme, .ssrc = parity->of, .packets = SL_PARITY_PACKETS};
+        .scheme = parity->scheme, .ssrc = parity->of, .packets = parity->lazy ? LAZY_PACKETS : SL_PARITY_PACKETS};
     return sl_fec_encoder_create(&parity->encoder, &config);
 }
 
@@ -76,6 +77,31 @@ static void end_frame(struct sl_parity *parity)
     parity->frame.begun = false;
 }
 
+/*
+ * A frame longer than a run is protected part by part while it is sent: a run of it once half of
+ * another is there, so that the last is not a short one. A hole is waited for a little longer.
+ */
+static bool is_long(const struct sl_parity *parity)
+{
+    const struct sl_parity_frame *frame = &parity->frame;
+    const int64_t run = (int64_t)parity->scheme->run_max, span = frame->last - frame->first + 1;
+    return !frame->ended && span >= run * 3 / 2 && (frame->count == span || span >= run * 7 / 4);
+}
+
+/* The first run of the frame is over; the rest goes on as a frame of its own. */
+static void end_part(struct sl_parity *parity)
+{
+    struct sl_parity_frame rest = parity->frame;
+    rest.first += (int64_t)parity->scheme->run_max;
+    parity->frame.last = rest.first - 1;
+    parity->frame.count =
+        (int64_t)sl_fec_encoder_held(parity->encoder, parity->frame.first, rest.first);
+    rest.count -= parity->frame.count;
+    end_frame(parity);
+    parity->next = rest.first;
+    parity->frame = rest;
+}
+
 static void begin_frame(struct sl_parity *parity, int64_t seq, uint32_t timestamp)
 {
     parity->frame = (struct sl_parity_frame){
@@ -91,11 +117,10 @@ static void follow_frame(struct sl_parity *parity, int64_t seq, uint32_t timesta
             return; /* a late one: in time for a later run, perhaps */
         end_frame(parity);
     }
-    if (!frame->begun) {
-        if (parity->next && seq < parity->next)
-            return; /* of a frame that is over */
+    if (parity->next && seq < parity->next)
+        return; /* of a frame or part that is over */
+    if (!frame->begun)
         begin_frame(parity, seq, timestamp);
-    }
     if (seq < frame->first)
         frame->first = seq;
     if (seq > frame->last)
@@ -121,9 +146,12 @@ void sl_parity_packet(struct sl_parity *parity, int64_t seq, uint32_t timestamp,
 size_t sl_parity_next(struct sl_parity *parity, sl_ns now,
                       struct sl_fec_run runs[SL_FEC_FRAME_RUNS])
 {
-    if (!parity->has_over && parity->frame.begun &&
-        (is_complete(parity, &parity->frame) || parity->frame.due <= now))
-        end_frame(parity);
+    if (!parity->has_over && parity->frame.begun) {
+        if (is_complete(parity, &parity->frame) || parity->frame.due <= now)
+            end_frame(parity);
+        else if (is_long(parity))
+            end_part(parity);
+    }
     if (!parity->has_over)
         return 0;
     parity->has_over = false;
@@ -136,6 +164,11 @@ struct sl_fec_run sl_parity_over(const struct sl_parity *parity, const struct sl
     if (!parity->scheme->fresh || parity->before == 0 || run->base != parity->over.first)
         return *run;
     return sl_fec_encoder_reach_back(parity->encoder, run, parity->before);
+}
+
+bool sl_parity_more(const struct sl_parity *parity)
+{
+    return parity->frame.begun && parity->frame.timestamp == parity->over.timestamp;
 }
 
 sl_ns sl_parity_due(const struct sl_parity *parity)

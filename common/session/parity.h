@@ -8,11 +8,12 @@
  *     NACK ──▶ run_of() ──────────────────────────────────────────────────┘
  *
  * A frame is over with its marker, or when the next one begins. One with a hole (a relay's, which
- * waits for it itself) may be completed for 5 ms, then its parts are protected apart.
+ * waits for it itself) may be completed for 5 ms, then its parts are protected apart. One of more
+ * packets than a run has is protected while it is sent, each run of it like a frame of its own.
  *
- * The encoder is 0.3 MB and a copy of each packet. A leg that is `lazy` (one of many of a relay)
- * has it only once something was lost, and feeds it until nothing was for 10 s. Pure; a lazy one
- * allocates in sl_parity_lost(), the first time, and never on the way of a packet.
+ * The encoder is 0.7 MB and a copy of each packet. A leg that is `lazy` (one of many of a relay)
+ * has one of 0.3 MB only once something was lost, and feeds it until nothing was for 10 s. Pure; a
+ * lazy one allocates in sl_parity_lost(), the first time, and never on the way of a packet.
  */
 #pragma once
 
@@ -25,7 +26,7 @@
 #include "fec/encoder.h"
 #include "sdp/sdp.h"
 
-#define SL_PARITY_PACKETS 256 /* remembered; a power of two */
+#define SL_PARITY_PACKETS 512 /* remembered; a power of two */
 
 struct sl_parity {
     const struct sl_sdp_media *media;
@@ -70,6 +71,8 @@ size_t sl_parity_next(struct sl_parity *parity, sl_ns now,
  * frame; else they mend it a frame later, sooner than an answer to a NACK could come.
  */
 struct sl_fec_run sl_parity_over(const struct sl_parity *parity, const struct sl_fec_run *run);
+/* More is to come of the frame that next() just gave a part of. */
+bool sl_parity_more(const struct sl_parity *parity);
 /* When next() may have one without another packet. */
 sl_ns sl_parity_due(const struct sl_parity *parity);
 

@@ -143,19 +143,16 @@ static void send_all_rows(struct sl_session *session, const struct sl_fec_run *r
     } while (sent < rows && more > 0 && session->parity->scheme->fresh);
 }
 
-static bool push_rows(struct sl_session *session, const struct sl_fec_run *run, size_t rows,
-                      bool asked, int64_t frame, sl_ns now)
+/* `how`: whether they were asked for or are early, and of which frame. */
+static void push_rows(struct sl_session *session, const struct sl_fec_run *run, size_t rows,
+                      struct sl_job how)
 {
-    const struct sl_job job = {.what = SL_JOB_ROW,
-                               .kind = SL_VIDEO,
-                               .seq = run->base,
-                               .count = run->count,
-                               .asked = asked,
-                               .frame = frame,
-                               .at = now};
-    while (rows > 0 && sl_pace_push(session->pace, &job, ROW_BYTES))
+    how.what = SL_JOB_ROW;
+    how.kind = SL_VIDEO;
+    how.seq = run->base;
+    how.count = run->count;
+    while (rows > 0 && sl_pace_push(session->pace, &how, ROW_BYTES))
         rows--;
-    return rows == 0;
 }
 
 static unsigned rows_for(struct sl_session *session, size_t fresh, size_t run)
@@ -164,7 +161,7 @@ static unsigned rows_for(struct sl_session *session, size_t fresh, size_t run)
                          : sl_redundancy_rows(&session->redundancy, fresh, run);
 }
 
-/* Rows for each frame that is over. */
+/* Rows for each frame, or part of a long one, that is over. */
 static void protect(struct sl_session *session, int64_t frame, sl_ns now)
 {
     struct sl_parity *parity = session->parity;
@@ -179,7 +176,9 @@ static void protect(struct sl_session *session, int64_t frame, sl_ns now)
                 continue;
             const struct sl_fec_run over = sl_parity_over(parity, &runs[i]);
             if (session->pace && parity->scheme->fresh)
-                push_rows(session, &over, rows, false, frame, now);
+                push_rows(session, &over, rows,
+                          (struct sl_job){
+                              .early = sl_parity_more(parity), .frame = frame, .at = now});
             else
                 send_all_rows(session, &over, rows, false, frame, now);
         }
@@ -448,7 +447,7 @@ void sl_sending_answer(struct sl_session *session, sl_ns now)
         if (!may_spend(session, SL_VIDEO, rows * ROW_BYTES, now))
             continue;
         if (session->pace)
-            push_rows(session, run, rows, true, -1, now);
+            push_rows(session, run, rows, (struct sl_job){.asked = true, .frame = -1, .at = now});
         else
             send_all_rows(session, run, rows, true, -1, now);
     }

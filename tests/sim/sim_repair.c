@@ -319,6 +319,24 @@ static void a_fixed_share_is_sent(void **state)
     }
 }
 
+/* 24 Mb/s: key frames of 380 packets, more than a relay's leg remembers. */
+static void all_of_a_large_frame_is_protected(void **state)
+{
+    (void)state;
+    for (int leg = 0; leg < 2; leg++) {
+        struct scene scene = scene_of(leg ? "large frames, viewer's leg" : "large frames", 0.05);
+        scene.relayed = leg;
+        scene.times = 12;
+        scene.frames = FEW;
+        const struct result result = play(&scene);
+        printf("    key frames at most %.1f ms old\n", (double)result.key_age / 1e6);
+        assert_true(result.residual == 0);
+        assert_true(result.key_age <= 100 * SL_MS); /* the first packets by resend: 139 */
+        assert_true(result.to.media[SL_VIDEO].repaired_fec >
+                    20 * result.to.media[SL_VIDEO].repaired_resend);
+    }
+}
+
 /* FEC that was agreed costs a clean link nothing. */
 static void a_clean_link_is_as_young_as_without(void **state)
 {
@@ -369,6 +387,7 @@ int main(void)
         cmocka_unit_test(a_viewer_by_flexfec),
         cmocka_unit_test(key_frames_are_paced),
         cmocka_unit_test(a_fixed_share_is_sent),
+        cmocka_unit_test(all_of_a_large_frame_is_protected),
         cmocka_unit_test(a_clean_link_is_as_young_as_without),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -7,7 +7,7 @@
 #include "base/bytes.h"
 #include "media/h264_pack.h"
 
-#define FRAME_MAX (256 * 1024)
+#define FRAME_MAX (1024 * 1024)
 #define SLICE_HEADER 9 /* NAL header, number, length */
 
 static const uint8_t parameter_sets[] = {

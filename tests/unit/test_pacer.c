@@ -164,6 +164,24 @@ static void resends_and_media_take_turns(void **state)
     balances();
 }
 
+/* That of the first part of a long frame does not wait for the last. */
+static void early_parity_leaves_amid_its_frame(void **state)
+{
+    (void)state;
+    struct sl_pacer_token token;
+    sl_pacer_init(&pacer, 2 * MBPS);
+    push_frame(10, true);
+    sl_ns now = T0;
+    for (int i = 0; i < 4; i++, now = sl_pacer_due(&pacer))
+        assert_true(sl_pacer_pop(&pacer, now, &token));
+    push(SL_PACER_EARLY, 3, 1000);
+    for (int i = 0; i < 9; i++, now = sl_pacer_due(&pacer)) {
+        assert_true(sl_pacer_pop(&pacer, now, &token));
+        assert_int_equal(token.kind, i < 6 && i % 2 == 0 ? SL_PACER_EARLY : SL_PACER_MEDIA);
+    }
+    balances();
+}
+
 static void parity_is_spread_behind_its_frame(void **state)
 {
     (void)state;
@@ -247,6 +265,7 @@ int main(void)
         cmocka_unit_test(a_key_frame_of_8_mbps_fits_a_small_queue),
         cmocka_unit_test(repair_goes_first_and_audio_never_waits),
         cmocka_unit_test(resends_and_media_take_turns),
+        cmocka_unit_test(early_parity_leaves_amid_its_frame),
         cmocka_unit_test(parity_is_spread_behind_its_frame),
         cmocka_unit_test(counts_frames_held_and_clears_them),
         cmocka_unit_test(one_more_than_it_holds_is_refused),

@@ -184,6 +184,76 @@ static void rows_reach_back_over_one_frame(void **state)
     sl_parity_fini(&parity);
 }
 
+static void assert_run(const struct sl_fec_run *run, int64_t base, size_t count)
+{
+    assert_int_equal(run->base, base);
+    assert_int_equal(run->count, count);
+}
+
+/* Packets [from, to) of frame 1; nothing is over yet but with the last. */
+static size_t put_packets(struct sl_parity *parity, int64_t from, int64_t to)
+{
+    for (int64_t seq = from; seq < to; seq++) {
+        put(parity, seq, 1, false, START);
+        const size_t count = sl_parity_next(parity, START, runs);
+        if (seq + 1 == to)
+            return count;
+        assert_int_equal(count, 0);
+    }
+    return 0;
+}
+
+static void a_long_frame_is_protected_part_by_part(void **state)
+{
+    (void)state;
+    for (int lazy = 0; lazy < 2; lazy++) { /* more than either remembers */
+        struct sl_parity parity;
+        make(&parity, lazy);
+        sl_parity_lost(&parity, START);
+        int64_t seq = 1000;
+        assert_int_equal(put_packets(&parity, seq, seq + 192), 1);
+        assert_run(&runs[0], seq, 128);
+        assert_true(sl_parity_more(&parity));
+        for (seq += 128; seq < 1000 + 128 * 6; seq += 128) {
+            assert_int_equal(put_packets(&parity, seq + 64, seq + 192), 1);
+            assert_run(&runs[0], seq, 128);
+        }
+        assert_int_equal(put_packets(&parity, seq + 64, seq + 171), 0);
+        put(&parity, seq + 171, 1, true, START);
+        assert_int_equal(sl_parity_next(&parity, START, runs), 2);
+        assert_run(&runs[0], seq, 86);
+        assert_run(&runs[1], seq + 86, 86);
+        assert_false(sl_parity_more(&parity));
+        assert_int_equal(sl_parity_next(&parity, START, runs), 0);
+        sl_parity_fini(&parity);
+    }
+}
+
+static void a_hole_in_a_long_frame_is_waited_for(void **state)
+{
+    (void)state;
+    struct sl_parity parity;
+    make(&parity, true);
+    sl_parity_lost(&parity, START);
+    assert_int_equal(put_packets(&parity, 0, 100), 0);
+    assert_int_equal(put_packets(&parity, 101, 200), 0);
+    assert_int_equal(put_packets(&parity, 100, 101), 1); /* it came */
+    assert_run(&runs[0], 0, 128);
+    assert_int_equal(put_packets(&parity, 200, 300), 0);
+    assert_int_equal(put_packets(&parity, 301, 352), 1); /* no part with it yet */
+    assert_run(&runs[0], 128, 128);
+    assert_int_equal(put_packets(&parity, 352, 480), 2); /* it does not come */
+    assert_run(&runs[0], 256, 44);
+    assert_run(&runs[1], 301, 83);
+    put(&parity, 300, 1, false, START); /* too late */
+    assert_int_equal(put_packets(&parity, 480, 575), 0);
+    put(&parity, 575, 1, true, START);
+    assert_int_equal(sl_parity_next(&parity, START, runs), 2);
+    assert_run(&runs[0], 384, 96);
+    assert_run(&runs[1], 480, 96);
+    sl_parity_fini(&parity);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -192,6 +262,8 @@ int main(void)
         cmocka_unit_test(a_lazy_one_sleeps_until_something_is_lost),
         cmocka_unit_test(rows_are_packets_of_a_stream_of_their_own),
         cmocka_unit_test(rows_reach_back_over_one_frame),
+        cmocka_unit_test(a_long_frame_is_protected_part_by_part),
+        cmocka_unit_test(a_hole_in_a_long_frame_is_waited_for),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
