@@ -18,8 +18,10 @@ _Static_assert(HEADER_MAX + SL_FEC_REPAIR_MAX + 64 < SL_PARITY_DATAGRAM, "room t
 
 static int make_encoder(struct sl_parity *parity)
 {
-    const struct sl_fec_encoder_config config = {
-        .scheme = parity->scheme, .ssrc = parity->of, .packets = parity->lazy ? LAZY_PACKETS : SL_PARITY_PACKETS};
+    const struct sl_fec_encoder_config config = {.scheme = parity->scheme,
+                                                 .ssrc = parity->of,
+                                                 .packets = parity->lazy ? LAZY_PACKETS
+                                                                         : SL_PARITY_PACKETS};
     return sl_fec_encoder_create(&parity->encoder, &config);
 }
 

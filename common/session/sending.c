@@ -176,9 +176,9 @@ static void protect(struct sl_session *session, int64_t frame, sl_ns now)
                 continue;
             const struct sl_fec_run over = sl_parity_over(parity, &runs[i]);
             if (session->pace && parity->scheme->fresh)
-                push_rows(session, &over, rows,
-                          (struct sl_job){
-                              .early = sl_parity_more(parity), .frame = frame, .at = now});
+                push_rows(
+                    session, &over, rows,
+                    (struct sl_job){.early = sl_parity_more(parity), .frame = frame, .at = now});
             else
                 send_all_rows(session, &over, rows, false, frame, now);
         }
