@@ -30,10 +30,15 @@ static void arm(struct fake_receiver *fake)
     sl_timer_set(&fake->timer, due);
 }
 
+static bool is_mute(const struct fake_session *session)
+{
+    return session->receiver->mute || session->number <= session->receiver->mute_to;
+}
+
 static void session_send(void *ctx, const struct sl_path *path, const uint8_t *data, size_t len)
 {
     struct fake_session *session = ctx;
-    if (!session->receiver->mute)
+    if (!is_mute(session))
         assert_int_equal(sl_udp_send(session->receiver->udp, path, data, len), 0);
 }
 
@@ -55,7 +60,7 @@ static struct fake_session *find(struct fake_receiver *fake, const struct sl_pat
     const int ufrag_len = sl_stun_is(data, len) ? sl_stun_peek_ufrag(data, len, &ufrag) : -1;
     for (int i = 0; i < FAKE_SESSIONS; i++) {
         struct fake_session *session = &fake->sessions[i];
-        if (!session->session)
+        if (!session->session || is_mute(session))
             continue;
         if (ufrag_len > 0 && (size_t)ufrag_len == strlen(session->ufrag) &&
             memcmp(ufrag, session->ufrag, (size_t)ufrag_len) == 0) {
@@ -72,7 +77,7 @@ static void datagram(void *ctx, const struct sl_path *path, sl_ns arrival, uint8
                      size_t len)
 {
     struct fake_receiver *fake = ctx;
-    struct fake_session *session = fake->mute ? NULL : find(fake, path, data, len);
+    struct fake_session *session = find(fake, path, data, len);
     if (session)
         sl_session_receive(session->session, sl_loop_now(fake->loop), arrival, path, data, len);
 }
@@ -166,7 +171,8 @@ static void make_session(struct fake_receiver *fake, const struct https_request 
         fail_msg("the offer: %s", why);
     reply->body_len = (size_t)len;
     reply->status = 201;
-    snprintf(session->path, sizeof(session->path), "/s/%d", ++fake->made);
+    session->number = ++fake->made;
+    snprintf(session->path, sizeof(session->path), "/s/%d", session->number);
     snprintf(reply->headers, sizeof(reply->headers), "Location: %s\r\n", session->path);
     const sl_ns now = sl_loop_now(fake->loop);
     assert_int_equal(sl_session_create(&session->session, &config, now), 0);

@@ -23,6 +23,7 @@ struct fake_session {
     struct sl_session *session; /* NULL: free */
     struct sl_addr remote;      /* of the last authenticated check */
     char ufrag[16], path[16];
+    int number; /* 1: the first */
     bool sends;
     uint64_t packets; /* of the publisher */
 };
@@ -43,6 +44,7 @@ struct fake_receiver {
     int statuses[8]; /* answers to the next POSTs, before it does its work; 0 ends the list */
     bool hang;       /* answers nothing at all */
     bool mute;       /* drops all datagrams, both ways */
+    int mute_to;     /* drops those of the first so many sessions */
     const char *candidate_host; /* lies about where it is */
     int candidate_port;         /* 0: the truth */
 
