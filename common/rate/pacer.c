@@ -88,8 +88,7 @@ static uint64_t pace_of(const struct sl_pacer *pacer, enum sl_pacer_kind kind)
 
 bool sl_pacer_push(struct sl_pacer *pacer, enum sl_pacer_kind kind, uint32_t token, size_t bytes)
 {
-    const bool urgent = kind < SL_PACER_MEDIA;
-    struct sl_pacer_queue *queue = urgent ? &pacer->urgent : &pacer->plain;
+    struct sl_pacer_queue *queue = sl_pacer_is_urgent(kind) ? &pacer->urgent : &pacer->plain;
     if (count(queue) == SL_PACER_TOKENS) {
         pacer->stats.refused++;
         return false;

@@ -31,6 +31,12 @@ enum sl_pacer_kind {
     SL_PACER_PARITY,
 };
 
+/* Whether it is held in the queue of what does not wait behind frames. */
+static inline bool sl_pacer_is_urgent(enum sl_pacer_kind kind)
+{
+    return kind < SL_PACER_MEDIA;
+}
+
 struct sl_pacer_token {
     enum sl_pacer_kind kind;
     uint32_t token; /* the caller's */

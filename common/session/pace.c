@@ -42,16 +42,10 @@ static enum sl_pacer_kind kind_of(const struct sl_job *job)
     return job->early ? SL_PACER_EARLY : SL_PACER_PARITY;
 }
 
-/* Which of the two queues. */
-static int queue_of(enum sl_pacer_kind kind)
-{
-    return kind < SL_PACER_MEDIA;
-}
-
 bool sl_pace_push(struct sl_pace *pace, const struct sl_job *job, size_t bytes)
 {
     const enum sl_pacer_kind kind = kind_of(job);
-    const int queue = queue_of(kind);
+    const bool queue = sl_pacer_is_urgent(kind);
     const uint32_t slot = pace->pushed[queue] % SL_PACER_TOKENS;
     if (!sl_pacer_push(sl_rate_pacer(pace->rate), kind, slot, bytes))
         return false;
@@ -101,7 +95,7 @@ bool sl_pace_pop(struct sl_pace *pace, sl_ns now, struct sl_job *ret)
     struct sl_pacer_token token;
     if (!sl_pacer_pop(sl_rate_pacer(pace->rate), now, &token))
         return false;
-    *ret = pace->jobs[queue_of(token.kind)][token.token];
+    *ret = pace->jobs[sl_pacer_is_urgent(token.kind)][token.token];
     const sl_ns waited = now - ret->at;
     pace->paced += waited > 0;
     if (waited > pace->delay[0])
