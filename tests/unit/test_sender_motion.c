@@ -18,7 +18,7 @@
 #include "sender/media_file.h"
 #include "sender/motion.h"
 
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__) || !defined(__OPTIMIZE__)
+#if defined(__SANITIZE_ADDRESS__) || !defined(__OPTIMIZE__)
 #define LONG (60 * SL_SEC)
 #else
 #define LONG (600 * SL_SEC)
@@ -462,9 +462,6 @@ static void people_of_the_excerpt_are_found(void **state)
 static void people_of_the_film_are_found(void **state)
 {
     (void)state;
-#ifdef __SANITIZE_THREAD__
-    skip(); /* a minute and more, and there is one thread only */
-#endif
     people_are_found(SL_TEST_DIR "/../../shared/media/vtest.avi", SL_NEVER);
 }
 
