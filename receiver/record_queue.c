@@ -4,10 +4,12 @@
 #include <errno.h>
 #include <stdatomic.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 
 #include "base/ring.h"
 
 #define LINE 64
+#define BACKLOG 32 /* blocks, 2 MB; the memory of what is read while as many wait is let go */
 #define ALIGN 8
 #define BLOCKS_MAX 65536
 #define NONE UINT32_MAX
@@ -52,7 +54,8 @@ int sl_record_queue_create(struct sl_record_queue **ret, size_t blocks)
     if (!queue)
         return -ENOMEM;
     *queue = (struct sl_record_queue){.filling = NONE, .reading = NONE};
-    queue->blocks = aligned_alloc(LINE, blocks * sizeof(*queue->blocks));
+    /* Pages are no longer than blocks, so no two blocks share one. */
+    queue->blocks = aligned_alloc(SL_RECORD_QUEUE_BLOCK, blocks * sizeof(*queue->blocks));
     queue->free = calloc(blocks, sizeof(*queue->free));
     int err = queue->blocks && queue->free ? 0 : -ENOMEM;
     if (err == 0)
@@ -131,6 +134,15 @@ static bool has_more(const struct sl_record_queue *queue)
                atomic_load_explicit(&queue->blocks[queue->reading].filled, memory_order_acquire);
 }
 
+/* Never full: there is room for all blocks. A disk that stood still has made the producer touch
+ * many, which it will not need again for long: their memory goes back. */
+static bool give_back(struct sl_record_queue *queue)
+{
+    if (sl_ring_held(queue->filled) >= BACKLOG)
+        (void)madvise(&queue->blocks[queue->reading], sizeof(*queue->blocks), MADV_DONTNEED);
+    return sl_ring_push(queue->given_back, &queue->reading);
+}
+
 const void *sl_record_queue_peek(struct sl_record_queue *queue)
 {
     while (!has_more(queue)) {
@@ -139,8 +151,7 @@ const void *sl_record_queue_peek(struct sl_record_queue *queue)
             return NULL;
         if (has_more(queue)) /* the producer went on, so this one is at its end now */
             break;
-        /* Never full: there is room for all blocks. */
-        if (queue->reading != NONE && !sl_ring_push(queue->given_back, &queue->reading))
+        if (queue->reading != NONE && !give_back(queue))
             return NULL;
         if (!sl_ring_pop(queue->filled, &queue->reading))
             return NULL;

@@ -10,7 +10,8 @@
  * Messages are made and read in place, in blocks of 64 KiB. The block that was given back last is
  * filled next: as long as the consumer keeps up, a few are in use and stay in the processor's
  * cache, and the memory of the others is never touched. A ring of as many bytes comes by all of
- * them, and each message is a miss for both sides. Memory by create. It wakes nobody.
+ * them, and each message is a miss for both sides. Memory by create; what a backlog of more than
+ * 2 MB took goes back to the system while it is read. It wakes nobody.
  */
 #pragma once
 

@@ -6,7 +6,10 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -113,6 +116,46 @@ static void few_blocks_are_used_while_the_reader_keeps_up(void **state)
     sl_record_queue_destroy(queue);
 }
 
+/* Of the memory between the two. */
+static size_t resident_bytes(const uint8_t *low, const uint8_t *high)
+{
+    const uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
+    const uintptr_t from = (uintptr_t)low / page * page;
+    const size_t pages = ((uintptr_t)high - from + page - 1) / page;
+    unsigned char *present = calloc(pages, 1);
+    assert_non_null(present);
+    assert_int_equal(mincore((void *)from, pages * page, present), 0);
+    size_t count = 0;
+    for (size_t i = 0; i < pages; i++)
+        count += present[i] & 1;
+    free(present);
+    return count * page;
+}
+
+static void a_backlogs_memory_goes_back_as_it_is_read(void **state)
+{
+    (void)state;
+    struct sl_record_queue *queue = make(256);
+    const uint8_t *low = NULL, *high = NULL;
+    uint32_t in = 0;
+    while (put(queue, in, 0))
+        in++;
+    for (uint32_t number = 0; number < in; number++) {
+        const uint8_t *at = sl_record_queue_peek(queue);
+        low = !low || at < low ? at : low;
+        high = at > high ? at : high;
+        assert_true(take(queue, number));
+    }
+    assert_true(high - low > 200 * SL_RECORD_QUEUE_BLOCK);
+    assert_in_range(resident_bytes(low, high), SL_RECORD_QUEUE_BLOCK, 40 * SL_RECORD_QUEUE_BLOCK);
+    /* And what comes next is whole. */
+    for (uint32_t number = in; number < in + in / 2; number++)
+        assert_true(put(queue, number, 0));
+    for (uint32_t number = in; number < in + in / 2; number++)
+        assert_true(take(queue, number));
+    sl_record_queue_destroy(queue);
+}
+
 static void *produce(void *queue)
 {
     for (uint32_t number = 0; number < MESSAGES; number++)
@@ -125,14 +168,17 @@ static void two_threads_agree_on_order_and_bytes(void **state)
 {
     (void)state;
     pthread_t producer;
-    struct sl_record_queue *queue = make(4);
-    assert_int_equal(pthread_create(&producer, NULL, produce, queue), 0);
-    for (uint32_t number = 0; number < MESSAGES; number++)
-        while (!take(queue, number))
-            sched_yield();
-    pthread_join(producer, NULL);
-    assert_null(sl_record_queue_peek(queue));
-    sl_record_queue_destroy(queue);
+    const size_t blocks[] = {4, 64}; /* 64: now and then with a backlog */
+    for (size_t i = 0; i < 2; i++) {
+        struct sl_record_queue *queue = make(blocks[i]);
+        assert_int_equal(pthread_create(&producer, NULL, produce, queue), 0);
+        for (uint32_t number = 0; number < MESSAGES; number++)
+            while (!take(queue, number))
+                sched_yield();
+        pthread_join(producer, NULL);
+        assert_null(sl_record_queue_peek(queue));
+        sl_record_queue_destroy(queue);
+    }
 }
 
 int main(void)
@@ -141,6 +187,7 @@ int main(void)
         cmocka_unit_test(a_full_queue_refuses_and_keeps_what_it_has),
         cmocka_unit_test(what_cannot_be_is_refused),
         cmocka_unit_test(few_blocks_are_used_while_the_reader_keeps_up),
+        cmocka_unit_test(a_backlogs_memory_goes_back_as_it_is_read),
         cmocka_unit_test(two_threads_agree_on_order_and_bytes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
