@@ -14,7 +14,8 @@
 #define CAPACITY_MAX 32768
 #define FRAME_BYTES ((size_t)2 << 20)
 #define WAIT_MAX (500 * SL_MS)
-#define TAIL_BYTES 64 /* what libavcodec's bit readers may read past the end */
+#define COMING (100 * SL_MS) /* between two packets of a frame that is still under way */
+#define TAIL_BYTES 64        /* what libavcodec's bit readers may read past the end */
 /* A stream that began in the middle: how long its key frame may still be overtaken. */
 #define START_GRACE (20 * SL_MS)
 /* All frames so much behind their due times for so long: the timestamps went back, or the path is
@@ -243,20 +244,32 @@ static bool may_skip_to_key(const struct sl_jitter *jitter, sl_ns now, sl_ns *wh
     return *when <= now;
 }
 
-static sl_ns oldest_begun(const struct sl_jitter *jitter)
+static const struct sl_window_frame *oldest_begun(const struct sl_jitter *jitter)
 {
-    sl_ns oldest = SL_NEVER;
+    const struct sl_window_frame *oldest = NULL;
     for (size_t i = 0; i < jitter->window->frame_count; i++)
-        if (jitter->window->frames[i].begun < oldest)
-            oldest = jitter->window->frames[i].begun;
+        if (!oldest || jitter->window->frames[i].begun < oldest->begun)
+            oldest = &jitter->window->frames[i];
     return oldest;
+}
+
+/* Until when `oldest` and what is behind it may wait. A frame of which more and more comes is
+ * waited for a while longer: on a link that has just become narrow a key frame takes its time, and
+ * another one in its place would take as much. */
+static sl_ns expiry(const struct sl_jitter *jitter, const struct sl_window_frame *oldest)
+{
+    const sl_ns usual = oldest->begun + jitter->config.wait_max;
+    const sl_ns longest = usual + jitter->config.wait_max, coming = oldest->arrived + COMING;
+    if (coming <= usual)
+        return usual;
+    return coming < longest ? coming : longest;
 }
 
 /* Something held has waited for as long as it may. */
 static bool has_expired(const struct sl_jitter *jitter, sl_ns now)
 {
-    const sl_ns oldest = oldest_begun(jitter);
-    return oldest != SL_NEVER && oldest + jitter->config.wait_max <= now;
+    const struct sl_window_frame *oldest = oldest_begun(jitter);
+    return oldest && expiry(jitter, oldest) <= now;
 }
 
 static bool holds_key_part(const struct sl_jitter *jitter, int64_t below)
@@ -490,14 +503,14 @@ static int step_waiting(struct sl_jitter *jitter, sl_ns now, struct sl_jitter_fr
     struct sl_window_frame *key = whole_key(jitter, &end);
     if (key)
         return start_with_key(jitter, key, end, now, ret);
-    const sl_ns oldest = oldest_begun(jitter);
-    if (oldest == SL_NEVER)
+    const struct sl_window_frame *oldest = oldest_begun(jitter);
+    if (!oldest)
         return SL_JITTER_WAIT;
     if (has_expired(jitter, now)) {
         const bool lost_key = drop_expired(jitter, now);
         return lost_key || !jitter->told ? (int)break_off(jitter, now) : SL_JITTER_WAIT;
     }
-    if (!jitter->told && oldest + START_GRACE <= now && !holds_key_part(jitter, INT64_MAX))
+    if (!jitter->told && oldest->begun + START_GRACE <= now && !holds_key_part(jitter, INT64_MAX))
         return (int)break_off(jitter, now);
     return SL_JITTER_WAIT;
 }
@@ -518,15 +531,15 @@ bool sl_jitter_needs_key(const struct sl_jitter *jitter)
 
 sl_ns sl_jitter_due(const struct sl_jitter *jitter)
 {
-    const sl_ns oldest = oldest_begun(jitter);
-    if (oldest == SL_NEVER)
+    const struct sl_window_frame *oldest = oldest_begun(jitter);
+    if (!oldest)
         return SL_NEVER;
-    sl_ns due = oldest + jitter->config.wait_max;
+    const sl_ns due = expiry(jitter, oldest);
     sl_ns when = due;
     if (jitter->running)
         (void)may_skip_to_key(jitter, INT64_MIN, &when);
     else if (!jitter->told && !holds_key_part(jitter, INT64_MAX))
-        when = oldest + START_GRACE;
+        when = oldest->begun + START_GRACE;
     return when < due ? when : due;
 }
 

@@ -18,6 +18,13 @@
 #define HEADROOM 1.5            /* over what was delivered */
 #define QUEUE_HOLD (25 * SL_MS) /* no growth while this much stands in queues */
 
+/* A frame of which not all has come yet tells of a queue as well, if all that is heard of is so
+ * late, and came in a row: */
+#define STUCK (50 * SL_MS)
+#define STUCK_SPAN (100 * SL_MS)
+#define STUCK_BYTES 5000 /* and so much is out */
+#define STUCK_OVER 1.5   /* times what is delivered the estimate is, at least */
+
 #define LOSS_FEW 0.02  /* with a queue standing: congestion */
 #define LOSS_MANY 0.10 /* alone */
 #define LOSS_MIN 3     /* packets, for either to mean something */
@@ -176,7 +183,8 @@ struct report {
     sl_ns now;
     sl_ns at; /* the report's time, receiver's clock */
     bool news;
-    sl_ns rtt; /* least in this report; SL_NEVER: none */
+    sl_ns rtt;   /* least in this report; SL_NEVER: none */
+    sl_ns delay; /* the same, of the way there, by both clocks */
 };
 
 static void arrived_of_frame(struct sl_estimator *e, const struct sl_flight_packet *packet,
@@ -214,6 +222,8 @@ static void on_metric(void *ctx, const struct sl_ccfb_metric *metric)
     const sl_ns rtt = report->now - packet->sent - metric->before;
     if (rtt < report->rtt && rtt > 0)
         report->rtt = rtt;
+    if (arrival - packet->sent < report->delay)
+        report->delay = arrival - packet->sent;
     meter_add(&e->delivered, arrival, packet->bytes);
     arrived_of_frame(e, packet, arrival);
 }
@@ -344,9 +354,8 @@ static double delivered_now(const struct sl_estimator *e, sl_ns remote)
                 meter_rate(&e->delivered, remote, 400 * SL_MS));
 }
 
-static void cut(struct sl_estimator *e, sl_ns remote, sl_ns now)
+static void cut(struct sl_estimator *e, double delivered, sl_ns now)
 {
-    const double delivered = delivered_now(e, remote);
     const double offered = meter_rate(&e->sent, now - e->rtt, 400 * SL_MS);
     double bps = CUT * delivered;
     /* All that was sent came as fast as it was sent: what the link has is not what we measured. */
@@ -426,7 +435,19 @@ static void grow(struct sl_estimator *e, sl_ns remote, sl_ns now)
     set_bps(e, fmin(e->bps + more * seconds, most));
 }
 
-static void decide(struct sl_estimator *e, sl_ns remote, sl_ns now)
+/* The link has become so narrow that a frame, a large one, is stuck in it: what comes of it says
+ * so before its end is there to be judged. Never cut below what is delivered, or a path that became
+ * longer would be cut to nothing; and not after a stall, when all comes at once. */
+static bool is_stuck(const struct sl_estimator *e, sl_ns delay, sl_ns remote)
+{
+    return e->flight.stats.flying_bytes > STUCK_BYTES &&
+           sl_trend_excess(&e->trend, delay) > STUCK &&
+           meter_rate(&e->delivered, remote, STUCK_SPAN / 2) > 0 &&
+           meter_rate(&e->delivered, remote - STUCK_SPAN / 2, STUCK_SPAN / 2) > 0 &&
+           e->bps > STUCK_OVER * meter_rate(&e->delivered, remote, STUCK_SPAN);
+}
+
+static void decide(struct sl_estimator *e, sl_ns delay, sl_ns remote, sl_ns now)
 {
     const struct sl_loss_counts counts = sl_loss_sum(&e->loss, LOSS_SPAN, now);
     const sl_ns queue = sl_trend_queue(&e->trend);
@@ -434,8 +455,12 @@ static void decide(struct sl_estimator *e, sl_ns remote, sl_ns now)
     const bool lossy = counts.lost >= LOSS_MIN && share(counts) > LOSS_FEW && queue > LOSS_QUEUE;
     if (settled && e->state == SL_TREND_STANDING && is_path(e, queue))
         return;
+    if (settled && is_stuck(e, delay, remote)) {
+        cut(e, meter_rate(&e->delivered, remote, STUCK_SPAN), now);
+        return;
+    }
     if (settled && (e->state != SL_TREND_STEADY || (lossy && now - e->cut_at > LOSS_SPAN))) {
-        cut(e, remote, now);
+        cut(e, delivered_now(e, remote), now);
         return;
     }
     const struct sl_loss_counts second = sl_loss_sum(&e->loss, SL_SEC, now);
@@ -495,7 +520,7 @@ int sl_estimator_feedback(struct sl_estimator *e, const uint8_t *body, size_t le
         return -EBADMSG;
     if (known && (int32_t)(timestamp - e->timestamp) < 0)
         return 0; /* overtaken by a newer one, which said more */
-    struct report report = {.e = e, .now = now, .rtt = SL_NEVER};
+    struct report report = {.e = e, .now = now, .rtt = SL_NEVER, .delay = SL_NEVER};
     report.at = remote_time(e, timestamp);
     const int r = sl_ccfb_read(body, len, &timestamp, on_metric, &report);
     e->now = now;
@@ -510,7 +535,7 @@ int sl_estimator_feedback(struct sl_estimator *e, const uint8_t *body, size_t le
     if (e->outage)
         end_outage(e, now);
     judge_frames(e);
-    decide(e, report.at, now);
+    decide(e, report.delay, report.at, now);
     return r;
 }
 

@@ -61,6 +61,14 @@ sl_ns sl_trend_queue(const struct sl_trend *trend)
     return queue > 0 ? (sl_ns)(queue * 1e6) : 0;
 }
 
+sl_ns sl_trend_excess(const struct sl_trend *trend, sl_ns delay)
+{
+    if (!trend->started || delay == SL_NEVER)
+        return 0;
+    const double excess = (double)(delay - trend->zero) / 1e6 - base(trend);
+    return excess > 0 ? (sl_ns)(excess * 1e6) : 0;
+}
+
 void sl_trend_rebase(struct sl_trend *trend)
 {
     const double now = least(trend, trend->count);

@@ -48,6 +48,8 @@ enum sl_trend_state sl_trend_add(struct sl_trend *trend, sl_ns sent, sl_ns delay
 
 /* The queue on the way: least delay of the last 5 samples over the least of 30 s. */
 sl_ns sl_trend_queue(const struct sl_trend *trend);
+/* By how much a packet's `delay` is more than the least of 30 s; 0 for SL_NEVER. */
+sl_ns sl_trend_excess(const struct sl_trend *trend, sl_ns delay);
 
 /* Starts the line anew: the rate was just changed. */
 void sl_trend_clear(struct sl_trend *trend);

@@ -251,6 +251,53 @@ static void a_squeezed_link(void **state)
     }
 }
 
+/* The longest freeze when a link of 4 Mb/s gets as narrow as 800 kb/s and its queue holds `queue`
+ * bytes, `phase` frames after a key frame of 45 kB, as x264 makes them at 2 Mb/s: such a one takes
+ * 475 ms on the narrow link. */
+static sl_ns squeezed_freeze(int phase, size_t queue)
+{
+    const size_t key = 45000, second = 250000;
+    struct sim_path_config config = usual((uint64_t)phase + 1, 0, 30 * SL_SEC);
+    config.up = (struct sim_link_config){
+        .delay = 20 * SL_MS, .rate_bps = 4000000, .queue_bytes = 4000000 / 8 / 5};
+    config.camera.key_bytes = key;
+    config.camera.picture_bytes = (2 * second - key) / (2 * HZ - 1);
+    sim_path_open(&path, &config);
+    sim_run_for(path.sim, 10 * SL_SEC + phase * SL_SEC / HZ);
+    const sl_ns drop = sim_now(path.sim);
+    path.in.up.config.rate_bps = 800000;
+    path.in.up.config.queue_bytes = queue;
+    sim_run_for(path.sim, 10 * SL_SEC);
+    const struct sim_path_figures narrow =
+        sim_path_judge(&path, drop + 2 * SL_SEC, drop + 10 * SL_SEC);
+    const struct sim_path_figures all = sim_path_judge(&path, drop - SL_SEC, drop + 10 * SL_SEC);
+    assert_true(narrow.most <= 300 * SL_MS);
+    sim_path_close(&path);
+    return all.freeze;
+}
+
+static void a_squeeze_that_meets_a_large_key_frame(void **state)
+{
+    (void)state;
+    const size_t queues[] = {20000, 50000, 250000}; /* 0.2 s of the narrow link and more */
+    const sl_ns most[] = {900 * SL_MS, 600 * SL_MS, 550 * SL_MS};
+    for (size_t i = 0; i < SL_COUNT(queues); i++) {
+        int phases = 0, over = 0;
+        sl_ns longest = 0;
+        for (int phase = 0; phase < 2 * HZ; phase += (int)SIM_SPAN(1, 6)) {
+            const sl_ns freeze = squeezed_freeze(phase, queues[i]);
+            phases++;
+            over += freeze > 500 * SL_MS;
+            longest = freeze > longest ? freeze : longest;
+        }
+        printf("squeeze with large key frames, queue %zu bytes: %d of %d freezes over 500 ms, "
+               "longest %.0f ms\n",
+               queues[i], over, phases, (double)longest / 1e6);
+        assert_true(over * 10 <= phases);
+        assert_true(longest <= most[i]);
+    }
+}
+
 /* Promise 1: nothing creeps, be the clocks as they may; 50 ms of jitter and 1 % loss. */
 static void nothing_creeps(void **state)
 {
@@ -314,6 +361,7 @@ int main(void)
         cmocka_unit_test(both_legs),
         cmocka_unit_test(parity_follows_the_loss),
         cmocka_unit_test(a_squeezed_link),
+        cmocka_unit_test(a_squeeze_that_meets_a_large_key_frame),
         cmocka_unit_test(nothing_creeps),
         cmocka_unit_test(gone_links_heal),
     };
