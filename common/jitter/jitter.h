@@ -34,8 +34,10 @@ struct sl_jitter_config {
     uint32_t clock_hz;      /* 90000 */
     uint32_t capacity;      /* packets; power of two, <= 32768; 0: 2048 */
     size_t frame_bytes_max; /* 0: 2 MiB */
-    sl_ns delay;    /* on top of the fastest transit; 0: newest frame wins; or SL_JITTER_AUTO */
-    sl_ns wait_max; /* how long a frame may wait for a missing packet: 0: 500 ms */
+    sl_ns delay; /* on top of the fastest transit; 0: newest frame wins; or SL_JITTER_AUTO */
+    /* How long a frame may wait for a missing packet, 0: 500 ms; and up to twice that while more
+     * of it comes at least every 100 ms. */
+    sl_ns wait_max;
 };
 
 SL_MUST_CHECK int sl_jitter_create(struct sl_jitter **ret, const struct sl_jitter_config *config);

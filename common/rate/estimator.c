@@ -436,8 +436,9 @@ static void grow(struct sl_estimator *e, sl_ns remote, sl_ns now)
 }
 
 /* The link has become so narrow that a frame, a large one, is stuck in it: what comes of it says
- * so before its end is there to be judged. Never cut below what is delivered, or a path that became
- * longer would be cut to nothing; and not after a stall, when all comes at once. */
+ * so before its end is there to be judged. Not where the estimate is near what comes through, or a
+ * path that became longer would be cut again and again; and not after a stall, when all comes at
+ * once. */
 static bool is_stuck(const struct sl_estimator *e, sl_ns delay, sl_ns remote)
 {
     return e->flight.stats.flying_bytes > STUCK_BYTES &&

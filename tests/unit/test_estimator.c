@@ -155,6 +155,79 @@ static void a_rising_delay_cuts_to_what_was_delivered(void **state)
     assert_true(e.bps < 3000000 * 0.86);
 }
 
+/* A frame of `packets` of which one comes every `apart`, told of every 40 ms for `span`. */
+static void trickle(int packets, sl_ns apart, sl_ns span)
+{
+    const uint16_t first = path.seq;
+    int come = 0;
+    for (int i = 0; i < packets; i++)
+        sl_estimator_sent(path.estimator, 1, path.seq++, BYTES, path.frame, path.now);
+    path.frame++;
+    for (const sl_ns until = path.now + span; path.now < until;) {
+        const sl_ns began = until - span;
+        path.now += 40 * SL_MS;
+        for (; come < packets && (come + 1) * apart <= path.now - began; come++)
+            sl_ccfb_record(&path.recorder, 1, (uint16_t)(first + come), 0,
+                           began + path.delay + (come + 1) * apart);
+        hear(make_report());
+    }
+}
+
+static void a_large_frame_that_is_stuck_cuts_before_its_end(void **state)
+{
+    (void)state;
+    play(60, 8);
+    trickle(40, 10 * SL_MS, 160 * SL_MS); /* 800 kb/s */
+    const struct sl_estimate e = look();
+    assert_true(e.flying > 20);
+    assert_int_equal(e.overuses, 1);
+    assert_in_range(e.bps, 600000, 800000);
+}
+
+static void send_one_each(sl_ns apart, int packets)
+{
+    for (int i = 0; i < packets; i++, path.frame++, path.now += apart)
+        send_packet(true);
+}
+
+/* As much is out, and as little comes, but nothing is late. */
+static void few_bytes_on_a_long_path_cut_nothing(void **state)
+{
+    (void)state;
+    path.delay = 60 * SL_MS;
+    play(60, 8);
+    for (int i = 0; i < 20; i++) {
+        send_one_each(10 * SL_MS, 4);
+        const size_t len = make_report();
+        send_one_each(10 * SL_MS, 8);
+        hear(len);
+        assert_int_equal(look().flying, 8);
+    }
+    assert_int_equal(look().overuses, 0);
+    assert_in_range(look().bps, 3000000, 3100000);
+}
+
+/* All that comes is late, by as much, and more than a little is out: not taken for a queue of ours
+ * that is to be cut again and again. */
+static void a_path_that_became_longer_is_not_cut_to_nothing(void **state)
+{
+    (void)state;
+    play(60, 8);
+    path.delay += 80 * SL_MS;
+    for (int i = 0; i < 60; i++) {
+        send_frame(8, 0);
+        const size_t len = make_report();
+        path.now += FRAME;
+        for (int k = 0; k < 8; k++)
+            send_packet(true); /* out while the report is heard */
+        path.frame++;
+        hear(len);
+        path.now += FRAME;
+    }
+    assert_in_range(look().bps, 1800000, 3000000);
+    assert_in_range(look().overuses, 1, 4); /* then it is the path's */
+}
+
 static void lost_by_the_second_report_that_misses_it(void **state)
 {
     (void)state;
@@ -399,6 +472,9 @@ int main(void)
         TEST(measures_rtt_and_rate),
         TEST(does_not_run_away_unused_nor_fall),
         TEST(a_rising_delay_cuts_to_what_was_delivered),
+        TEST(a_large_frame_that_is_stuck_cuts_before_its_end),
+        TEST(few_bytes_on_a_long_path_cut_nothing),
+        TEST(a_path_that_became_longer_is_not_cut_to_nothing),
         TEST(lost_by_the_second_report_that_misses_it),
         TEST(reports_lost_in_between_cost_nothing),
         TEST(silence_is_an_outage_not_loss),
